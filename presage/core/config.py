@@ -1,0 +1,179 @@
+"""Strict, frozen, diffable configs: a run is fully described by one of these.
+
+A config is a pydantic model that refuses unknown keys. Parents are fields of type `Parent`: paths to other run
+directories, which are recorded by the digest of their content and never by their path.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import types
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import pydantic
+
+from presage.core.errors import ConfigError, did_you_mean
+
+
+class _ParentMark:
+    """Marks a path field as a parent run directory."""
+
+
+Parent = Annotated[Path, _ParentMark()]
+
+
+class Config(pydantic.BaseModel):
+    """Base of every config. Frozen; unknown keys, NaN and infinities are refused."""
+
+    model_config = pydantic.ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=(), use_attribute_docstrings=True
+    )
+
+    @classmethod
+    def parse(cls, data: dict[str, Any], where: object = None) -> Self:
+        """Build from plain data. Raises ConfigError naming the key, with a suggestion for a misspelt one."""
+        try:
+            return cls.model_validate(data)
+        except pydantic.ValidationError as error:
+            raise _as_config_error(cls, error, where) from None
+
+    @classmethod
+    def from_json(cls, text: str, where: object = None) -> Self:
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"not JSON: {error.msg}", where=f"{where}:{error.lineno}:{error.colno}") from None
+        return cls.parse(data, where)
+
+    def to_json(self) -> str:
+        return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
+
+    def override(self, assignments: Sequence[str]) -> Self:
+        """A copy with dotted `key=value` assignments applied; values are typed by the field they set.
+
+        `none` sets an optional field to None; lists are written as JSON (`lrs=[1,2]`).
+        """
+        data = self.model_dump(mode="json")
+        for assignment in assignments:
+            key, equals, text = assignment.partition("=")
+            if not equals:
+                raise ConfigError(f"'{assignment}' is not key=value", hint="write for example optim.lr=0.01")
+            _assign(type(self), data, key.strip().split("."), text.strip(), key.strip())
+        return type(self).parse(data, where="override")
+
+    def parents(self) -> dict[str, Path]:
+        """{role: path} of every parent field that is set, nested ones with dotted roles."""
+        return dict(_walk_parents(self, ""))
+
+
+def flatten(config: pydantic.BaseModel | dict[str, Any]) -> dict[str, Any]:
+    """{dotted key: plain value}; the form in which recipes are committed and configs compared."""
+    data = config if isinstance(config, dict) else config.model_dump(mode="json")
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        if isinstance(value, dict) and value:
+            flat |= {f"{key}.{inner}": v for inner, v in flatten(value).items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def diff(a: Config | dict[str, Any], b: Config | dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """{dotted key: (value in a, value in b)} where they differ; a missing key reads as None."""
+    left, right = flatten(a), flatten(b)
+    keys = sorted(left.keys() | right.keys())
+    return {k: (left.get(k), right.get(k)) for k in keys if left.get(k) != right.get(k)}
+
+
+def _walk_parents(config: pydantic.BaseModel, prefix: str) -> typing.Iterator[tuple[str, Path]]:
+    for name, field in type(config).model_fields.items():
+        value = getattr(config, name)
+        if isinstance(value, pydantic.BaseModel):
+            yield from _walk_parents(value, f"{prefix}{name}.")
+        elif isinstance(value, Path) and _is_parent(field):
+            yield f"{prefix}{name}", value
+        elif isinstance(value, tuple) and _is_parent(field):
+            yield from ((f"{prefix}{name}.{i}", path) for i, path in enumerate(value))
+
+
+def _is_parent(field: pydantic.fields.FieldInfo) -> bool:
+    return any(isinstance(m, _ParentMark) for m in field.metadata) or "_ParentMark" in repr(field.annotation)
+
+
+def _assign(owner: type[pydantic.BaseModel], data: dict[str, Any], path: list[str], text: str, whole: str) -> None:
+    name, rest = path[0], path[1:]
+    field = owner.model_fields.get(name)
+    if field is None:
+        raise ConfigError(f"unknown key '{whole}'", hint=did_you_mean(name, owner.model_fields))
+    if not rest:
+        data[name] = _read_value(field.annotation, text, whole)
+        return
+    inner = _model_in(field.annotation)
+    if inner is None:
+        raise ConfigError(f"'{name}' in '{whole}' has no keys of its own")
+    if not isinstance(data.get(name), dict):
+        raise ConfigError(f"'{name}' is not set, so '{whole}' cannot be", hint=f"set {name} first")
+    _assign(inner, data[name], rest, text, whole)
+
+
+def _read_value(annotation: Any, text: str, key: str) -> Any:
+    """Text to plain data; the final validation does the typing, this only undoes the quoting."""
+    kinds = set(_leaf_types(annotation))
+    if text.lower() == "none" and type(None) in kinds:
+        return None
+    if bool in kinds and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if int in kinds and float not in kinds:
+        try:
+            number = float(text)
+        except ValueError:
+            return text
+        if math.isfinite(number) and number.is_integer():
+            return int(text) if text.lstrip("+-").isdigit() else int(number)
+        return text
+    if text[:1] in "[{":
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            raise ConfigError(f"'{text}' is not JSON", where=key, hint='write lists as [1,2] or ["a"]') from None
+    if kinds & {tuple, list} and str not in kinds:
+        return [text]
+    return text
+
+
+def _leaf_types(annotation: Any) -> typing.Iterator[Any]:
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        for part in typing.get_args(annotation):
+            yield from _leaf_types(part)
+    elif origin is Annotated:
+        yield from _leaf_types(typing.get_args(annotation)[0])
+    else:
+        yield origin or annotation
+
+
+def _model_in(annotation: Any) -> type[pydantic.BaseModel] | None:
+    for kind in _leaf_types(annotation):
+        if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
+            return kind
+    return None
+
+
+def _as_config_error(cls: type[pydantic.BaseModel], error: pydantic.ValidationError, where: object) -> ConfigError:
+    first = error.errors()[0]
+    location = [str(part) for part in first["loc"]]
+    key = ".".join(location)
+    if first["type"] == "extra_forbidden":
+        owner: type[pydantic.BaseModel] | None = cls
+        for part in location[:-1]:
+            field = owner.model_fields.get(part) if owner else None
+            owner = _model_in(field.annotation) if field else None
+        known = owner.model_fields if owner else {}
+        return ConfigError(f"unknown key '{key}'", where=where, hint=did_you_mean(location[-1], known))
+    message = first["msg"].removeprefix("Value error, ")
+    got = "" if first["type"] == "missing" else f", got {first['input']!r:.80}"
+    return ConfigError(f"{key or cls.__name__}: {message}{got}", where=where)

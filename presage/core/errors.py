@@ -1,0 +1,76 @@
+"""The tree of errors. Each says what happened, where, and what to do about it.
+
+    PresageError                exit 2   bad input
+    ├── ConfigError                      a recipe, key or value that does not fit
+    ├── DataError                        files that cannot be read as documents
+    ├── CorruptError                     a digest that does not match, a truncated file
+    ├── RunError                         a run directory in use, unfinished or not empty
+    ├── BudgetError                      compute, memory or disk too small for what was asked
+    ├── SealError                        a seal refused
+    ├── CheckFailed             exit 1   a verification that came out false
+    ├── Unavailable             exit 3   an isolation or hardware requirement is missing
+    └── Stopped                 exit 4   a signal stopped the run; it can be resumed
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PresageError(Exception):
+    """Something a person can mend. `where` is a file, line, byte or key; `hint` is one thing to do."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: object = None, hint: str | None = None) -> None:
+        self.what, self.where, self.hint = what, where, hint
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where is not None else ""
+        advice = f" ({self.hint})" if self.hint else ""
+        return f"{place}{self.what}{advice}"
+
+
+class ConfigError(PresageError):
+    pass
+
+
+class DataError(PresageError):
+    pass
+
+
+class CorruptError(PresageError):
+    pass
+
+
+class RunError(PresageError):
+    pass
+
+
+class BudgetError(PresageError):
+    pass
+
+
+class SealError(PresageError):
+    pass
+
+
+class CheckFailed(PresageError):
+    exit_code = 1
+
+
+class Unavailable(PresageError):
+    exit_code = 3
+
+
+class Stopped(PresageError):
+    exit_code = 4
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean 'lr'?`, or the list of what is known when nothing is close."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"

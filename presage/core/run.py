@@ -1,0 +1,347 @@
+"""The run directory: what every stage writes and everything else reads. See docs/run-directory.md.
+
+A stage opens one with `RunDir.create`, adds rows and files, and calls `finish()`, which writes DONE last: the digest
+over everything that should be the same if the same config ran again. Wall-clock lives in timing.jsonl and log.txt,
+outside that digest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from presage.core import origin as origins
+from presage.core.config import Config, diff
+from presage.core.errors import ConfigError, CorruptError, RunError
+
+SCHEMA = 1
+OUTSIDE_DIGEST = frozenset({"DONE", ".lock", "timing.jsonl", "log.txt"})
+ROW_FILES = ("metrics.jsonl", "timing.jsonl", "samples.jsonl")
+
+C = TypeVar("C", bound=Config)
+
+
+class RunDir:
+    """One run directory, open for writing (through `create`) or reading (through `open`)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: Any = None
+
+    # ---- opening ----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls, path: Path | str, stage: str, config: Config, *, seed: int = 0, resume: bool = False, **facts: Any
+    ) -> Self:
+        """A locked directory with config.json and origin.json written.
+
+        Raises RunError when the directory is finished, not empty (unless `resume`), of another config, or in use.
+        `facts` (device, seal, …) are added to origin.json.
+        """
+        run = cls(Path(path))
+        _make_directory(run.path)
+        run._acquire()
+        try:
+            run._begin(stage, config, seed, resume, facts)
+        except BaseException:
+            run.close()
+            raise
+        return run
+
+    @classmethod
+    def open(cls, path: Path | str, stage: str | None = None) -> Self:
+        """A finished run directory. Raises RunError when it is none, unfinished, or of another stage."""
+        run = cls(Path(path))
+        if not (run.path / "config.json").is_file():
+            raise RunError("not a run directory (no config.json)", where=path)
+        if stage and run.stage != stage:
+            raise RunError(f"a '{run.stage}' run, but a '{stage}' run is needed", where=path)
+        if not run.done:
+            raise RunError("this run is not finished (no DONE)", where=path, hint="run its stage again with --resume")
+        return run
+
+    def _acquire(self) -> None:
+        self._lock = open(self.path / ".lock", "w")  # noqa: SIM115 - held until close()
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            self._lock = None
+            raise RunError(
+                "another process is writing to this run directory", where=self.path, hint="wait, or choose another --out"
+            ) from None
+
+    def _begin(self, stage: str, config: Config, seed: int, resume: bool, facts: dict[str, Any]) -> None:
+        if self.done:
+            raise RunError("already finished (DONE is there)", where=self.path, hint="choose another --out")
+        existing = [p.name for p in self.path.iterdir() if p.name != ".lock"]
+        written = {"stage": stage, "schema": SCHEMA, "config": _relative_paths(config, self.path)}
+        if existing and not resume:
+            raise RunError("the directory is not empty", where=self.path, hint="use --resume, or another --out")
+        if "config.json" in existing:
+            self._check_same(written)
+            return
+        parents = {role: {"stage": p.stage, "digest": p.digest} for role, p in _open_parents(config)}
+        self.write_json("origin.json", origins.describe(seed) | {"parents": parents} | facts)
+        self.write_json("config.json", written)
+
+    def _check_same(self, written: dict[str, Any]) -> None:
+        before = self.read_json("config.json")
+        if before["stage"] != written["stage"]:
+            raise RunError(f"holds a '{before['stage']}' run, not a '{written['stage']}' run", where=self.path)
+        changed = diff(before["config"], written["config"])
+        if changed:
+            lines = "; ".join(f"{k}: {a!r} -> {b!r}" for k, (a, b) in changed.items())
+            raise RunError(f"the config differs from the one it began with: {lines}", where=self.path)
+
+    # ---- writing ----------------------------------------------------------------------------------------------
+
+    def metric(self, **row: Any) -> None:
+        """One row of metrics.jsonl: step, tokens, flops, then values. No wall-clock here."""
+        self._append("metrics.jsonl", row)
+
+    def timing(self, **row: Any) -> None:
+        self._append("timing.jsonl", row)
+
+    def sample(self, **row: Any) -> None:
+        self._append("samples.jsonl", row)
+
+    def log(self, text: str) -> None:
+        with open(self.path / "log.txt", "a", encoding="utf-8") as file:
+            file.write(text.rstrip("\n") + "\n")
+
+    def result(self, name: str, value: float | int | str | None, **extra: Any) -> None:
+        """Add one entry to result.json: value with any of stderr, lo, hi, level, n, unit."""
+        results = self.results()
+        results[name] = {"value": value, **extra}
+        self.write_json("result.json", results)
+
+    def table(self, name: str, rows: Iterable[dict[str, Any]], columns: list[str] | None = None) -> Path:
+        """tables/NAME.csv with the given columns (by default the first row's keys)."""
+        import csv
+        import io
+
+        rows = list(rows)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns or list(rows[0] if rows else {}), lineterminator="\n", restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+        return self.write_text(f"tables/{name}.csv", text.getvalue())
+
+    def write_json(self, name: str, data: Any) -> Path:
+        return self.write_text(name, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> Path:
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(target) as file:
+            file.write(text.encode())
+        return target
+
+    def artifact(self, name: str) -> Path:
+        """The path of artifacts/NAME, its folder made."""
+        target = self.path / "artifacts" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
+
+    def cut_rows(self, step: int) -> None:
+        """Drop rows later than `step` (and a torn last line): a resumed run leaves the files an unbroken one would."""
+        for name in ROW_FILES:
+            path = self.path / name
+            if not path.exists():
+                continue
+            kept = [line for line in path.read_bytes().splitlines() if _row_step(line) <= step]
+            with atomic_write(path) as file:
+                file.writelines(line + b"\n" for line in kept)
+
+    def finish(self) -> str:
+        """Write DONE and release the lock; returns the digest."""
+        files = dict(sorted(file_digests(self.path)))
+        digest = digest_of(files)
+        self.write_json("DONE", {"stage": self.stage, "schema": SCHEMA, "digest": digest, "files": files})
+        self.close()
+        return digest
+
+    def close(self) -> None:
+        if self._lock is not None:
+            (self.path / ".lock").unlink(missing_ok=True) if self.done else None
+            self._lock.close()
+            self._lock = None
+
+    def _append(self, name: str, row: dict[str, Any]) -> None:
+        line = json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
+        with open(self.path / name, "a", encoding="utf-8") as file:
+            file.write(line)
+
+    # ---- reading ----------------------------------------------------------------------------------------------
+
+    @property
+    def done(self) -> bool:
+        return (self.path / "DONE").is_file()
+
+    @property
+    def stage(self) -> str:
+        return str(self.read_json("config.json")["stage"])
+
+    @property
+    def digest(self) -> str:
+        return str(self.read_json("DONE")["digest"])
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        return dict(self.read_json("origin.json"))
+
+    def config(self, kind: type[C]) -> C:
+        """The config this run was made from, its parent paths resolved against this directory."""
+        return load_config(kind, self.path / "config.json")
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        return dict(self.read_json("result.json")) if (self.path / "result.json").exists() else {}
+
+    def value(self, name: str) -> Any:
+        results = self.results()
+        if name not in results:
+            raise RunError(f"result.json has no '{name}'", where=self.path)
+        return results[name]["value"]
+
+    def rows(self, name: str = "metrics.jsonl") -> Iterator[dict[str, Any]]:
+        """Rows of a .jsonl file; a torn last line (a run killed while writing) is ignored."""
+        path = self.path / name
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        for number, line in enumerate(lines, 1):
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                if number < len(lines):
+                    raise CorruptError("a line that is not JSON", where=f"{path}:{number}") from None
+
+    def read_json(self, name: str) -> Any:
+        path = self.path / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError("missing file", where=path) from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise CorruptError(f"not JSON: {error}", where=path) from None
+
+    def problems(self) -> list[tuple[str, str]]:
+        """[(file, what is wrong)] against DONE: changed, missing and added files; empty when the run is whole."""
+        done = self.read_json("DONE")
+        recorded, found = done["files"], dict(file_digests(self.path))
+        wrong = [(name, "missing") for name in recorded if name not in found]
+        wrong += [(name, "not listed in DONE") for name in found if name not in recorded]
+        wrong += [(n, "content differs from DONE") for n in found if n in recorded and found[n] != recorded[n]]
+        if digest_of(recorded) != done["digest"]:
+            wrong.append(("DONE", "its digest is not that of its own list of files"))
+        return sorted(wrong)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def load_config(kind: type[C], path: Path) -> C:
+    """A config from a run's config.json (or a bare config file), parent paths relative to that file."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"not JSON: {error.msg}", where=f"{path}:{error.lineno}") from None
+    config = kind.parse(data.get("config", data) if isinstance(data, dict) else data, where=path)
+    return _map_parents(config, lambda p: p if p.is_absolute() else Path(os.path.normpath(path.parent / p)))
+
+
+def find_runs(root: Path) -> list[RunDir]:
+    """Every run directory at or below `root`, in path order."""
+    return [RunDir(p.parent) for p in sorted(Path(root).rglob("config.json")) if (p.parent / "origin.json").is_file()]
+
+
+def file_digests(root: Path) -> Iterator[tuple[str, str]]:
+    """(relative posix path, sha256) of every file that counts towards a run's digest. Nested runs are skipped."""
+    for path in sorted(root.rglob("*")):
+        relative = path.relative_to(root)
+        if path.is_dir() or relative.parts[0] in OUTSIDE_DIGEST or path.name.endswith(".tmp"):
+            continue
+        if any((root.joinpath(*relative.parts[:i]) / "origin.json").is_file() for i in range(1, len(relative.parts))):
+            continue
+        yield relative.as_posix(), sha256(path)
+
+
+def sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(files: dict[str, str]) -> str:
+    """One digest for a {name: sha256} listing, independent of order."""
+    return hashlib.sha256("".join(f"{n}\0{h}\n" for n, h in sorted(files.items())).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[Any]:
+    """A binary file that appears under its name only when whole and on disk; RunError when the disk is full."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
+        raise RunError(f"cannot write: {error.strerror} ({free:,} bytes free)", where=path) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot make the directory: {error.strerror}", where=path) from None
+
+
+def _open_parents(config: Config) -> Iterator[tuple[str, RunDir]]:
+    for role, path in config.parents().items():
+        yield role, RunDir.open(path)
+
+
+def _relative_paths(config: Config, base: Path) -> dict[str, Any]:
+    """The config as plain data with parent paths written relative to the run, so a tree of runs can be moved."""
+    relative = _map_parents(config, lambda p: Path(os.path.relpath(p.resolve(), base.resolve())))
+    return relative.model_dump(mode="json")
+
+
+def _map_parents(config: C, change: Any) -> C:
+    data = config.model_dump(mode="json")
+    for role, path in config.parents().items():
+        *outer, last = role.split(".")
+        place: Any = data
+        for key in outer:
+            place = place[int(key) if isinstance(place, list) else key]
+        place[int(last) if isinstance(place, list) else last] = str(change(path))
+    return type(config).parse(data)
+
+
+def _row_step(line: bytes) -> float:
+    try:
+        return float(json.loads(line).get("step", -1))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return float("inf")
+
+
+def note(text: str) -> None:
+    """A line for a person, on standard error; standard output is for results."""
+    print(text, file=sys.stderr, flush=True)
