@@ -1,0 +1,76 @@
+"""Causal self-attention: grouped queries, optional QK-norm, RoPE and a local band. One module for every preset."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from presage.model.config import ModelConfig
+from presage.model.layers import Rotary, build_norm
+
+
+class KeyValueStore(Protocol):
+    """What decoding hands to each layer: it keeps the keys and values of earlier tokens."""
+
+    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Add this call's [B, G, T, E]; return all keys and values to attend to, [B, G, S, E]."""
+
+
+class Attention(nn.Module):
+    """[B, T, D] -> [B, T, D]. `mask` is True where a query may attend, [T, S] or [B, 1, T, S]; None is causal."""
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.layer, self.d_head = layer, config.d_head
+        self.n_heads, self.n_kv_heads = config.n_heads, config.n_kv_heads
+        queries, keys = config.n_heads * config.d_head, config.n_kv_heads * config.d_head
+        self.splits = [queries, keys, keys]
+        self.qkv = nn.Linear(config.d_model, sum(self.splits), bias=config.bias)
+        self.out = nn.Linear(queries, config.d_model, bias=config.bias)
+        self.q_norm: nn.Module = build_norm(config, config.d_head) if config.qk_norm else nn.Identity()
+        self.k_norm: nn.Module = build_norm(config, config.d_head) if config.qk_norm else nn.Identity()
+        # Odd layers are banded, the first is dense: the papers do not give the phase.
+        self.band = config.band if config.band and layer % 2 else None
+
+    def forward(
+        self, x: Tensor, positions: Tensor, rotary: Rotary | None, mask: Tensor | None, store: KeyValueStore | None
+    ) -> Tensor:
+        q, k, v = self.qkv(x).split(self.splits, dim=-1)
+        q, k, v = self.q_norm(self._heads(q)), self.k_norm(self._heads(k)), self._heads(v)
+        if rotary is not None:
+            q, k = rotary(q, positions), rotary(k, positions)
+        if store is not None:
+            k, v = store.extend(self.layer, k, v)
+        out = attend(q, k, v, self._banded(mask, q.shape[2], k.shape[2], x.device))
+        result: Tensor = self.out(out.transpose(1, 2).flatten(2))
+        return result
+
+    def _heads(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (-1, self.d_head)).transpose(1, 2)
+
+    def _banded(self, mask: Tensor | None, n_queries: int, n_keys: int, device: torch.device) -> Tensor | None:
+        if self.band is None:
+            return mask
+        band = band_mask(n_queries, n_keys, self.band, device)
+        return band if mask is None else mask & band
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """Scaled dot-product attention, [B, H, T, E] x [B, G, S, E] -> [B, H, T, E]; causal when mask is None."""
+    return F.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=q.shape[1] != k.shape[1]
+    )
+
+
+def causal_mask(n_queries: int, n_keys: int, device: torch.device) -> Tensor:
+    """[T, S], True at or before the query; the queries are the last T of the S positions."""
+    return torch.ones(n_queries, n_keys, dtype=torch.bool, device=device).tril(n_keys - n_queries)
+
+
+def band_mask(n_queries: int, n_keys: int, band: int, device: torch.device) -> Tensor:
+    """The causal mask restricted to the last `band` keys, the query's own included (Sparse Transformer's local part)."""
+    causal = causal_mask(n_queries, n_keys, device)
+    return causal & ~torch.ones_like(causal).tril(n_keys - n_queries - band)
