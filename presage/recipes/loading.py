@@ -1,0 +1,93 @@
+"""From what a person types as RECIPE to a config: a recipe's name, FILE.py:function, or a run that is already there.
+
+A recipe is a Python module in this folder (or any file) with one function per stage, named like the stage, that takes
+nothing and returns that stage's full Config.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import pkgutil
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from presage.core.config import Config
+from presage.core.errors import ConfigError, did_you_mean
+from presage.core.run import load_config
+
+HELPERS = frozenset({"loading"})
+
+
+def resolve(spec: str, stage: str, kind: type[Config]) -> Config:
+    """The config of `stage` that `spec` names.
+
+    `spec` is FILE.py:function, a run directory, a config.json, or the name of a module in presage/recipes.
+    Raises ConfigError when there is no such file, function or recipe, or when it makes another stage's config.
+    """
+    if ".py:" in spec:
+        return _from_file(spec, kind)
+    if spec.endswith(".json") or Path(spec).is_dir():
+        return _from_run(Path(spec), stage, kind)
+    return _from_name(spec, stage, kind)
+
+
+def names() -> list[str]:
+    """Names of the recipes that come with presage."""
+    folder = str(Path(__file__).parent)
+    return sorted(module.name for module in pkgutil.iter_modules([folder]) if module.name not in HELPERS)
+
+
+def _from_file(spec: str, kind: type[Config]) -> Config:
+    name, _, function = spec.rpartition(":")
+    path = Path(name)
+    if not path.is_file():
+        raise ConfigError("no such recipe file", where=path)
+    return _call(_load_module(path), function, kind, where=spec)
+
+
+def _from_run(path: Path, stage: str, kind: type[Config]) -> Config:
+    file = path / "config.json" if path.is_dir() else path
+    if not file.is_file():
+        raise ConfigError("no such config", where=file, hint="give a run directory or its config.json")
+    try:
+        written = json.loads(file.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not JSON: {error}", where=file) from None
+    found = written.get("stage", stage) if isinstance(written, dict) else stage
+    if found != stage:
+        raise ConfigError(f"the config of a '{found}' run, not of '{stage}'", where=file, hint=f"use presage {found}")
+    return load_config(kind, file)
+
+
+def _from_name(name: str, stage: str, kind: type[Config]) -> Config:
+    module = name.replace("-", "_")
+    if module not in names():
+        raise ConfigError(f"no recipe '{name}'", hint=did_you_mean(module, names()))
+    return _call(importlib.import_module(f"presage.recipes.{module}"), stage, kind, where=f"recipe {name}")
+
+
+def _load_module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError("not a Python file", where=path)
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # a recipe file is the user's own code: whatever it raises is about that file
+        raise ConfigError(f"cannot be loaded: {type(error).__name__}: {error}", where=path) from error
+    return module
+
+
+def _call(module: ModuleType, function: str, kind: type[Config], where: object) -> Config:
+    recipe: Callable[[], Any] | None = getattr(module, function, None)
+    if not callable(recipe):
+        known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        raise ConfigError(f"no function '{function}'", where=where, hint=did_you_mean(function, known))
+    config = recipe()
+    if not isinstance(config, kind):
+        raise ConfigError(f"returns {type(config).__name__}, not {kind.__module__}.{kind.__name__}", where=where)
+    return config
