@@ -43,6 +43,7 @@ class Config(pydantic.BaseModel):
 
     @classmethod
     def from_json(cls, text: str, where: object = None) -> Self:
+        """Build from the text of a JSON object. Raises ConfigError with line and column, or naming the key."""
         try:
             data = json.loads(text)
         except json.JSONDecodeError as error:
@@ -50,6 +51,7 @@ class Config(pydantic.BaseModel):
         return cls.parse(data, where)
 
     def to_json(self) -> str:
+        """JSON with sorted keys; `from_json` gives an equal config back."""
         return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
 
     def override(self, assignments: Sequence[str]) -> Self:
@@ -64,6 +66,10 @@ class Config(pydantic.BaseModel):
                 raise ConfigError(f"'{assignment}' is not key=value", hint="write for example optim.lr=0.01")
             _assign(type(self), data, key.strip().split("."), text.strip(), key.strip())
         return type(self).parse(data, where="override")
+
+    def plan(self) -> dict[str, object]:
+        """{what: derived quantity} for --dry-run: parameters, tokens, FLOPs, memory, time, as far as they apply."""
+        return {}
 
     def parents(self) -> dict[str, Path]:
         """{role: path} of every parent field that is set, nested ones with dotted roles."""
@@ -135,7 +141,7 @@ def _read_value(annotation: Any, text: str, key: str) -> Any:
         if math.isfinite(number) and number.is_integer():
             return int(text) if text.lstrip("+-").isdigit() else int(number)
         return text
-    if text[:1] in "[{":
+    if text.startswith(("[", "{")) and kinds - {str, type(None)}:
         try:
             return json.loads(text)
         except json.JSONDecodeError:

@@ -1,15 +1,15 @@
 """The tree of errors. Each says what happened, where, and what to do about it.
 
-    PresageError                exit 2   bad input
-    ├── ConfigError                      a recipe, key or value that does not fit
-    ├── DataError                        files that cannot be read as documents
-    ├── CorruptError                     a digest that does not match, a truncated file
-    ├── RunError                         a run directory in use, unfinished or not empty
-    ├── BudgetError                      compute, memory or disk too small for what was asked
-    ├── SealError                        a seal refused
-    ├── CheckFailed             exit 1   a verification that came out false
-    ├── Unavailable             exit 3   an isolation or hardware requirement is missing
-    └── Stopped                 exit 4   a signal stopped the run; it can be resumed
+PresageError                exit 2   bad input
+├── ConfigError                      a recipe, key or value that does not fit
+├── DataError                        files that cannot be read as documents
+├── CorruptError                     a digest that does not match, a truncated file
+├── RunError                         a run directory in use, unfinished or not empty
+├── BudgetError                      compute, memory or disk too small for what was asked
+├── SealError                        a seal refused
+├── CheckFailed             exit 1   a verification that came out false
+├── Unavailable             exit 3   an isolation or hardware requirement is missing
+└── Stopped                 exit 4   a signal stopped the run; it can be resumed
 """
 
 from __future__ import annotations

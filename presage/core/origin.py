@@ -47,9 +47,10 @@ def code_digest() -> str:
 def commit() -> dict[str, Any] | None:
     """The git commit and whether the tree differs from it; None outside a checkout."""
     try:
+        _git("rev-parse", "--verify", "HEAD:./presage")  # fails where presage is only installed inside another checkout
         head = _git("rev-parse", "HEAD")
         return {"id": head, "dirty": bool(_git("status", "--porcelain", "--", "presage"))}
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         return None
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,10 +19,33 @@ from typing import Any, Self, TypeVar
 from presage.core import origin as origins
 from presage.core.config import Config, diff
 from presage.core.errors import ConfigError, CorruptError, RunError
+from presage.core.files import (
+    atomic_write,
+    cannot_write,
+    digest_of,
+    is_same_file,
+    own_files,
+    parse_row,
+    row_step,
+    sha256,
+    whole_lines,
+)
 
 SCHEMA = 1
 OUTSIDE_DIGEST = frozenset({"DONE", ".lock", "timing.jsonl", "log.txt"})
 ROW_FILES = ("metrics.jsonl", "timing.jsonl", "samples.jsonl")
+
+__all__ = [
+    "OUTSIDE_DIGEST",
+    "SCHEMA",
+    "RunDir",
+    "atomic_write",
+    "digest_of",
+    "file_digests",
+    "find_runs",
+    "load_config",
+]
+__all__ += ["note", "sha256"]
 
 C = TypeVar("C", bound=Config)
 
@@ -48,12 +69,15 @@ class RunDir:
         `facts` (device, seal, …) are added to origin.json.
         """
         run = cls(Path(path))
-        _make_directory(run.path)
+        made = _make_directory(run.path)
         run._acquire()
         try:
             run._begin(stage, config, seed, resume, facts)
         except BaseException:
             run.close()
+            if made:
+                with contextlib.suppress(OSError):
+                    run.path.rmdir()
             raise
         return run
 
@@ -70,15 +94,22 @@ class RunDir:
         return run
 
     def _acquire(self) -> None:
-        self._lock = open(self.path / ".lock", "w")  # noqa: SIM115 - held until close()
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            self._lock = None
-            raise RunError(
-                "another process is writing to this run directory", where=self.path, hint="wait, or choose another --out"
-            ) from None
+        while self._lock is None:
+            lock = open(self.path / ".lock", "w")  # noqa: SIM115 - held until close()
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                lock.close()
+                raise RunError(
+                    "another process is writing to this run directory",
+                    where=self.path,
+                    hint="wait, or choose another --out",
+                ) from None
+            # Its last holder may have removed the name between our open and our lock: then we hold nothing.
+            if is_same_file(lock, self.path / ".lock"):
+                self._lock = lock
+            else:
+                lock.close()
 
     def _begin(self, stage: str, config: Config, seed: int, resume: bool, facts: dict[str, Any]) -> None:
         if self.done:
@@ -87,14 +118,22 @@ class RunDir:
         written = {"stage": stage, "schema": SCHEMA, "config": _relative_paths(config, self.path)}
         if existing and not resume:
             raise RunError("the directory is not empty", where=self.path, hint="use --resume, or another --out")
-        if "config.json" in existing:
-            self._check_same(written)
-            return
+        if any(name not in {"origin.json", "config.json"} for name in existing if not name.endswith(".tmp")):
+            self._check_is_run()
         parents = {role: {"stage": p.stage, "digest": p.digest} for role, p in _open_parents(config)}
+        if "config.json" in existing:
+            self._check_same(written, parents)
+            for path in own_files(self.path):
+                path.unlink() if path.name.endswith(".tmp") else None
+            return
         self.write_json("origin.json", origins.describe(seed) | {"parents": parents} | facts)
         self.write_json("config.json", written)
 
-    def _check_same(self, written: dict[str, Any]) -> None:
+    def _check_is_run(self) -> None:
+        if not (self.path / "origin.json").is_file() or not (self.path / "config.json").is_file():
+            raise RunError("not a run directory, so it cannot be resumed", where=self.path, hint="choose another --out")
+
+    def _check_same(self, written: dict[str, Any], parents: dict[str, Any]) -> None:
         before = self.read_json("config.json")
         if before["stage"] != written["stage"]:
             raise RunError(f"holds a '{before['stage']}' run, not a '{written['stage']}' run", where=self.path)
@@ -102,6 +141,12 @@ class RunDir:
         if changed:
             lines = "; ".join(f"{k}: {a!r} -> {b!r}" for k, (a, b) in changed.items())
             raise RunError(f"the config differs from the one it began with: {lines}", where=self.path)
+        origin = self.origin
+        for role, parent in parents.items():
+            if origin["parents"].get(role) != parent:
+                raise RunError(f"parent '{role}' is not the one it began with", where=self.path)
+        if origin["code"] != origins.code_digest():
+            note(f"{self.path}: presage's code has changed since this run began")
 
     # ---- writing ----------------------------------------------------------------------------------------------
 
@@ -159,7 +204,8 @@ class RunDir:
             path = self.path / name
             if not path.exists():
                 continue
-            kept = [line for line in path.read_bytes().splitlines() if _row_step(line) <= step]
+            lines = whole_lines(path)
+            kept = [line for number, line in enumerate(lines, 1) if row_step(line, f"{path}:{number}") <= step]
             with atomic_write(path) as file:
                 file.writelines(line + b"\n" for line in kept)
 
@@ -173,14 +219,18 @@ class RunDir:
 
     def close(self) -> None:
         if self._lock is not None:
-            (self.path / ".lock").unlink(missing_ok=True) if self.done else None
+            (self.path / ".lock").unlink(missing_ok=True)  # while still held; see _acquire
             self._lock.close()
             self._lock = None
 
     def _append(self, name: str, row: dict[str, Any]) -> None:
         line = json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
-        with open(self.path / name, "a", encoding="utf-8") as file:
-            file.write(line)
+        path = self.path / name
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            raise cannot_write(path, error) from error
 
     # ---- reading ----------------------------------------------------------------------------------------------
 
@@ -216,13 +266,8 @@ class RunDir:
     def rows(self, name: str = "metrics.jsonl") -> Iterator[dict[str, Any]]:
         """Rows of a .jsonl file; a torn last line (a run killed while writing) is ignored."""
         path = self.path / name
-        lines = path.read_bytes().splitlines() if path.exists() else []
-        for number, line in enumerate(lines, 1):
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
-                if number < len(lines):
-                    raise CorruptError("a line that is not JSON", where=f"{path}:{number}") from None
+        for number, line in enumerate(whole_lines(path) if path.exists() else [], 1):
+            yield parse_row(line, f"{path}:{number}")
 
     def read_json(self, name: str) -> Any:
         path = self.path / name
@@ -255,8 +300,10 @@ def load_config(kind: type[C], path: Path) -> C:
     """A config from a run's config.json (or a bare config file), parent paths relative to that file."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"not JSON: {error.msg}", where=f"{path}:{error.lineno}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not JSON: {error}", where=path) from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=path) from None
     config = kind.parse(data.get("config", data) if isinstance(data, dict) else data, where=path)
     return _map_parents(config, lambda p: p if p.is_absolute() else Path(os.path.normpath(path.parent / p)))
 
@@ -268,49 +315,20 @@ def find_runs(root: Path) -> list[RunDir]:
 
 def file_digests(root: Path) -> Iterator[tuple[str, str]]:
     """(relative posix path, sha256) of every file that counts towards a run's digest. Nested runs are skipped."""
-    for path in sorted(root.rglob("*")):
+    for path in own_files(root):
         relative = path.relative_to(root)
-        if path.is_dir() or relative.parts[0] in OUTSIDE_DIGEST or path.name.endswith(".tmp"):
-            continue
-        if any((root.joinpath(*relative.parts[:i]) / "origin.json").is_file() for i in range(1, len(relative.parts))):
-            continue
-        yield relative.as_posix(), sha256(path)
+        if relative.parts[0] not in OUTSIDE_DIGEST and not path.name.endswith(".tmp"):
+            yield relative.as_posix(), sha256(path)
 
 
-def sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def digest_of(files: dict[str, str]) -> str:
-    """One digest for a {name: sha256} listing, independent of order."""
-    return hashlib.sha256("".join(f"{n}\0{h}\n" for n, h in sorted(files.items())).encode()).hexdigest()
-
-
-@contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[Any]:
-    """A binary file that appears under its name only when whole and on disk; RunError when the disk is full."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
-        raise RunError(f"cannot write: {error.strerror} ({free:,} bytes free)", where=path) from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _make_directory(path: Path) -> None:
+def _make_directory(path: Path) -> bool:
+    """True when the directory was not there before."""
+    made = not path.exists()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"cannot make the directory: {error.strerror}", where=path) from None
+    return made
 
 
 def _open_parents(config: Config) -> Iterator[tuple[str, RunDir]]:
@@ -333,13 +351,6 @@ def _map_parents(config: C, change: Any) -> C:
             place = place[int(key) if isinstance(place, list) else key]
         place[int(last) if isinstance(place, list) else last] = str(change(path))
     return type(config).parse(data)
-
-
-def _row_step(line: bytes) -> float:
-    try:
-        return float(json.loads(line).get("step", -1))
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        return float("inf")
 
 
 def note(text: str) -> None:

@@ -1,0 +1,94 @@
+"""Files that appear whole or not at all, their digests, and files of rows that may end in a torn line."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from presage.core.errors import CorruptError, RunError
+
+
+def own_files(root: Path) -> list[Path]:
+    """Every file below `root`, in path order, but those of runs nested in it."""
+    nested = {p.parent for p in root.rglob("origin.json")} - {root}
+    return sorted(p for p in root.rglob("*") if not p.is_dir() and nested.isdisjoint(p.parents))
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(files: dict[str, str]) -> str:
+    """One digest for a {name: sha256} listing, independent of order."""
+    return hashlib.sha256("".join(f"{n}\0{h}\n" for n, h in sorted(files.items())).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[Any]:
+    """A binary file that appears under its name only when whole and on disk; RunError when the disk is full."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise cannot_write(path, error) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def cannot_write(path: Path, error: OSError) -> RunError:
+    """What to raise when the system refuses a write: disk full, read-only, a limit."""
+    free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
+    return RunError(f"cannot write: {error.strerror} ({free:,} bytes free)", where=path)
+
+
+def is_same_file(file: Any, path: Path) -> bool:
+    """True when `path` still names the open `file`."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def whole_lines(path: Path) -> list[bytes]:
+    """Lines of a file of rows; a torn last one (a process killed while writing) is left out."""
+    text = path.read_bytes()
+    lines = text.splitlines()
+    return lines if text.endswith(b"\n") or not lines or _is_json(lines[-1]) else lines[:-1]
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+def parse_row(line: bytes, where: str) -> dict[str, Any]:
+    """One line of a file of rows. Raises CorruptError."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        raise CorruptError("a line that is not JSON", where=where) from None
+    if not isinstance(row, dict):
+        raise CorruptError("a line that is not a JSON object", where=where)
+    return row
+
+
+def row_step(line: bytes, where: str) -> float:
+    """The step a row belongs to; -1 for a row of no step."""
+    return float(parse_row(line, where).get("step", -1))
