@@ -1,0 +1,244 @@
+"""Byte-level BPE: trained with `tokenizers`, encoded with `tiktoken`, the same ids through both.
+
+Ids are laid out as GPT-2's: 256 bytes, then merges in the order learned, then special tokens. Text never yields a
+special token: "<|endoftext|>" typed by a user is encoded as the thirteen characters it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import tiktoken
+
+from presage.core.errors import ConfigError, CorruptError, DataError
+
+EOT = "<|endoftext|>"
+
+# The split patterns as published with GPT-2 (encoder.py) and with cl100k_base (tiktoken_ext/openai_public.py).
+PATTERNS = {
+    "gpt2": r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+""",
+    "cl100k": r"""(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"""
+    r"""| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+""",
+}
+# A run this long without a change between blank and not blank is cut before the split pattern sees it: its matching
+# recurses. As in the Llama 3 tokenizer (tokenizer.py, MAX_NO_WHITESPACES_CHARS).
+LONGEST_RUN = 25_000
+
+
+class Tokenizer:
+    """Text to ids and back. Make one with `load`, `train`, `from_gpt2_files` or `from_ranks_file`."""
+
+    def __init__(self, ranks: dict[bytes, int], specials: dict[str, int], pattern: str) -> None:
+        self.pattern, self.ranks, self.specials = pattern, ranks, specials
+        self._encoding = tiktoken.Encoding(
+            "presage", pat_str=PATTERNS[pattern], mergeable_ranks=ranks, special_tokens=specials
+        )
+
+    # ---- encoding -------------------------------------------------------------------------------------------------
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a text; special tokens in it stay text."""
+        if len(text) <= LONGEST_RUN:
+            return self._encoding.encode_ordinary(text)
+        return [i for piece in _cut_long_runs(text) for i in self._encoding.encode_ordinary(piece)]
+
+    def encode_batch(self, texts: Sequence[str], threads: int = 2) -> list[list[int]]:
+        if all(len(text) <= LONGEST_RUN for text in texts):
+            return self._encoding.encode_ordinary_batch(list(texts), num_threads=threads)
+        return [self.encode(text) for text in texts]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of ids; bytes that are not UTF-8 (a token cut from a character) become U+FFFD."""
+        return self.decode_bytes(ids).decode("utf-8", errors="replace")
+
+    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        ids = [int(i) for i in ids]
+        wrong = next((i for i in ids if not 0 <= i < self.n_vocab), None)
+        if wrong is not None:
+            raise DataError(f"token id {wrong} is outside the vocabulary of {self.n_vocab}")
+        return self._encoding.decode_bytes(ids)
+
+    @property
+    def n_vocab(self) -> int:
+        return self._encoding.n_vocab
+
+    @property
+    def eot(self) -> int:
+        """Id of <|endoftext|>. Raises ConfigError when the tokenizer has none."""
+        if EOT not in self.specials:
+            raise ConfigError(f"this tokenizer has no {EOT}")
+        return self.specials[EOT]
+
+    def token_bytes(self) -> np.ndarray:
+        """UTF-8 bytes of each token: int32 [n_vocab]; 0 for special tokens, which stand for no text."""
+        lengths = np.zeros(self.n_vocab, np.int32)
+        for token, index in self.ranks.items():
+            lengths[index] = len(token)
+        return lengths
+
+    # ---- making ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def train(
+        cls, texts: Iterable[str], vocab_size: int, pattern: str = "gpt2", specials: Sequence[str] = (EOT,)
+    ) -> Self:
+        """Learn merges. Raises ConfigError for a vocabulary below 256 bytes plus specials, DataError when the texts
+        hold too few distinct pairs for it."""
+        from tokenizers.trainers import BpeTrainer
+
+        merged = vocab_size - len(specials)
+        if merged < 256:
+            raise ConfigError(
+                f"vocab_size {vocab_size} is too small: 256 bytes and {len(specials)} special tokens come first",
+                hint=f"at least {256 + len(specials)}",
+            )
+        model = _hf_tokenizer(pattern, [], {})
+        trainer = BpeTrainer(vocab_size=merged, show_progress=False, initial_alphabet=list(_BYTE_OF))
+        pieces = (piece for text in texts for piece in _cut_long_runs(text))
+        model.train_from_iterator(pieces, trainer)
+        if model.get_vocab_size() < merged:
+            found = model.get_vocab_size() + len(specials)
+            raise DataError(f"too little text for {vocab_size} tokens: it yields {found}", hint=f"vocab_size={found}")
+        state = json.loads(model.to_str())["model"]
+        return cls(
+            {_to_bytes(token): index for token, index in state["vocab"].items()},
+            {token: merged + i for i, token in enumerate(specials)},
+            pattern,
+        )
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """From tokenizer.json, or a run directory that has one in artifacts/."""
+        path = Path(path)
+        file = path / "artifacts" / "tokenizer.json" if path.is_dir() else path
+        try:
+            state = json.loads(file.read_text(encoding="utf-8"))
+            ranks = {_to_bytes(token): index for token, index in state["model"]["vocab"].items()}
+            specials = {t["content"]: t["id"] for t in state["added_tokens"]}
+            return cls({t: i for t, i in ranks.items() if i not in specials.values()}, specials, _pattern_of(state))
+        except FileNotFoundError:
+            raise DataError("no such tokenizer", where=file) from None
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror}", where=file) from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CorruptError(f"not a byte-level BPE tokenizer: {type(error).__name__} {error}", where=file) from None
+
+    @classmethod
+    def from_gpt2_files(cls, encoder: Path | str, merges: Path | str) -> Self:
+        """From OpenAI's encoder.json and vocab.bpe (plain, or as .gz or .xz)."""
+        vocab = json.loads(_read_text(encoder))
+        pairs = [line.split(" ") for line in _read_text(merges).split("\n")[1:] if line]
+        ranks = {bytes([_BYTE_OF[c]]): i for i, c in enumerate(_BYTE_OF)}
+        ranks |= {_to_bytes(a + b): 256 + i for i, (a, b) in enumerate(pairs)}
+        specials = {t: i for t, i in vocab.items() if t == EOT}
+        if {_to_bytes(t): i for t, i in vocab.items() if t not in specials} != ranks:
+            raise CorruptError("the merges do not give the vocabulary beside them", where=merges)
+        return cls(ranks, specials, "gpt2")
+
+    @classmethod
+    def from_ranks_file(cls, path: Path | str, pattern: str, specials: dict[str, int] | None = None) -> Self:
+        """From a .tiktoken file: a token in base 64 and its rank on each line."""
+        ranks = {}
+        for number, line in enumerate(_read_text(path).splitlines(), 1):
+            try:
+                token, rank = line.split()
+                ranks[base64.b64decode(token, validate=True)] = int(rank)
+            except ValueError:
+                raise CorruptError("not 'base64 rank'", where=f"{path}:{number}") from None
+        return cls(ranks, specials or {EOT: max(ranks.values()) + 1}, pattern)
+
+    # ---- writing --------------------------------------------------------------------------------------------------
+
+    def to_json(self) -> str:
+        """Hugging Face `tokenizers` JSON; loadable by transformers' PreTrainedTokenizerFast."""
+        by_rank = sorted(self.ranks.items(), key=lambda item: item[1])
+        merges = [_parents(token, rank, self.ranks) for token, rank in by_rank if len(token) > 1]
+        model = _hf_tokenizer(self.pattern, merges, self.ranks)
+        from tokenizers import AddedToken
+
+        model.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in self.specials])
+        return str(model.to_str(pretty=True)) + "\n"
+
+
+def _parents(token: bytes, rank: int, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
+    """The two tokens that merge into `token`: what BPE with only earlier merges makes of its bytes."""
+    parts = [bytes([b]) for b in token]
+    while len(parts) > 2:
+        pairs = [(ranks.get(a + b, rank), i) for i, (a, b) in enumerate(pairwise(parts))]
+        best, at = min(pairs)
+        if best >= rank:
+            raise CorruptError(f"token {rank} cannot be reached by merges")
+        parts[at : at + 2] = [parts[at] + parts[at + 1]]
+    return parts[0], parts[1]
+
+
+def _hf_tokenizer(pattern: str, merges: list[tuple[bytes, bytes]], ranks: dict[bytes, int]) -> Any:
+    from tokenizers import Regex, decoders, pre_tokenizers
+    from tokenizers import Tokenizer as HfTokenizer
+    from tokenizers.models import BPE
+
+    vocab = {_to_text(token): index for token, index in ranks.items()}
+    model = HfTokenizer(BPE(vocab=vocab, merges=[(_to_text(a), _to_text(b)) for a, b in merges]))
+    model.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PATTERNS[pattern]), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    model.decoder = decoders.ByteLevel()
+    return model
+
+
+def _pattern_of(state: dict[str, Any]) -> str:
+    """Which split pattern a tokenizer.json uses. GPT-2's own file has it built into ByteLevel."""
+    steps = state["pre_tokenizer"]
+    for step in steps.get("pretokenizers", [steps]):
+        if step["type"] == "Split":
+            return next(name for name, regex in PATTERNS.items() if regex == step["pattern"]["Regex"])
+    return "gpt2"
+
+
+def _cut_long_runs(text: str) -> Iterable[str]:
+    """The text in pieces in which no run of blanks or of non-blanks is longer than LONGEST_RUN."""
+    if len(text) <= LONGEST_RUN:
+        return [text]
+    blank = np.fromiter(map(str.isspace, text), dtype=bool, count=len(text))
+    edges = np.flatnonzero(np.diff(blank)) + 1
+    starts = np.concatenate([[0], edges])
+    lengths = np.diff(np.concatenate([starts, [len(text)]]))
+    long = lengths > LONGEST_RUN
+    runs = zip(starts[long].tolist(), lengths[long].tolist(), strict=True)
+    cuts = [cut for start, length in runs for cut in range(start + LONGEST_RUN, start + length, LONGEST_RUN)]
+    return [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+
+
+def _byte_characters() -> dict[str, int]:
+    """GPT-2's printable stand-in for each byte {character: byte}, in the order of its ids."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = [b for b in range(256) if b not in printable]
+    return {chr(b): b for b in printable} | {chr(256 + i): b for i, b in enumerate(others)}
+
+
+_BYTE_OF = _byte_characters()
+_CHARACTER_OF = {b: c for c, b in _BYTE_OF.items()}
+
+
+def _to_bytes(token: str) -> bytes:
+    return bytes(_BYTE_OF[c] for c in token)
+
+
+def _to_text(token: bytes) -> str:
+    return "".join(_CHARACTER_OF[b] for b in token)
+
+
+def _read_text(path: Path | str) -> str:
+    """A small text file, decompressed by its suffix."""
+    from presage.data.documents import read_bytes
+
+    return read_bytes(Path(path)).decode("utf-8")
