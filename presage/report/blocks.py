@@ -1,0 +1,166 @@
+"""What a report is made of: text, tables and figures that hold facts. One tree, written out as HTML and as Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from presage.report.facts import Fact
+from presage.report.figures import Figure
+
+_SLOT = re.compile(r"\{(\w+)\}|`([^`]+)`")
+_MARKDOWN = re.compile(r"([\\`*_<>\[\]|~])")
+
+
+@dataclass(frozen=True)
+class Code:
+    """A word to type or the name of a file or key."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return f"`{self.text}`"
+
+    def __html__(self) -> str:
+        return f"<code>{escape(self.text)}</code>"
+
+
+class Text:
+    """Words with facts in them: `Text("it came out at {z}", z=fact)`; backticks mark code. Nests."""
+
+    kind = "text"
+
+    def __init__(self, template: str, **values: Any) -> None:
+        self.parts: list[Any] = []
+        end = 0
+        for match in _SLOT.finditer(template):
+            self.parts += [template[end : match.start()], Code(match[2]) if match[2] else values[match[1]]]
+            end = match.end()
+        self.parts.append(template[end:])
+
+    def facts(self) -> Iterator[Fact]:
+        yield from _facts(self.parts)
+
+    def __html__(self) -> str:
+        return "".join(p.__html__() if hasattr(p, "__html__") else escape(str(p)) for p in self.parts)
+
+    def __str__(self) -> str:
+        return "".join(markdown(p) for p in self.parts)
+
+
+Cell = Fact | Text | Code | str
+
+
+@dataclass
+class Table:
+    """Columns of cells. `fold` puts a long one behind a summary; `note` says what to know about it."""
+
+    caption: str
+    columns: list[str]
+    rows: Sequence[Sequence[Cell]]
+    note: Text | None = None
+    fold: bool = False
+    kind = "table"
+
+    def facts(self) -> Iterator[Fact]:
+        yield from _facts(cell for row in self.rows for cell in row)
+        yield from self.note.facts() if self.note else ()
+
+    def numeric(self, column: int) -> bool:
+        cells = [row[column] for row in self.rows]
+        return any(isinstance(c, Fact) and isinstance(c.value, int | float) for c in cells)
+
+
+@dataclass
+class Pairs:
+    """Labels and one cell each; Markdown gives every row its source."""
+
+    caption: str
+    rows: Sequence[tuple[str, Cell]]
+    fold: bool = False
+    kind = "pairs"
+
+    def facts(self) -> Iterator[Fact]:
+        yield from _facts(cell for _, cell in self.rows)
+
+
+@dataclass
+class Picture:
+    figure: Figure
+    caption: Text
+    kind = "picture"
+
+    def facts(self) -> Iterator[Fact]:
+        yield from self.figure.marks.values()
+        yield from self.caption.facts()
+
+
+@dataclass
+class Quote:
+    """A sample: what the model was given and what it wrote."""
+
+    prompt: Fact
+    completion: Fact
+    kind = "quote"
+
+    def facts(self) -> Iterator[Fact]:
+        yield from (self.prompt, self.completion)
+
+    @property
+    def fence(self) -> str:
+        """Backticks enough to hold the sample in Markdown."""
+        runs = re.findall(r"`+", f"{self.prompt.shown}{self.completion.shown}")
+        return "`" * max(3, *(len(r) + 1 for r in runs), 3)
+
+
+@dataclass
+class Items:
+    """A list of paragraphs."""
+
+    items: list[Text]
+    kind = "items"
+
+    def facts(self) -> Iterator[Fact]:
+        yield from _facts(self.items)
+
+
+Block = Text | Table | Pairs | Picture | Quote | Items
+
+
+@dataclass
+class Section:
+    id: str
+    title: str
+    blocks: list[Block] = field(default_factory=list)
+
+    def facts(self) -> Iterator[Fact]:
+        for block in self.blocks:
+            yield from block.facts()
+
+
+def origins(block: Block) -> list[tuple[str, str]]:
+    """[(run/file, digest)] of the facts in a block, each once: the line below a table."""
+    return list(dict.fromkeys((f"{f.run}/{f.file}", f.digest) for f in block.facts() if f.digest))
+
+
+def each_origin(block: Any) -> list[tuple[str, str]]:
+    """[(shown, run/file#key)] of the facts in a block, each once: what stands behind a sentence in Markdown."""
+    return list(dict.fromkeys((f.shown, f.source) for f in _facts([block])))
+
+
+def markdown(part: Any) -> str:
+    """A part as Markdown: what is a word stays a word, whatever signs are in it."""
+    if isinstance(part, Text | Code):
+        return str(part)
+    return _MARKDOWN.sub(r"\\\1", str(part)).replace("\n", " ")
+
+
+def _facts(parts: Iterable[Any]) -> Iterator[Fact]:
+    for part in parts:
+        if isinstance(part, Fact):
+            yield part
+        elif hasattr(part, "facts"):
+            yield from part.facts()

@@ -1,0 +1,78 @@
+"""The section on machine and environment, and the two sentences about hardware and optimizer that others quote."""
+
+from __future__ import annotations
+
+from presage.core.config import flatten
+from presage.report.blocks import Block, Cell, Pairs, Section, Table, Text
+from presage.report.facts import Sources, leaves
+
+STAGES = ("corpus", "tokenizer", "shards", "ladder", "forecast", "target", "score")
+DEVICE_FORMS = {"peak_flops": "rate", "memory": "bytes", "bytes": "bytes"}
+
+
+def section(s: Sources) -> Section:
+    origin = s.data("target", "origin.json") or {}
+    device: list[tuple[str, Cell]] = [
+        (key.replace("_", " "), s.fact("target", "origin.json", f"device.{key}", _device_form(key)))
+        for key in flatten(origin.get("device") or {"device": None})
+    ]
+    device.append(("platform", s.fact("target", "origin.json", "platform")))
+    software: list[tuple[str, Cell]] = [("presage", s.fact("target", "origin.json", "presage")),
+                ("digest of the code", s.fact("target", "origin.json", "code")),
+                ("commit", s.fact("target", "origin.json", "commit.id")),
+                ("uncommitted changes", s.fact("target", "origin.json", "commit.dirty")),
+                ("Python", s.fact("target", "origin.json", "python")),
+                ("seed", s.fact("target", "origin.json", "seed", "setting"))]  # fmt: skip
+    libraries = [k for k in leaves(origin) if k.startswith("libraries.")]
+    software += [(k.removeprefix("libraries."), s.fact("target", "origin.json", k, "setting")) for k in libraries]
+    blocks: list[Block] = [Pairs("Machine", device), Pairs("Software", software), _clock(s), _digests(s)]
+    return Section("machine", "Machine and environment", blocks)
+
+
+def hardware(s: Sources) -> Text:
+    def device(key: str, form: str = "auto") -> Cell:
+        return s.fact("target", "origin.json", f"device.{key}", form)
+
+    return Text(
+        "{device} ({platform}), {threads} threads, {dtype}, measured matmul peak {peak}",
+        device=device("device"),
+        platform=s.fact("target", "origin.json", "platform"),
+        threads=device("threads"),
+        dtype=device("dtype"),
+        peak=device("peak_flops", "rate"),
+    )
+
+
+def optimizer(s: Sources) -> Text:
+    def setting(name: str) -> Cell:
+        return s.find("target", "config.json", name)
+
+    return Text(
+        "optimizer {o}, schedule {c}, peak learning rate {lr}, batch {b} tokens",
+        o=setting("optimizer"),
+        c=setting("schedule"),
+        lr=setting("lr"),
+        b=setting("batch_tokens"),
+    )
+
+
+def _clock(s: Sources) -> Table:
+    """Wall-clock lives outside the digests, and the table says so."""
+    rows: list[list[Cell]] = [
+        [run, s.last(run, "timing.jsonl", "total_seconds", "seconds"),
+         s.last(run, "timing.jsonl", "tokens_per_s", "count"), s.last(run, "timing.jsonl", "peak_share", "share"),
+         s.last(run, "timing.jsonl", "energy_joules", "joules"),
+         s.last(run, "timing.jsonl", "energy_method")]
+        for run in STAGES if run == "target" or s.has(run, "timing.jsonl")
+    ]  # fmt: skip
+    columns = ["stage", "wall-clock", "tokens per second, last", "share of peak, last", "energy", "how energy was had"]
+    note = Text("From `timing.jsonl`: wall-clock, outside the digests of the runs; another run gives other seconds.")
+    return Table("Time and energy", columns, rows, note)
+
+
+def _digests(s: Sources) -> Pairs:
+    return Pairs("Digests of the run directories", [(run, s.fact(run, "DONE", "digest")) for run in STAGES])
+
+
+def _device_form(key: str) -> str:
+    return next((form for part, form in DEVICE_FORMS.items() if key.endswith(part)), "setting")

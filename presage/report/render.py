@@ -1,0 +1,149 @@
+"""The report stage: reads the run directories of one chain and writes report.html, report.md, facts.csv and figures.
+
+It computes nothing. Every value is a Fact with its run, file, key and digest; what is not there prints as missing.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from presage.core.config import Config as BaseConfig
+from presage.core.config import Parent
+from presage.core.run import RunDir
+from presage.report import blocks, facts, sections, svg
+
+__all__ = ["Config", "run"]
+
+TEMPLATES = Path(__file__).parent / "templates"
+STAGES = {
+    "corpus": "corpus",
+    "tokenizer": "tokenizer",
+    "shards": "shards",
+    "ladder": "ladder",
+    "forecast": "seal",
+    "target": "pretrain",
+    "score": "score",
+}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+PDF_SECONDS = 90
+
+
+class Config(BaseConfig):
+    """A report on the runs of one chain; one that is not given prints as missing."""
+
+    corpus: Parent | None = None
+    tokenizer: Parent | None = None
+    shards: Parent | None = None
+    ladder: Parent | None = None
+    forecast: Parent | None = None
+    target: Parent | None = None
+    score: Parent | None = None
+    title: str = "A loss, foretold"
+    pdf: bool = True
+    """Also report.pdf, where a Chromium is on PATH."""
+
+
+def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
+    """Write the report on the runs of `config` into `out`.
+
+    Raises RunError for a parent that is unfinished or of another stage, CorruptError for a file that is not the one
+    its run was finished with.
+    """
+    parents = config.parents()
+    for role, path in parents.items():
+        RunDir.open(path, STAGES[role])
+    directory = RunDir.create(out, "report", config, resume=resume)
+    try:
+        _write(config, facts.Sources(dict(parents)), directory)
+    except BaseException:
+        directory.close()
+        raise
+    directory.finish()
+    return directory
+
+
+def _write(config: Config, sources: facts.Sources, out: RunDir) -> None:
+    headline, parts = sections.headline(sources), sections.sections(sources)
+    seals = sections.seals(sources)
+    content: dict[str, Any] = {
+        "title": config.title,
+        "headline": headline,
+        "sections": parts,
+        "seals": seals,
+        "alarm": _alarm(seals),
+        "files": sources.files(),
+    }
+    html = _template("report.html").render(content, css=_css(), script=_text("script.js"))
+    out.write_text("report.html", html)
+    out.write_text("report.md", _template("report.md").render(content))
+    out.write_text("facts.csv", facts.to_csv(list(sources.facts.values())))
+    for figure in _figures(parts):
+        out.write_text(figure.file, svg.standalone(figure.wide))
+    out.result("facts", len(sources.facts))
+    out.result("missing", sum(f.missing for f in sources.facts.values()))
+    _pdf(config, out)
+
+
+def _alarm(seals: list[tuple[str, facts.Fact]]) -> str:
+    found = {fact.value for _, fact in seals if not fact.missing}
+    return "The seals below are not the same: this is not one honest run." if len(found) > 1 else ""
+
+
+def _figures(parts: list[blocks.Section]) -> list[Any]:
+    return [b.figure for part in parts for b in part.blocks if isinstance(b, blocks.Picture)]
+
+
+def _template(name: str) -> Any:
+    import jinja2
+
+    html = name.endswith(".html")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=html, undefined=jinja2.StrictUndefined
+    )
+    filters = {"origins": blocks.origins, "each_origin": blocks.each_origin, "markdown": blocks.markdown}
+    environment.filters.update(filters)
+    return environment.get_template(name)
+
+
+def _css() -> Any:
+    import markupsafe
+
+    dark = svg.theme_css(":root:not([data-theme=light])", dark=True)
+    themes = (
+        svg.theme_css(":root")
+        + f"@media screen and (prefers-color-scheme:dark){{{dark}}}"
+        + "@media screen{" + svg.theme_css(":root[data-theme=dark]", dark=True) + "}"
+    )  # fmt: skip
+    return markupsafe.Markup(themes + svg.paint_css() + (TEMPLATES / "style.css").read_text(encoding="utf-8"))
+
+
+def _text(name: str) -> Any:
+    import markupsafe
+
+    return markupsafe.Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _pdf(config: Config, out: RunDir) -> None:
+    """report.pdf through Chromium; where there is none the log says so, and the page prints as well from a browser."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not config.pdf or browser is None:
+        out.log("report.pdf not written: " + ("not asked for" if not config.pdf else "no Chromium on PATH"))
+        return
+    target = out.path / "report.pdf"
+    with tempfile.TemporaryDirectory() as profile:
+        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer",
+                   f"--user-data-dir={profile}", f"--print-to-pdf={target.resolve()}",
+                   (out.path / "report.html").resolve().as_uri()]  # fmt: skip
+        try:
+            subprocess.run(command, capture_output=True, check=True, timeout=PDF_SECONDS)
+        except (OSError, subprocess.SubprocessError) as error:
+            target.unlink(missing_ok=True)
+            out.log(f"report.pdf not written: {type(error).__name__} from {Path(browser).name}")
+            return
+    target.write_bytes(re.sub(rb"\(D:\d{14}", b"(D:20000101000000", target.read_bytes()))
+    out.log("report.pdf written")

@@ -1,0 +1,361 @@
+"""What the report says, section by section; every value through Sources, nothing computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from presage.report import figures, machine
+from presage.report.blocks import Block, Cell, Code, Items, Pairs, Picture, Quote, Section, Table, Text
+from presage.report.facts import Fact, Sources, leaves
+
+FORECAST = figures.FORECAST
+RUNGS = figures.RUNGS
+SAMPLES, PACKAGES = 6, 15
+KNOWN_POINT = ("compute", "loss", "stderr", "n", "n_params", "tokens", "fitted")
+COLUMN_FORMS = {"bytes": "bytes", "text_bytes": "bytes", "loss": "loss4", "bpb": "loss4", "flops": "flops",
+                "compute": "flops", "lr": "auto", "tokens": "short", "residual_percent": "signed_percent"}  # fmt: skip
+
+
+def headline(s: Sources) -> Text:
+    """The one sentence the whole run was made for."""
+    if s.get(*FORECAST, "point") is None:
+        return Text("There is no forecast in this run: the promise is {point}.", point=s.fact(*FORECAST, "point"))
+    promise = Text(
+        "Before training the target we promised {point} ± {half} bits per byte ({level} interval {lo} to {hi}).",
+        point=s.fact(*FORECAST, "point", "loss"),
+        half=s.fact(*FORECAST, "(hi - lo) / 2", "loss"),
+        level=s.fact(*FORECAST, "level", "share"),
+        lo=s.fact(*FORECAST, "lo", "loss"),
+        hi=s.fact(*FORECAST, "hi", "loss"),
+    )
+    return Text(
+        "{promise} It came out at {actual}: an error of {error}, {inside} the interval.",
+        promise=promise,
+        actual=s.result("score", "actual", "loss"),
+        error=s.result("score", "error_percent", "percent"),
+        inside=s.result("score", "inside", "verdict"),
+    )
+
+
+def seals(s: Sources) -> list[tuple[str, Fact]]:
+    """The seal, where each run has it: these must be the same 64 digits."""
+    return [
+        ("in the forecast", s.fact(*FORECAST, "seal")),
+        ("in the target, written before its first step", s.fact("target", "origin.json", "seal")),
+        ("in the score", s.result("score", "seal")),
+    ]
+
+
+def sections(s: Sources) -> list[Section]:
+    makers: tuple[Callable[[Sources], Section], ...] = (
+        promise, curves, rungs, residuals, samples, corpus, target, machine.section, limits, withheld)  # fmt: skip
+    return [make(s) for make in makers]
+
+
+def promise(s: Sources) -> Section:
+    section = Section("promise", "Promised and actual")
+    figure = figures.forecast(s)
+    if figure:
+        section.blocks.append(Picture(figure, _figure_1_caption(s)))
+    else:
+        section.blocks.append(Text("Figure: {it}.", it=s.fact(*FORECAST, "points")))
+    law: list[tuple[str, Cell]] = [
+        ("form", s.fact(*FORECAST, "law.form")),
+        ("a", s.fact(*FORECAST, "law.a", "auto")),
+        ("b", s.fact(*FORECAST, "law.b", "power")),
+        ("c, the floor, bits per byte", s.fact(*FORECAST, "law.c", "loss")),
+        ("floor, with its interval", _interval(s, "floor.value", "floor.lo", "floor.hi")),
+        ("target's compute, FLOPs", s.fact(*FORECAST, "target.compute", "flops")),
+        ("target's compute over the largest fitted rung's", s.fact(*FORECAST, "extrapolation", "times")),
+        ("promise, bits per byte", _interval(s, "point", "lo", "hi")),
+    ]
+    section.blocks.append(Pairs("The law that was sealed", law))
+    section.blocks.append(Pairs("The seal, three times", seals(s)))
+    return section
+
+
+def _figure_1_caption(s: Sources) -> Text:
+    return Text(
+        "Final loss against training compute, drawn as Figure 1 of the GPT-4 report. Filled dots: means of the rungs "
+        "that the law was fitted to; hollow dots: rungs left out of the fit; faint dots: single seeds. Dashed: the "
+        "law {form} with its {level} interval. The right-hand panel shows the target alone: {point} promised, "
+        "{actual} measured.",
+        form=s.fact(*FORECAST, "law.form"),
+        level=s.fact(*FORECAST, "level", "share"),
+        point=s.fact(*FORECAST, "point", "loss"),
+        actual=s.result("score", "actual", "loss"),
+    )
+
+
+def _interval(s: Sources, value: str, lo: str, hi: str) -> Text:
+    facts = {name: s.fact(*FORECAST, key, "loss") for name, key in (("v", value), ("lo", lo), ("hi", hi))}
+    return Text("{v} ({lo} to {hi})", **facts)
+
+
+def curves(s: Sources) -> Section:
+    names = [str(row["name"]) for row in s.rows(*RUNGS) if row.get("name")]
+    figure = figures.learning_curves(s, names)
+    if not figure:
+        return Section("curves", "Learning curves", [_absent(s, "target", "metrics.jsonl")])
+    caption = Text(
+        "Learning curves of the rungs (thin) and of the target (heavy). Left: training loss, averaged in equal steps "
+        "of the logarithm of tokens. Right: held-out bits per byte, each point a measurement during training. "
+        "Drawn from `metrics.jsonl` of {count} rungs and of the target.",
+        count=s.result("ladder", "rungs"),
+    )
+    if s.get("ladder", "result.json", "rungs.value") is None:
+        caption = Text(
+            "Learning curves of the rungs (thin) and of the target (heavy). Left: training loss, averaged in equal "
+            "steps of the logarithm of tokens. Right: held-out bits per byte, each point a measurement during training."
+        )
+    return Section("curves", "Learning curves", [Picture(figure, caption)])
+
+
+def rungs(s: Sources) -> Section:
+    return Section("rungs", "The ladder", [_budget_table(s), _rung_table(s)])
+
+
+def _budget_table(s: Sources) -> Block:
+    points = s.get(*FORECAST, "points", [])
+    if not points:
+        return _absent(s, *FORECAST, key="points")
+    more = sorted({key for p in points for key in p if key not in KNOWN_POINT and not isinstance(p[key], list | dict)})
+    rows: list[list[Cell]] = []
+    for i in range(len(points)):
+        at = f"points.{i}"
+        rows.append([
+            s.fact(*FORECAST, f"{at}.compute / target.compute", "relative"),
+            s.fact(*FORECAST, f"{at}.compute", "flops"),
+            s.fact(*FORECAST, f"{at}.n_params", "short"),
+            s.fact(*FORECAST, f"{at}.tokens", "short"),
+            s.fact(*FORECAST, f"{at}.n"),
+            s.fact(*FORECAST, f"{at}.loss", "loss4"),
+            s.fact(*FORECAST, f"{at}.stderr", "loss4"),
+            *(s.fact(*FORECAST, f"{at}.{key}", COLUMN_FORMS.get(key, "auto")) for key in more),
+            s.fact(*FORECAST, f"{at}.fitted", "yesno"),
+        ])  # fmt: skip
+    columns = ["of the target", "FLOPs", "parameters", "tokens", "seeds", "bits per byte", "± standard error",
+               *(key.replace("_", " ") for key in more), "fitted"]  # fmt: skip
+    return Table("Budgets: means over seeds, as sealed", columns, rows)
+
+
+def _rung_table(s: Sources) -> Block:
+    count = len(s.rows(*RUNGS))
+    if not count:
+        return _absent(s, *RUNGS)
+
+    def row(i: int) -> list[Cell]:
+        def cell(column: str, form: str = "auto") -> Fact:
+            return s.fact(*RUNGS, f"{i}.{column}", form)
+
+        shape = Text("{l} × {d} × {h}", l=cell("n_layers"), d=cell("d_model"), h=cell("n_heads"))
+        return [cell("name"), cell("compute", "flops"), cell("n_params", "short"), shape, cell("context_length"),
+                cell("tokens", "short"), cell("batch_tokens", "count"), cell("steps", "count"), cell("lr"),
+                cell("seed"), cell("bpb", "loss4"), cell("fitted", "yesno")]  # fmt: skip
+
+    columns = ["rung", "FLOPs", "parameters", "layers × width × heads", "context", "tokens", "batch", "steps", "lr",
+               "seed", "bits per byte", "fitted"]  # fmt: skip
+    return Table("Every rung", columns, [row(i) for i in range(count)], fold=True)
+
+
+def residuals(s: Sources) -> Section:
+    section = Section("missed", "What the law missed")
+    rows: list[tuple[str, Cell]] = [
+        ("error at the target", s.result("score", "error_percent", "percent")),
+        ("target inside the interval", s.result("score", "inside", "yesno")),
+        *((f"in the score: {name}", s.result("score", name)) for name in _other_scores(s)),
+    ]
+    section.blocks.append(Pairs("The target against the law", rows))
+    section.blocks += [_csv_table(s, "forecast", file, file.split("/")[1].removesuffix(".csv").replace("-", " "))
+                       for file in _tables(s, "forecast")]  # fmt: skip
+    return section
+
+
+def _other_scores(s: Sources) -> Iterable[str]:
+    shown = {"promised", "lo", "hi", "actual", "error_percent", "inside", "seal"}
+    return [name for name in s.data("score", "result.json") or {} if name not in shown]
+
+
+def _tables(s: Sources, run: str) -> list[str]:
+    base = s.path(run)
+    return sorted(f"tables/{p.name}" for p in base.glob("tables/*.csv")) if base else []
+
+
+def samples(s: Sources) -> Section:
+    rows = s.rows("target", "samples.jsonl")
+    section = Section("samples", "Samples from the target")
+    if not rows:
+        section.blocks.append(_absent(s, "target", "samples.jsonl"))
+        return section
+    last = max(row.get("step", 0) for row in rows)
+    chosen = [i for i, row in enumerate(rows) if row.get("step", 0) == last][:SAMPLES]
+    step = s.fact("target", "samples.jsonl", f"{chosen[0]}.step", "count")
+    section.blocks.append(
+        Text("Not chosen: the first ones written, at step {step}. Prompts are set in bold.", step=step)
+    )
+    section.blocks += [
+        Quote(s.fact("target", "samples.jsonl", f"{i}.prompt", "sample"),
+              s.fact("target", "samples.jsonl", f"{i}.completion", "sample"))
+        for i in chosen
+    ]  # fmt: skip
+    return section
+
+
+def corpus(s: Sources) -> Section:
+    blocks = [
+        _results(s, "corpus", "Documents"),
+        _csv_table(s, "corpus", "tables/sources.csv", "Sources"),
+        _csv_table(s, "corpus", "tables/packages.csv", "The packages that gave most text", "bytes", PACKAGES),
+        _tokenizer(s),
+        _index(s),
+    ]
+    return Section("corpus", "Corpus and tokenizer", blocks)
+
+
+def _tokenizer(s: Sources) -> Pairs:
+    settings = [("vocabulary", "vocab_size"), ("split pattern", "pattern"), ("special tokens", "special_tokens")]
+    rows: list[tuple[str, Cell]] = [(label, s.find("tokenizer", "config.json", key)) for label, key in settings]
+    rows += [(name, s.result("tokenizer", name, _form(name))) for name in s.data("tokenizer", "result.json") or {}]
+    return Pairs("Tokenizer: byte-level BPE", rows)
+
+
+def _index(s: Sources) -> Pairs:
+    file = "artifacts/index.json"
+    rows: list[tuple[str, Cell]] = []
+    for split in s.get("shards", file, "splits", {"train": {}, "val": {}}):
+        for key in ("documents", "tokens", "bytes"):
+            form = "bytes" if key == "bytes" else "count"
+            rows.append((f"{split}: {key}", s.fact("shards", file, f"splits.{split}.{key}", form)))
+    return Pairs("Shards", rows)
+
+
+def target(s: Sources) -> Section:
+    shape = [("layers", "n_layers"), ("width", "d_model"), ("heads", "n_heads"), ("key and value heads", "n_kv_heads"),
+             ("head width", "d_head"), ("hidden width", "d_ff"), ("context", "context_length"),
+             ("vocabulary", "vocab_size"), ("position", "position"),
+             ("normalisation", "norm"), ("block", "block"), ("hidden layer", "mlp"),
+             ("QK-norm", "qk_norm"), ("embeddings tied", "tie_embeddings"), ("biases", "bias")]  # fmt: skip
+    model: list[tuple[str, Cell]] = [(label, s.find("target", "config.json", key)) for label, key in shape]
+    model += [("parameters", s.result("target", "n_params", "count")),
+              ("parameters without embeddings", s.result("target", "n_params_non_embedding", "count"))]  # fmt: skip
+    measures = [("tokens", "tokens", "count"), ("steps", "steps", "count"),
+                ("steps skipped", "skipped_steps", "count"),
+                ("FLOPs, by the exact formula", "flops", "flops"),
+                ("FLOPs, by the shorthand 6ND", "flops_6nd", "flops"),
+                ("training loss, nats per token", "train/loss", "loss4"),
+                ("held-out loss, nats per token", "val/loss", "loss4"),
+                ("held-out, bits per byte", "val/bpb", "loss4")]  # fmt: skip
+    training: list[tuple[str, Cell]] = [(label, s.result("target", name, form)) for label, name, form in measures]
+    training.append(("± standard error of that", s.result("target", "val/bpb", "loss4", "stderr")))
+    flat = [key for key in leaves(s.data("target", "config.json")) if key.startswith("config.")]
+    every: list[tuple[str, Cell]] = [
+        (key.removeprefix("config."), s.fact("target", "config.json", key, "setting")) for key in flat
+    ]
+    settings = Pairs("Every setting of the target", every, fold=True) if every else _absent(s, "target", "config.json")
+    return Section("target", "The target", [Pairs("Model", model), Pairs("Training", training), settings])
+
+
+def limits(s: Sources) -> Section:
+    said = [Text("The forecast itself warns: {w}", w=s.fact(*FORECAST, f"warnings.{i}"))
+            for i in range(len(s.get(*FORECAST, "warnings", [])))]  # fmt: skip
+    fixed = [
+        Text(
+            "The promise is about one number, bits per byte on held-out files of this corpus, for one recipe. It says "
+            "nothing about any ability of the model, nor about other text, another recipe or another tokenizer."
+        ),
+        Text(
+            "The interval covers the noise of the rungs and of the fit, under the assumption that the law goes on to "
+            "hold. A law that bends between the largest rung and the target is not covered."
+        ),
+        Text(
+            "The seal proves that forecast, rungs, corpus, tokenizer, code and the target's settings belong together "
+            "and are unchanged. It cannot prove when it was made: whoever rewrites the whole history, seal and all, "
+            "is found out only against the digest if it was published beforehand."
+        ),
+        Text(
+            "Wall-clock and energy are outside the digests of the runs: another machine gives the same losses only as "
+            "far as its arithmetic is the same, and never the same seconds."
+        ),
+        Text(
+            "The target's standard error is that of one trained model on the held-out files; another seed would come "
+            "out a little differently, as the seeds of the rungs do."
+        ),
+    ]
+    return Section("limits", "What this does not say", [Items(said + fixed)])
+
+
+def withheld(s: Sources) -> Section:
+    intro = Text(
+        "The GPT-4 report “contains no further details about the architecture (including model size), hardware, "
+        "training compute, dataset construction, training method, or similar”. For this run:"
+    )
+
+    def setting(name: str) -> Fact:
+        return s.find("target", "config.json", name)
+
+    rows: list[list[Cell]] = [
+        ["Architecture", Text(
+            "decoder-only Transformer, {l} layers of width {d}, {h} heads, hidden width {f}, context {t}, "
+            "position {p}, normalisation {n} ({b}), hidden layer {m}",
+            l=setting("n_layers"), d=setting("d_model"), h=setting("n_heads"), f=setting("d_ff"),
+            t=setting("context_length"), p=setting("position"), n=setting("norm"), b=setting("block"),
+            m=setting("mlp"))],
+        ["Model size", Text("{n} parameters, {e} without embeddings", n=s.result("target", "n_params", "count"),
+                            e=s.result("target", "n_params_non_embedding", "count"))],
+        ["Hardware", machine.hardware(s)],
+        ["Training compute", Text("{c} FLOPs by the exact formula, {six} by 6ND; energy {j} ({how})",
+                                  c=s.result("target", "flops", "flops"), six=s.result("target", "flops_6nd", "flops"),
+                                  j=s.last("target", "timing.jsonl", "energy_joules", "joules"),
+                                  how=s.last("target", "timing.jsonl", "energy_method"))],
+        ["Dataset construction", Text(
+            "{d} training documents ({b}), held out {v} documents ({vb}), split by file; every source and package is "
+            "in `corpus/tables`; digest {h}",
+            d=s.result("corpus", "train/documents", "count"), b=s.result("corpus", "train/bytes", "bytes"),
+            v=s.result("corpus", "val/documents", "count"), vb=s.result("corpus", "val/bytes", "bytes"),
+            h=s.fact("corpus", "DONE", "digest", "hex12"))],
+        ["Training method", Text(
+            "next-token prediction on {t} tokens in {n} steps, {o}; every setting is in `target/config.json`",
+            t=s.result("target", "tokens", "count"), n=s.result("target", "steps", "count"),
+            o=machine.optimizer(s))],
+    ]  # fmt: skip
+    table = Table("What the GPT-4 report withheld", ["", "this run"], rows)
+    return Section("withheld", "What the GPT-4 report withheld", [intro, table])
+
+
+# ---- pieces ---------------------------------------------------------------------------------------------------
+
+
+def _absent(s: Sources, run: str, file: str, key: str = "") -> Text:
+    return Text("{name}: {it}.", name=Code(f"{run}/{file}"), it=s.fact(run, file, key or "rows"))
+
+
+def _form(name: str) -> str:
+    last = name.rsplit("/", 1)[-1]
+    return COLUMN_FORMS.get(last, "auto")
+
+
+def _results(s: Sources, run: str, caption: str) -> Block:
+    results = s.data(run, "result.json")
+    if not results:
+        return _absent(s, run, "result.json")
+    return Pairs(caption, [(name.replace("/", ": "), s.result(run, name, _form(name))) for name in results])
+
+
+def _csv_table(s: Sources, run: str, file: str, caption: str, sort: str = "", limit: int = 200) -> Block:
+    """A table as it stands in the run; sorted by `sort`, largest first, and cut at `limit` rows where it says so."""
+    rows = s.rows(run, file)
+    if not rows:
+        return _absent(s, run, file)
+    order: list[int] = list(range(len(rows)))
+    if sort in rows[0]:
+        order.sort(key=lambda i: -_as_number(rows[i][sort]))
+    columns = list(rows[0])
+    cells: list[list[Cell]] = [[s.fact(run, file, f"{i}.{c}", COLUMN_FORMS.get(c, "auto")) for c in columns]
+                               for i in order[:limit]]  # fmt: skip
+    note = Text("More rows are in `{file}`.".replace("{file}", f"{run}/{file}")) if len(rows) > limit else None
+    return Table(caption, [c.replace("_", " ") for c in columns], cells, note)
+
+
+def _as_number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

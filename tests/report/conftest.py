@@ -1,0 +1,175 @@
+"""A whole chain of synthetic run directories. No number here was measured: they come from a planted law and a seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from presage.core.config import Config, Parent
+from presage.core.run import RunDir
+from presage.report import render
+
+A, B, C = 60.0, -0.135, 0.55
+TARGET = 4e13
+BUDGETS = (2e10, 4e10, 8e10, 1.6e11, 2.5e11, 4e11, 6.3e11, 8e11, 1.0e12, 1.26e12)
+ROLES = ("corpus", "tokenizer", "shards", "ladder", "forecast", "target", "score")
+
+
+class AnyConfig(Config):
+    """Stands for every stage's config."""
+
+    parent: Parent | None = None
+    settings: dict[str, Any] = {}
+
+
+def law(compute: float) -> float:
+    return A * compute**B + C
+
+
+@dataclass
+class Chain:
+    """The finished run directories below one folder."""
+
+    root: Path
+
+    def config(self, without: tuple[str, ...] = (), **more: Any) -> render.Config:
+        paths = {role: self.root / role for role in ROLES if role not in without}
+        return render.Config.parse(paths | {"title": "A synthetic chain", "pdf": False} | more)
+
+
+def build(root: Path, seed: int = 0, shift: float = 0.0) -> Chain:
+    """Write the chain; `shift` moves the target away from its law, in bits per byte."""
+    rng = np.random.default_rng(seed)
+    _data_stages(root)
+    _ladder(root, rng)
+    forecast = _forecast(root)
+    actual = law(TARGET) * 1.004 + shift
+    _pretrain(root / "target", rng, TARGET, actual, 7_340_032, 24_000_000, seal=forecast["seal"])
+    with RunDir.create(root / "score", "score", AnyConfig(parent=root / "target")) as run:
+        for name, key in (("promised", "point"), ("lo", "lo"), ("hi", "hi")):
+            run.result(name, forecast[key], unit="bits/byte")
+        run.result("actual", actual, unit="bits/byte")
+        run.result("error_percent", 100 * abs(actual - forecast["point"]) / actual)
+        run.result("inside", int(forecast["lo"] <= actual <= forecast["hi"]))
+        run.result("seal", forecast["seal"])
+        run.finish()
+    return Chain(root)
+
+
+def _data_stages(root: Path) -> None:
+    with RunDir.create(root / "corpus", "corpus", AnyConfig(settings={"val_fraction": 0.05})) as run:
+        counts = {"train/documents": 18211, "train/bytes": 24_410_022, "val/documents": 961, "val/bytes": 1_204_881}
+        for name, value in (counts | {"bad/utf8": 3, "bad/empty": 12}).items():
+            run.result(name, value)
+        run.table("sources", [{"source": "python-docs", "documents": 19172, "bytes": 25_614_903, "kept": 19172,
+                               "duplicates": 2310, "bad": 15}])  # fmt: skip
+        run.table("bad", [{"file": "a/b.py", "place": "byte 12", "reason": "invalid UTF-8"}])
+        run.table("packages", [
+            {"package": f"package_{i}", "version": f"3.{i}0", "licence": "BSD-3-Clause", "documents": 900 - 40 * i,
+             "bytes": 3_000_000 // (i + 1)} for i in range(18)
+        ])  # fmt: skip
+        run.finish()
+    settings = {"vocab_size": 2048, "pattern": "gpt2", "special_tokens": ["<|endoftext|>"]}
+    with RunDir.create(root / "tokenizer", "tokenizer", AnyConfig(parent=root / "corpus", settings=settings)) as run:
+        run.result("bytes_per_token", 3.127, unit="bytes/token")
+        run.finish()
+    with RunDir.create(root / "shards", "shards", AnyConfig(parent=root / "tokenizer")) as run:
+        splits = {"train": {"tokens": 7_806_212, "bytes": 24_410_022, "documents": 18211, "files": []},
+                  "val": {"tokens": 385_310, "bytes": 1_204_881, "documents": 961, "files": []}}  # fmt: skip
+        run.write_json("artifacts/index.json", {"dtype": "uint16", "vocab_size": 2048, "splits": splits})
+        run.finish()
+
+
+def _pretrain(path: Path, rng: Any, compute: float, bpb: float, n_params: int, tokens: int, **origin: Any) -> str:
+    layers, width = (6, 320) if compute == TARGET else (3, 64)
+    model = {"n_layers": layers, "d_model": width, "n_heads": 5, "n_kv_heads": 5, "d_head": 64, "d_ff": 848,
+             "context_length": 256, "vocab_size": 2048, "position": "rope", "norm": "rms", "block": "pre",
+             "mlp": "swiglu", "qk_norm": True, "tie_embeddings": False, "bias": False}  # fmt: skip
+    optim = {"optimizer": "muon", "lr": 0.0123, "weight_decay": 0.1, "schedule": "wsd"}
+    settings = {"model": model, "optim": optim, "batch_tokens": 16384, "tokens": tokens}
+    device = {"device": "cpu", "dtype": "bf16", "threads": 2, "peak_flops": 1.01e12}
+    with RunDir.create(path, "pretrain", AnyConfig(settings=settings), device=device, **origin) as run:
+        steps = max(tokens // 16384, 40)
+        for step in np.unique(np.geomspace(1, steps, 160).astype(int)):
+            share = step / steps
+            value = bpb * float(share**-0.11) if share > 0.003 else bpb * 1.9
+            row: dict[str, Any] = {"step": int(step), "tokens": int(tokens * share), "flops": compute * share}
+            row["train/loss"] = 2.17 * value + float(rng.normal(0, 0.05))
+            if step % max(steps // 14, 1) == 0 or step == steps:
+                row |= {"val/loss": 2.17 * value, "val/bpb": value}
+            run.metric(**row)
+        run.timing(step=int(steps), seconds=1.7, tokens_per_s=52311.0, peak_share=0.41)
+        run.timing(step=int(steps), total_seconds=482.4, energy_joules=21311.0, energy_method="estimate: 2 cores × 22 W")
+        run.result("val/bpb", bpb, stderr=0.0061, n=385_310, unit="bits/byte")
+        for name, number in {"val/loss": 2.17 * bpb, "train/loss": 2.1 * bpb, "n_params": n_params, "tokens": tokens,
+                             "n_params_non_embedding": n_params * 4 // 5, "flops": compute, "flops_6nd": compute * 0.81,
+                             "steps": int(steps), "skipped_steps": 0}.items():  # fmt: skip
+            run.result(name, number)
+        for number in range(4):
+            run.sample(prompt="Return the ", completion=f"list of <b>keys</b> & values #{number}\n\n    >>> f(`x`)\n",
+                       step=int(steps))  # fmt: skip
+        return run.finish()
+
+
+def _ladder(root: Path, rng: Any) -> None:
+    with RunDir.create(root / "ladder", "ladder", AnyConfig(parent=root / "shards")) as run:
+        rows = []
+        for number, budget in enumerate(BUDGETS):
+            for seed in range(4 if budget < 5e11 else 2):
+                bpb = _rung_loss(budget) * float(np.exp(rng.normal(0, 0.004)))
+                name, n_params = f"c{number:02}-s{seed}", int((budget / 60) ** 0.5)
+                tokens = int(budget / 6 / n_params)
+                digest = _pretrain(run.path / "rungs" / name, rng, budget, bpb, n_params, tokens)
+                rows.append({"name": name, "budget": budget, "compute": budget * 0.998, "n_params": n_params,
+                             "n_params_non_embedding": n_params // 2, "n_layers": 3, "d_model": 64, "n_heads": 1,
+                             "context_length": 256, "tokens": tokens, "batch_tokens": 4096, "steps": tokens // 4096,
+                             "lr": 0.021, "seed": seed, "bpb": bpb, "loss": bpb * 2.1, "fitted": number >= 2,
+                             "digest": digest})  # fmt: skip
+        run.table("rungs", rows)
+        run.finish()
+
+
+def _rung_loss(budget: float) -> float:
+    return law(budget) * (1.0 if budget >= 8e10 else 0.955)
+
+
+def _forecast(root: Path) -> dict[str, Any]:
+    wanted = np.geomspace(BUDGETS[2], TARGET, 40)
+    spread = [0.004 + 0.004 * np.log10(c / BUDGETS[2]) for c in wanted]
+    curve = [{"compute": float(c), "loss": law(c), "lo": law(c) * (1 - w), "hi": law(c) * (1 + w)}
+             for c, w in zip(wanted, spread, strict=True)]  # fmt: skip
+    points = [{"compute": b * 0.998, "loss": _rung_loss(b) * 1.001, "stderr": 0.004, "n": 4 if b < 5e11 else 2,
+               "n_params": int((b / 60) ** 0.5), "tokens": int(b / 6 / (b / 60) ** 0.5), "fitted": b >= 8e10}
+              for b in BUDGETS]  # fmt: skip
+    last = curve[-1]
+    data: dict[str, Any] = {
+        "metric": "val/bpb", "unit": "bits/byte",
+        "target": {"compute": TARGET, "config": {}, "config_digest": "0" * 64},
+        "law": {"form": "a*C^b+c", "a": A, "b": B, "c": C},
+        "point": last["loss"], "lo": last["lo"], "hi": last["hi"], "level": 0.9,
+        "floor": {"value": C, "lo": 0.31, "hi": 0.74}, "points": points, "curve": curve,
+        "extrapolation": TARGET / (BUDGETS[-1] * 0.998),
+        "warnings": ["the floor is only known to within 0.43 bits per byte"],
+        "inputs": {name: "1" * 64 for name in ("corpus", "tokenizer", "shards", "ladder", "code", "target_config")},
+    }  # fmt: skip
+    data["seal"] = hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    with RunDir.create(root / "forecast", "seal", AnyConfig(parent=root / "ladder")) as run:
+        run.write_json("forecast.json", data)
+        run.finish()
+    return data
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    return build(tmp_path_factory.mktemp("chain"))
+
+
+@pytest.fixture(scope="session")
+def report(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    return render.run(chain.config(), tmp_path_factory.mktemp("report") / "out")
