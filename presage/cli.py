@@ -296,6 +296,7 @@ def import_(directory: Path, /, *, out: Path) -> None:
 @app.command(show=False)
 def reference() -> None:
     """Print docs/cli.md."""
+    sys.argv[0] = app.name[0]  # the name that usage lines show, however this process was started
     emit([app.generate_docs(usage_name="presage").rstrip()])
 
 

@@ -1,0 +1,1 @@
+"""What every other room stands on: configs, run directories, errors, seeds, devices."""

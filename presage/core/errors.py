@@ -34,38 +34,44 @@ class PresageError(Exception):
 
 
 class ConfigError(PresageError):
-    pass
+    """A recipe, key or value that does not fit."""
 
 
 class DataError(PresageError):
-    pass
+    """Files that cannot be read as documents."""
 
 
 class CorruptError(PresageError):
-    pass
+    """A digest that does not match, a truncated file."""
 
 
 class RunError(PresageError):
-    pass
+    """A run directory in use, unfinished or not empty."""
 
 
 class BudgetError(PresageError):
-    pass
+    """Compute, memory or disk too small for what was asked."""
 
 
 class SealError(PresageError):
-    pass
+    """A seal refused."""
 
 
 class CheckFailed(PresageError):
+    """A verification that came out false."""
+
     exit_code = 1
 
 
 class Unavailable(PresageError):
+    """An isolation or hardware requirement is missing."""
+
     exit_code = 3
 
 
 class Stopped(PresageError):
+    """A signal stopped the run; it can be resumed."""
+
     exit_code = 4
 
 

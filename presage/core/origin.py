@@ -28,6 +28,7 @@ def describe(seed: int) -> dict[str, Any]:
 
 
 def version() -> str:
+    """The version of presage."""
     from presage import __version__
 
     return __version__

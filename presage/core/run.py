@@ -155,12 +155,15 @@ class RunDir:
         self._append("metrics.jsonl", row)
 
     def timing(self, **row: Any) -> None:
+        """One row of timing.jsonl: step, then seconds, tokens/s, memory, energy. Outside the digest."""
         self._append("timing.jsonl", row)
 
     def sample(self, **row: Any) -> None:
+        """One row of samples.jsonl: prompt, completion, step."""
         self._append("samples.jsonl", row)
 
     def log(self, text: str) -> None:
+        """A line of log.txt, for people; outside the digest."""
         with open(self.path / "log.txt", "a", encoding="utf-8") as file:
             file.write(text.rstrip("\n") + "\n")
 
@@ -183,9 +186,11 @@ class RunDir:
         return self.write_text(f"tables/{name}.csv", text.getvalue())
 
     def write_json(self, name: str, data: Any) -> Path:
+        """A JSON file of the run, whole or not at all. NaN and infinity raise ValueError."""
         return self.write_text(name, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
     def write_text(self, name: str, text: str) -> Path:
+        """A UTF-8 file of the run, whole or not at all."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(target) as file:
@@ -218,6 +223,7 @@ class RunDir:
         return digest
 
     def close(self) -> None:
+        """Release the lock; what is written stays."""
         if self._lock is not None:
             (self.path / ".lock").unlink(missing_ok=True)  # while still held; see _acquire
             self._lock.close()
@@ -236,18 +242,22 @@ class RunDir:
 
     @property
     def done(self) -> bool:
+        """Whether the run is finished."""
         return (self.path / "DONE").is_file()
 
     @property
     def stage(self) -> str:
+        """The stage that this run is of."""
         return str(self.read_json("config.json")["stage"])
 
     @property
     def digest(self) -> str:
+        """The digest of a finished run; RunError when it is not finished."""
         return str(self.read_json("DONE")["digest"])
 
     @property
     def origin(self) -> dict[str, Any]:
+        """origin.json: code, libraries, machine, seed, parents."""
         return dict(self.read_json("origin.json"))
 
     def config(self, kind: type[C]) -> C:
@@ -255,9 +265,11 @@ class RunDir:
         return load_config(kind, self.path / "config.json")
 
     def results(self) -> dict[str, dict[str, Any]]:
+        """result.json: {name: {value, stderr, lo, hi, level, n, unit}}; empty when there is none yet."""
         return dict(self.read_json("result.json")) if (self.path / "result.json").exists() else {}
 
     def value(self, name: str) -> Any:
+        """The value of one entry of result.json. Raises RunError when it is not there."""
         results = self.results()
         if name not in results:
             raise RunError(f"result.json has no '{name}'", where=self.path)
@@ -270,6 +282,7 @@ class RunDir:
             yield parse_row(line, f"{path}:{number}")
 
     def read_json(self, name: str) -> Any:
+        """A JSON file of the run. Raises RunError when it is missing, CorruptError when it is not JSON."""
         path = self.path / name
         try:
             return json.loads(path.read_text(encoding="utf-8"))

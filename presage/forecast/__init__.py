@@ -1,0 +1,1 @@
+"""Ladders of small runs, laws through them, sealed forecasts."""

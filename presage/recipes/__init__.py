@@ -1,0 +1,1 @@
+"""Complete configs as Python functions, by name; see loading.py."""

@@ -1,0 +1,1 @@
+"""A pure reader of run directories."""
