@@ -18,6 +18,9 @@ class KeyValueStore(Protocol):
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Add this call's [B, G, T, E]; return all keys and values to attend to, [B, G, S, E]."""
 
+    def band(self, width: int) -> Tensor:
+        """[B, 1, T, S], True for the last `width` keys of each query, its own included: a banded layer's mask."""
+
 
 class Attention(nn.Module):
     """[B, T, D] -> [B, T, D]. `mask` is True where a query may attend, [T, S] or [B, 1, T, S]; None is causal."""
@@ -44,17 +47,18 @@ class Attention(nn.Module):
             q, k = rotary(q, positions), rotary(k, positions)
         if store is not None:
             k, v = store.extend(self.layer, k, v)
-        out = attend(q, k, v, self._banded(mask, q.shape[2], k.shape[2], x.device))
+        out = attend(q, k, v, self._banded(mask, x, store))
         result: Tensor = self.out(out.transpose(1, 2).flatten(2))
         return result
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (-1, self.d_head)).transpose(1, 2)
+        return x.view(*x.shape[:-1], -1, self.d_head).transpose(1, 2)
 
-    def _banded(self, mask: Tensor | None, n_queries: int, n_keys: int, device: torch.device) -> Tensor | None:
+    def _banded(self, mask: Tensor | None, x: Tensor, store: KeyValueStore | None) -> Tensor | None:
         if self.band is None:
             return mask
-        band = band_mask(n_queries, n_keys, self.band, device)
+        length = x.shape[1]
+        band = band_mask(length, length, self.band, x.device) if store is None else store.band(self.band)
         return band if mask is None else mask & band
 
 
@@ -71,6 +75,6 @@ def causal_mask(n_queries: int, n_keys: int, device: torch.device) -> Tensor:
 
 
 def band_mask(n_queries: int, n_keys: int, band: int, device: torch.device) -> Tensor:
-    """The causal mask restricted to the last `band` keys, the query's own included (Sparse Transformer's local part)."""
+    """The causal mask restricted to the last `band` keys, the query's own included (Sparse Transformer, local part)."""
     causal = causal_mask(n_queries, n_keys, device)
     return causal & ~torch.ones_like(causal).tril(n_keys - n_queries - band)

@@ -130,7 +130,12 @@ _GPT = {
 
 # (layers, width, heads, head width); papers.md §4.2 and §5.1. GPT-3 XL and 13B are printed with sizes that cannot
 # both hold; these are the ones that give the paper's own parameter counts (appendix D).
-GPT2_SIZES = {"124M": (12, 768, 12, 64), "355M": (24, 1024, 16, 64), "774M": (36, 1280, 20, 64), "1.5B": (48, 1600, 25, 64)}
+GPT2_SIZES = {
+    "124M": (12, 768, 12, 64),
+    "355M": (24, 1024, 16, 64),
+    "774M": (36, 1280, 20, 64),
+    "1.5B": (48, 1600, 25, 64),
+}
 GPT3_SIZES = {
     "125M": (12, 768, 12, 64),
     "350M": (24, 1024, 16, 64),

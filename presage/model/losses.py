@@ -34,7 +34,7 @@ class _FusedCrossEntropy(torch.autograd.Function):
     """Forward computes the gradients too: d loss / d logits = softmax - onehot is at hand while a chunk is in cache."""
 
     @staticmethod
-    @torch.amp.custom_fwd(device_type="cpu")
+    @torch.amp.custom_fwd(device_type="cpu")  # type: ignore[untyped-decorator]
     def forward(ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
         needs = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
         head_cast = head.to(hidden.dtype)
@@ -65,6 +65,6 @@ class _FusedCrossEntropy(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor, None, None]:
         d_hidden, d_head = ctx.saved_tensors
         return d_hidden * grad_output.to(d_hidden.dtype), (d_head * grad_output).to(ctx.head_dtype), None, None

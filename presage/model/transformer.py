@@ -34,7 +34,8 @@ class Block(nn.Module):
         self, x: Tensor, positions: Tensor, rotary: Rotary | None, mask: Tensor | None, store: KeyValueStore | None
     ) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), positions, rotary, mask, store))
-        return x + self.dropout(self.mlp(self.mlp_norm(x)))
+        out: Tensor = x + self.dropout(self.mlp(self.mlp_norm(x)))
+        return out
 
 
 class PostNormBlock(Block):

@@ -1,0 +1,59 @@
+"""Drawing the next token: temperature, top-k, nucleus, and a stream of chance for every row."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from presage.core.config import Config
+from presage.core.seeds import derive, stream
+
+
+class Sampling(Config):
+    """How a next token is drawn: temperature, then top-k, then top-p, as in GPT-2's code."""
+
+    temperature: float = Field(default=1.0, ge=0)
+    """0 takes the most probable token."""
+    top_k: int | None = Field(default=None, gt=0)
+    """Keep the k most probable tokens, and any equal to the k-th."""
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    """Keep the fewest most probable tokens whose mass reaches p (Holtzman et al. 2020: the token that crosses p
+    stays; GPT-2's own code drops it)."""
+
+
+def pick(logits: Tensor, chance: Tensor, sampling: Sampling) -> Tensor:
+    """One id per row, [B], of logits [B, V]: the inverse of the distribution function at chance [B] in [0, 1)."""
+    if sampling.temperature == 0:
+        return logits.argmax(dim=-1)
+    logits = _keep_top_k(logits.double() / sampling.temperature, sampling.top_k)
+    cumulative = _keep_top_p(logits.softmax(dim=-1), sampling.top_p).cumsum(dim=-1)
+    total = cumulative[:, -1:]
+    # Strictly below the total: the id found is the first whose sum exceeds this, so its probability is not zero.
+    aim = torch.minimum(chance.double()[:, None] * total, torch.nextafter(total, torch.zeros_like(total)))
+    return torch.searchsorted(cumulative, aim, right=True).squeeze(1)
+
+
+def _keep_top_k(logits: Tensor, k: int | None) -> Tensor:
+    if k is None or k >= logits.shape[-1]:
+        return logits
+    least = logits.topk(k, dim=-1).values[:, -1:]
+    return logits.masked_fill(logits < least, float("-inf"))
+
+
+def _keep_top_p(probabilities: Tensor, p: float | None) -> Tensor:
+    if p is None or p >= 1:
+        return probabilities
+    ordered, ids = probabilities.sort(dim=-1, descending=True, stable=True)
+    before = ordered.cumsum(dim=-1) - ordered
+    return torch.zeros_like(probabilities).scatter_(1, ids, ordered.masked_fill(before >= p, 0.0))
+
+
+def row_seeds(seed: int, rows: int) -> list[int]:
+    """The seeds from which `generate` draws its rows when it is given one number."""
+    return [derive(seed, "generate", row) for row in range(rows)]
+
+
+def uniforms(seed: int, count: int) -> Tensor:
+    """[count] float64 in [0, 1): one number per new token of a row; a longer row begins with a shorter one's."""
+    return torch.from_numpy(stream(seed, "sample").random(count))

@@ -1,0 +1,48 @@
+"""Small models of every family, with weights that make no two tokens alike (a zero head would)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from presage.model.config import GPT2_SIZES, ModelConfig, gpt1, gpt2, gpt3, qwen3
+from presage.model.transformer import Transformer, build
+
+VOCAB, CONTEXT = 61, 24
+SMALL = {"n_layers": 3, "d_model": 32, "n_heads": 2, "n_kv_heads": 2, "d_head": 16, "d_ff": 48, "dropout": 0.0}
+
+
+def shrunk(config: ModelConfig, **changes: object) -> ModelConfig:
+    return ModelConfig.parse(config.model_dump() | SMALL | changes)
+
+
+CONFIGS: dict[str, ModelConfig] = {
+    "qwen3": qwen3(VOCAB, CONTEXT, 3, 32, n_heads=2, n_kv_heads=2, d_head=16),
+    "qwen3-gqa": qwen3(VOCAB, CONTEXT, 2, 48, n_heads=4, n_kv_heads=2, d_head=8, tie_embeddings=True),
+    "llama": qwen3(VOCAB, CONTEXT, 2, 32, n_heads=4, n_kv_heads=1, d_head=8, qk_norm=False, bias=True),
+    "gpt1": shrunk(gpt1(VOCAB, CONTEXT), d_ff=128),
+    "gpt2": shrunk(gpt2("124M", VOCAB, CONTEXT)),
+    "gpt3": shrunk(gpt3("125M", VOCAB, CONTEXT, band=5), n_layers=4),
+}
+
+PRESETS: dict[str, ModelConfig] = {
+    "gpt1": gpt1(),
+    **{f"gpt2-{size}": gpt2(size) for size in GPT2_SIZES},
+    "gpt3-125M": gpt3("125M"),
+    "qwen3": qwen3(4096, 256, 4, 192),
+}
+
+
+def lively(config: ModelConfig, seed: int = 0) -> Transformer:
+    """A model in which every parameter matters: gains, biases and head are random, too."""
+    model = build(config, seed)
+    generator = torch.Generator().manual_seed(seed + 1)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            spread = 0.1 if parameter.ndim == 1 else 0.4 if name.startswith(("head", "embed")) else 0.15
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * spread)
+    return model.eval()
+
+
+def random_tokens(rows: int, length: int, seed: int = 0, vocab_size: int = VOCAB) -> Tensor:
+    return torch.randint(vocab_size, (rows, length), generator=torch.Generator().manual_seed(seed))
