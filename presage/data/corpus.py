@@ -17,6 +17,7 @@ from pydantic import Field, field_validator
 from presage.core.config import Config as BaseConfig
 from presage.core.errors import DataError
 from presage.core.run import RunDir
+from presage.data.attempt import attempt
 from presage.data.documents import Bad, Document, Limits, read_paths, split_text
 from presage.data.duplicates import Paragraphs, fingerprint, near_copies, signature
 from presage.data.embedded import Package, read_embedded
@@ -25,7 +26,19 @@ from presage.data.records import SPLITS, write_documents
 __all__ = ["Config", "run"]
 
 BAD_ROWS = 1000  # rows of tables/bad.csv; all are counted in result.json
-COUNTS = ("read", "read_bytes", "bad", "too_short", "exact_copies", "near_copies", "emptied")
+# Columns of tables/sources.csv in the order in which things happen to a document, with their units.
+COUNTS = {
+    "read/documents": "documents",
+    "read/bytes": "bytes",
+    "bad/documents": "documents",
+    "cut/pieces": "documents",
+    "removed/too_short": "documents",
+    "removed/exact_copies": "documents",
+    "removed/near_copies": "documents",
+    "removed/paragraphs": "paragraphs",
+    "removed/paragraph_bytes": "bytes",
+    "removed/emptied": "documents",
+} | {f"{split}/{unit}": unit for split in SPLITS for unit in ("documents", "bytes")}
 
 
 class Source(BaseConfig):
@@ -35,6 +48,13 @@ class Source(BaseConfig):
     kind: Literal["python-docs", "python-code", "files"] = "files"
     paths: tuple[str, ...] = ()
     licence: str | None = None
+    unique_paragraphs: bool | None = None
+    """Keep a long paragraph once in the whole corpus; by default for python-docs only, whose libraries repeat notices
+    and parameter descriptions thousands of times."""
+
+    @property
+    def repeats_dropped(self) -> bool:
+        return self.kind == "python-docs" if self.unique_paragraphs is None else self.unique_paragraphs
 
 
 class Config(BaseConfig):
@@ -46,8 +66,8 @@ class Config(BaseConfig):
     """A longer document is cut into pieces, all on the same side of the split."""
     max_file_bytes: int = Field(default=1 << 32, ge=1024)
     """After decompression; a longer file is refused."""
-    paragraph_chars: int = Field(default=80, ge=0)
-    """Paragraphs at least this long are kept once in the whole corpus; 0 keeps all."""
+    paragraph_chars: int = Field(default=80, ge=1)
+    """What counts as a long paragraph in sources with unique paragraphs."""
     text_key: str = "text"
     seed: int = 0
 
@@ -65,19 +85,17 @@ class Config(BaseConfig):
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """artifacts/{train,val}.jsonl.zst, tables/{sources,bad,packages}.csv. Raises DataError when nothing is left."""
-    with RunDir.create(out, "corpus", config, seed=config.seed, resume=resume) as run:
+    with attempt(out, "corpus", config, seed=config.seed, resume=resume) as run:
         tally = _Tally()
-        documents = _without_copies(_read(config, tally), tally)
-        splits = _split(documents, config)
-        paragraphs = Paragraphs(config.paragraph_chars)
+        splits = _split(_without_copies(_read(config, tally), tally), config)
+        once = Paragraphs(config.paragraph_chars)
         for split in SPLITS:
-            kept = list(_without_repeats(splits[split], paragraphs, config, tally))
+            kept = list(_without_repeats(splits[split], once, config, tally))
             if not kept:
                 raise DataError(f"no document is left for the {split} split", hint=tally.summary())
             write_documents(run.artifact(f"{split}.jsonl.zst"), kept)
             tally.kept(split, kept)
-        _write_tables(run, config, tally, paragraphs)
-        run.finish()
+        _write_tables(run, config, tally)
         return run
 
 
@@ -96,8 +114,8 @@ class _Tally:
     def kept(self, split: str, documents: list[Document]) -> None:
         for document in documents:
             size = len(document.text.encode())
-            self.add(document.source, f"{split}_documents")
-            self.add(document.source, f"{split}_bytes", size)
+            self.add(document.source, f"{split}/documents")
+            self.add(document.source, f"{split}/bytes", size)
             package = self.package_of.get(document.path)
             if package:
                 self.packages[package, "documents"] += 1
@@ -107,26 +125,28 @@ class _Tally:
         return sum(amount for (_, name), amount in self.counts.items() if name == what)
 
     def summary(self) -> str:
-        first = f"; first bad: {self.bad[0].path} {self.bad[0].place}: {self.bad[0].reason}" if self.bad else ""
-        return ", ".join(f"{self.total(name)} {name.replace('_', ' ')}" for name in COUNTS) + first
+        first = next((f"; first bad one: {b.path} {b.place}: {b.reason}" for b in self.bad), "")
+        return ", ".join(f"{name} {n}" for name in COUNTS if (n := self.total(name))) + first
 
 
 def _read(config: Config, tally: _Tally) -> Iterator[Document]:
     limits = Limits(config.max_document_bytes, config.max_file_bytes, config.text_key)
     for source in config.sources:
+        before = ""
         for package, item in _items(source, limits):
             if isinstance(item, Bad):
-                tally.add(source.name, "bad")
+                tally.add(source.name, "bad/documents")
                 tally.bad.append(item)
                 continue
-            size = len(item.text.encode())
-            tally.add(source.name, "read")
-            tally.add(source.name, "read_bytes", size)
-            if len(item.text.strip().encode()) < config.min_document_bytes:
-                tally.add(source.name, "too_short")
-                continue
+            tally.add(source.name, "read/documents")
+            tally.add(source.name, "read/bytes", len(item.text.encode()))
+            tally.add(source.name, "cut/pieces", int(item.path == before))
+            before = item.path
             if package:
                 tally.package_of[item.path] = package
+            if len(item.text.strip().encode()) < config.min_document_bytes:
+                tally.add(source.name, "removed/too_short")
+                continue
             yield item
 
 
@@ -141,12 +161,12 @@ def _without_copies(documents: Iterator[Document], tally: _Tally) -> list[Docume
     unique: dict[bytes, Document] = {}
     for document in documents:
         if unique.setdefault(fingerprint(document.text), document) is not document:
-            tally.add(document.source, "exact_copies")
+            tally.add(document.source, "removed/exact_copies")
     kept = list(unique.values())
     leaders = near_copies([signature(document.text) for document in kept])
     for index, leader in enumerate(leaders):
         if index != leader:
-            tally.add(kept[index].source, "near_copies")
+            tally.add(kept[index].source, "removed/near_copies")
     return [document for index, document in enumerate(kept) if leaders[index] == index]
 
 
@@ -181,44 +201,35 @@ def _place(path: str, seed: int) -> float:
     return int.from_bytes(hashlib.sha256(f"{seed}\0{path}".encode()).digest()[:7], "big") / (1 << 56)
 
 
-def _without_repeats(
-    documents: list[Document], paragraphs: Paragraphs, config: Config, tally: _Tally
-) -> Iterator[Document]:
+def _without_repeats(documents: list[Document], once: Paragraphs, config: Config, tally: _Tally) -> Iterator[Document]:
+    dropping = {source.name for source in config.sources if source.repeats_dropped}
     for document in documents:
-        text = paragraphs.keep_new(document.text)
+        if document.source not in dropping:
+            yield document
+            continue
+        text, removed, removed_bytes = once.keep_new(document.text)
+        tally.add(document.source, "removed/paragraphs", removed)
+        tally.add(document.source, "removed/paragraph_bytes", removed_bytes)
         if len(text.strip().encode()) < config.min_document_bytes:
-            tally.add(document.source, "emptied")
+            tally.add(document.source, "removed/emptied")
             continue
         yield Document(document.source, document.path, text)
 
 
-def _write_tables(run: RunDir, config: Config, tally: _Tally, paragraphs: Paragraphs) -> None:
-    kept = [f"{split}_{unit}" for split in SPLITS for unit in ("documents", "bytes")]
-    rows = [
-        {"source": s.name, "kind": s.kind, "licence": s.licence or _LICENCES.get(s.kind, "")}
-        | {what: tally.counts[s.name, what] for what in (*COUNTS, *kept)}
+def _write_tables(run: RunDir, config: Config, tally: _Tally) -> None:
+    sources = [
+        {"source": s.name, "kind": s.kind, "licence": s.licence or ("" if s.kind == "files" else "see packages.csv")}
+        | {what: tally.counts[s.name, what] for what in COUNTS}
         for s in config.sources
     ]
-    run.table("sources", rows)
+    run.table("sources", sources)
     bad = [{"source": b.source, "file": b.path, "place": b.place, "reason": b.reason} for b in tally.bad[:BAD_ROWS]]
     run.table("bad", bad, ["source", "file", "place", "reason"])
-    packages = sorted({package for package, _ in tally.packages}, key=lambda p: p.name)
-    run.table(
-        "packages",
-        [
-            {"package": p.name, "version": p.version, "licence": p.licence}
-            | {unit: tally.packages[p, unit] for unit in ("documents", "bytes")}
-            for p in packages
-        ],
-        ["package", "version", "licence", "documents", "bytes"],
-    )
-    for split in SPLITS:
-        run.result(f"{split}/documents", tally.total(f"{split}_documents"), unit="documents")
-        run.result(f"{split}/bytes", tally.total(f"{split}_bytes"), unit="bytes")
-    for what in COUNTS:
-        run.result(f"documents/{what}", tally.total(what), unit="bytes" if what.endswith("bytes") else "documents")
-    run.result("paragraphs/removed", paragraphs.removed, unit="paragraphs")
-    run.result("paragraphs/removed_bytes", paragraphs.removed_bytes, unit="bytes")
-
-
-_LICENCES = {"python-docs": "per package, see packages.csv", "python-code": "per package, see packages.csv"}
+    packages = [
+        {"package": p.name, "version": p.version, "licence": p.licence}
+        | {unit: tally.packages[p, unit] for unit in ("documents", "bytes")}
+        for p in sorted({package for package, _ in tally.packages}, key=lambda p: p.name)
+    ]
+    run.table("packages", packages, ["package", "version", "licence", "documents", "bytes"])
+    for what, unit in COUNTS.items():
+        run.result(what, tally.total(what), unit=unit)

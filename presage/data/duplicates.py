@@ -7,7 +7,6 @@ MinHash as in the GPT-3 report (appendix A: fuzzy de-duplication with MinHash; h
 from __future__ import annotations
 
 import hashlib
-import re
 import zlib
 from collections.abc import Sequence
 
@@ -17,22 +16,20 @@ SHINGLE = 5
 HASHES = 32
 BAND = 4  # hashes a band: copies above a Jaccard similarity of about (4/32)^(1/4) = 0.6 meet in one
 SIMILAR = 0.8
-HEAD_BYTES = 1 << 20  # of a longer document only the head is compared
+HEAD_CHARS = 1 << 20  # of a longer document only the head is compared
 
-_WORD = re.compile(r"[^\W\d_]+")
 _MULTIPLIERS = np.random.default_rng(20230315).integers(1, 1 << 63, size=HASHES, dtype=np.uint64) | np.uint64(1)
 
 
 def fingerprint(text: str) -> bytes:
-    """Equal for texts that differ only in case, digits, punctuation and spacing."""
-    words = _WORD.findall(text.casefold())
-    return hashlib.sha256(" ".join(words).encode()).digest() if words else hashlib.sha256(text.encode()).digest()
+    """Equal for texts that differ only in spacing."""
+    return hashlib.sha256(b" ".join(text.encode().split())).digest()
 
 
 def signature(text: str) -> np.ndarray:
     """MinHash of a text's word shingles: uint64 [HASHES]. The share of equal entries estimates Jaccard similarity."""
-    words = text[:HEAD_BYTES].lower().split()
-    codes = np.fromiter((zlib.crc32(w.encode()) for w in words), dtype=np.uint64, count=len(words))
+    words = text[:HEAD_CHARS].lower().encode().split()
+    codes = np.fromiter(map(zlib.crc32, words), dtype=np.uint64, count=len(words))
     shingles = np.zeros(max(1, len(words) - SHINGLE + 1), np.uint64)
     for i in range(min(SHINGLE, len(words))):
         shingles = shingles * np.uint64(0x9E3779B97F4A7C15) + codes[i : i + len(shingles)]
@@ -64,26 +61,24 @@ def near_copies(signatures: Sequence[np.ndarray]) -> list[int]:
 class Paragraphs:
     """Removes paragraphs seen before in any document: libraries repeat notices and parameter descriptions en masse.
 
-    Attributes `removed` and `removed_bytes` count what went.
+    Paragraphs (what stands between blank lines) of fewer than `min_chars` characters are kept.
     """
 
     def __init__(self, min_chars: int) -> None:
-        self.min_chars, self.removed, self.removed_bytes = min_chars, 0, 0
+        self.min_chars = min_chars
         self._seen: set[bytes] = set()
 
-    def keep_new(self, text: str) -> str:
-        """The text without its long paragraphs that came before; unchanged when there are none."""
+    def keep_new(self, text: str) -> tuple[str, int, int]:
+        """(the text without its long paragraphs that came before, paragraphs removed, their bytes)."""
         parts = text.split("\n\n")
         kept = [part for part in parts if self._is_new(part)]
-        return text if len(kept) == len(parts) else "\n\n".join(kept)
+        new = "\n\n".join(kept)
+        return new, len(parts) - len(kept), len(text.encode()) - len(new.encode())
 
     def _is_new(self, part: str) -> bool:
-        if self.min_chars <= 0 or len(part) < self.min_chars:
+        if len(part) < self.min_chars:
             return True
         key = hashlib.blake2b(" ".join(part.split()).casefold().encode(), digest_size=12).digest()
-        if key in self._seen:
-            self.removed += 1
-            self.removed_bytes += len(part.encode()) + 2
-            return False
+        known = key in self._seen
         self._seen.add(key)
-        return True
+        return not known

@@ -20,6 +20,7 @@ from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
 from presage.core.errors import DataError
 from presage.core.run import RunDir, atomic_write
+from presage.data.attempt import attempt
 from presage.data.bpe import Tokenizer
 from presage.data.records import SPLITS, read_split
 
@@ -36,7 +37,7 @@ class Config(BaseConfig):
 
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
-    with RunDir.create(out, "shards", config, seed=config.seed, resume=resume) as run:
+    with attempt(out, "shards", config, seed=config.seed, resume=resume) as run:
         source = RunDir.open(config.tokenizer, "tokenizer").path / "artifacts" / "tokenizer.json"
         tokenizer = Tokenizer.load(source)
         dtype = np.dtype("<u2" if tokenizer.n_vocab <= 1 << 16 else "<u4")
@@ -50,7 +51,6 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
             for unit in ("tokens", "bytes", "documents"):
                 run.result(f"{split}/{unit}", facts[unit], unit=unit)
             run.result(f"{split}/bytes_per_token", facts["bytes"] / facts["tokens"], unit="bytes/token")
-        run.finish()
         return run
 
 

@@ -12,6 +12,7 @@ from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
 from presage.core.run import RunDir
 from presage.core.seeds import stream
+from presage.data.attempt import attempt
 from presage.data.bpe import EOT
 from presage.data.bpe import Tokenizer as Tokenizer
 from presage.data.records import read_split
@@ -31,7 +32,7 @@ class Config(BaseConfig):
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """artifacts/tokenizer.json; result.json: vocab_size, bytes per token on the validation split."""
-    with RunDir.create(out, "tokenizer", config, seed=config.seed, resume=resume) as run:
+    with attempt(out, "tokenizer", config, seed=config.seed, resume=resume) as run:
         texts = list(_training_texts(config))
         tokenizer = Tokenizer.train(texts, config.vocab_size, config.pattern, config.special_tokens)
         run.write_text("artifacts/tokenizer.json", tokenizer.to_json())
@@ -41,7 +42,6 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         run.result("vocab_size", tokenizer.n_vocab, unit="tokens")
         run.result("train_bytes", sum(len(text.encode()) for text in texts), unit="bytes")
         run.result("val/bytes_per_token", size / tokens, n=tokens, unit="bytes/token")
-        run.finish()
         return run
 
 
