@@ -236,7 +236,7 @@ def _verdict(problems: Sequence[tuple[str, str]]) -> None:
     emit(f"{name}: {problem}" for name, problem in problems)
     if problems:
         count = len({name for name, _ in problems})
-        raise CheckFailed(f"{count} file{'s' if count > 1 else ''} differ", where=problems[0][0])
+        raise CheckFailed("1 file differs" if count == 1 else f"{count} files differ", where=problems[0][0])
 
 
 def _describe(path: str, facts: dict[str, Any]) -> Iterable[str]:

@@ -42,7 +42,7 @@ def damage(run: RunDir) -> list[tuple[str, str]]:
     if not run.done:
         return [("DONE", "missing: the run is not finished")]
     try:
-        return run.problems() + list(_changed_parents(run))
+        return run.problems() or list(_changed_parents(run))
     except PresageError as error:
         return [(Path(str(error.where or run.path)).name, error.what)]
     except (KeyError, TypeError, AttributeError):

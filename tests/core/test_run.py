@@ -1,0 +1,409 @@
+"""The run directory: what it refuses, what it records, what it notices."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from presage.core.config import Config, Parent
+from presage.core.errors import ConfigError, CorruptError, RunError
+from presage.core.run import RunDir, atomic_write, file_digests, find_runs, load_config, sha256
+
+
+class Leaf(Config):
+    steps: int = 1
+    lr: float = 0.1
+
+
+class Tree(Config):
+    left: Parent
+    rest: tuple[Parent, ...] = ()
+
+
+def make(path: Path, config: Config | None = None, **results: float) -> RunDir:
+    with RunDir.create(path, "leaf", config or Leaf()) as run:
+        for step in range(3):
+            run.metric(step=step, loss=1 / (step + 1))
+        run.table("rows", [{"a": 1, "b": "x"}])
+        run.write_text("artifacts/deep/er/data.txt", "artifact")
+        for name, value in results.items():
+            run.result(name, value)
+        run.finish()
+    return run
+
+
+# ---- what is recorded -----------------------------------------------------------------------------------------------
+
+
+def test_a_finished_run_reads_back(tmp_path: Path) -> None:
+    make(tmp_path / "a", Leaf(steps=3), loss=0.5)
+    run = RunDir.open(tmp_path / "a", "leaf")
+    assert run.config(Leaf) == Leaf(steps=3)
+    assert [row["step"] for row in run.rows()] == [0, 1, 2]
+    assert run.value("loss") == 0.5
+    assert run.problems() == []
+    assert (tmp_path / "a/tables/rows.csv").read_text() == "a,b\n1,x\n"
+    assert sorted(run.read_json("DONE")["files"]) == [
+        "artifacts/deep/er/data.txt",
+        "config.json",
+        "metrics.jsonl",
+        "origin.json",
+        "result.json",
+        "tables/rows.csv",
+    ]
+    assert not (tmp_path / "a/.lock").exists()
+
+
+def test_wall_clock_files_are_outside_the_digest(tmp_path: Path) -> None:
+    digests = set()
+    for name in ("a", "b"):
+        with RunDir.create(tmp_path / name, "leaf", Leaf()) as run:
+            run.timing(step=0, seconds=time.perf_counter())
+            run.log(f"now it is {time.time()}")
+            digests.add(run.finish())
+    assert len(digests) == 1
+
+
+def test_the_digest_follows_every_recorded_thing(tmp_path: Path) -> None:
+    runs = [make(tmp_path / "a"), make(tmp_path / "b", Leaf(lr=0.2)), make(tmp_path / "c", None, loss=1.0)]
+    assert len({run.digest for run in runs}) == 3
+
+
+def test_parents_are_recorded_by_digest_and_paths_are_relative(tmp_path: Path) -> None:
+    leaves = [make(tmp_path / f"leaf{i}", Leaf(steps=i)) for i in range(3)]
+    config = Tree(left=leaves[0].path, rest=tuple(leaf.path for leaf in leaves[1:]))
+    with RunDir.create(tmp_path / "deep" / "tree", "tree", config) as run:
+        run.finish()
+    assert run.origin["parents"] == {
+        "left": {"stage": "leaf", "digest": leaves[0].digest},
+        "rest.0": {"stage": "leaf", "digest": leaves[1].digest},
+        "rest.1": {"stage": "leaf", "digest": leaves[2].digest},
+    }
+    assert str(tmp_path) not in (run.path / "config.json").read_text()
+    assert run.config(Tree) == config
+
+
+def test_a_tree_of_runs_can_be_moved(tmp_path: Path) -> None:
+    leaf = make(tmp_path / "old/leaf")
+    with RunDir.create(tmp_path / "old/tree", "tree", Tree(left=leaf.path)) as tree:
+        digest = tree.finish()
+    (tmp_path / "far/away").mkdir(parents=True)
+    shutil.move(tmp_path / "old", tmp_path / "far/away/new")
+    moved = RunDir.open(tmp_path / "far/away/new/tree")
+    assert moved.problems() == []
+    assert moved.digest == digest
+    assert RunDir.open(moved.config(Tree).left).problems() == []
+    assert [run.path.name for run in find_runs(tmp_path / "far")] == ["leaf", "tree"]
+
+
+def test_nested_runs_do_not_count_towards_the_outer_digest(tmp_path: Path) -> None:
+    with RunDir.create(tmp_path / "outer", "tree", Leaf()) as outer:
+        make(tmp_path / "outer/rungs/a")
+        outer.write_text("rungs/notes.txt", "counts")
+        outer.finish()
+    assert "rungs/notes.txt" in dict(file_digests(tmp_path / "outer"))
+    assert not any(name.startswith("rungs/a/") for name in outer.read_json("DONE")["files"])
+    assert outer.problems() == []
+
+
+# ---- what is refused ------------------------------------------------------------------------------------------------
+
+
+def test_a_finished_directory_is_refused(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    before = dict(file_digests(tmp_path / "a"))
+    for resume in (False, True):
+        with pytest.raises(RunError, match="already finished"):
+            RunDir.create(tmp_path / "a", "leaf", Leaf(), resume=resume)
+    assert dict(file_digests(tmp_path / "a")) == before
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_directory_of_something_else_is_refused_and_left_alone(tmp_path: Path, resume: bool) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(RunError, match=r"not empty|not a run directory"):
+        RunDir.create(tmp_path, "leaf", Leaf(), resume=resume)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_an_unfinished_directory_needs_resume(tmp_path: Path) -> None:
+    RunDir.create(tmp_path / "a", "leaf", Leaf()).close()
+    with pytest.raises(RunError, match=r"not empty .*--resume"):
+        RunDir.create(tmp_path / "a", "leaf", Leaf())
+    with RunDir.create(tmp_path / "a", "leaf", Leaf(), resume=True) as run:
+        run.finish()
+    assert RunDir.open(tmp_path / "a").problems() == []
+
+
+def test_resume_with_another_config_lists_the_difference(tmp_path: Path) -> None:
+    RunDir.create(tmp_path / "a", "leaf", Leaf(steps=1, lr=0.1)).close()
+    with pytest.raises(RunError, match=re.escape("lr: 0.1 -> 0.3; steps: 1 -> 2")):
+        RunDir.create(tmp_path / "a", "leaf", Leaf(steps=2, lr=0.3), resume=True)
+    with pytest.raises(RunError, match="holds a 'leaf' run, not a 'tree' run"):
+        RunDir.create(tmp_path / "a", "tree", Leaf(), resume=True)
+
+
+def test_resume_with_another_parent_is_refused(tmp_path: Path) -> None:
+    leaf = make(tmp_path / "leaf")
+    config = Tree(left=leaf.path)
+    RunDir.create(tmp_path / "tree", "tree", config).close()
+    RunDir.create(tmp_path / "tree", "tree", config, resume=True).close()
+    shutil.rmtree(leaf.path)
+    make(leaf.path, Leaf(steps=99))
+    with pytest.raises(RunError, match="parent 'left' is not the one it began with"):
+        RunDir.create(tmp_path / "tree", "tree", config, resume=True)
+
+
+def test_resume_after_a_kill_before_the_config_was_written(tmp_path: Path) -> None:
+    RunDir.create(tmp_path / "a", "leaf", Leaf()).close()
+    (tmp_path / "a/config.json").rename(tmp_path / "a/config.json.tmp")
+    with RunDir.create(tmp_path / "a", "leaf", Leaf(), resume=True) as run:
+        run.finish()
+    assert RunDir.open(tmp_path / "a").problems() == []
+
+
+def test_a_parent_must_be_a_finished_run(tmp_path: Path) -> None:
+    RunDir.create(tmp_path / "leaf", "leaf", Leaf()).close()
+    for left, message in ((tmp_path / "leaf", "not finished"), (tmp_path / "none", "not a run directory")):
+        with pytest.raises(RunError, match=message):
+            RunDir.create(tmp_path / "tree", "tree", Tree(left=left))
+        assert not (tmp_path / "tree").exists(), "nothing half-written"
+
+
+def test_opening_says_what_is_wrong(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    with pytest.raises(RunError, match="a 'leaf' run, but a 'tree' run is needed"):
+        RunDir.open(tmp_path / "a", "tree")
+    with pytest.raises(RunError, match="result.json has no 'loss'"):
+        RunDir.open(tmp_path / "a").value("loss")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(Leaf, tmp_path / "nowhere.json")
+
+
+def test_a_file_in_the_place_of_the_directory(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    with pytest.raises(RunError, match="cannot make the directory"):
+        RunDir.create(tmp_path / "a", "leaf", Leaf())
+
+
+# ---- one writer -----------------------------------------------------------------------------------------------------
+
+RACE = """
+import sys, time
+from pathlib import Path
+from presage.core.errors import RunError
+from presage.core.run import RunDir
+from tests.core.test_run import Leaf
+start, root = float(sys.argv[1]), Path(sys.argv[2])
+for number in range(10):
+    while time.time() < start + number * 0.1:
+        pass
+    try:
+        run = RunDir.create(root / str(number), "leaf", Leaf())
+    except RunError as error:
+        print(error.exit_code)
+    else:
+        time.sleep(0.03)
+        run.finish()
+        print(0)
+"""
+
+
+def test_of_two_processes_exactly_one_gets_the_directory(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", RACE, str(time.time() + 3), str(tmp_path)]
+    racers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    codes = [racer.communicate(timeout=60)[0].split() for racer in racers]
+    assert [sorted(pair) for pair in zip(*codes, strict=True)] == [["0", "2"]] * 10
+    assert all(not RunDir.open(tmp_path / str(number)).problems() for number in range(10))
+
+
+def test_the_lock_of_a_killed_process_does_not_stay(tmp_path: Path) -> None:
+    program = (
+        "import os, sys\nfrom presage.core.run import RunDir\nfrom tests.core.test_run import Leaf\n"
+        "run = RunDir.create(sys.argv[1], 'leaf', Leaf())\nos.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "a")], check=False)
+    assert done.returncode == -9
+    assert (tmp_path / "a/.lock").exists()
+    with RunDir.create(tmp_path / "a", "leaf", Leaf(), resume=True) as run:
+        run.finish()
+    assert RunDir.open(tmp_path / "a").problems() == []
+
+
+def test_a_lock_that_was_removed_meanwhile_is_taken_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between our open and our flock, the last holder may finish and remove the name we opened."""
+    from presage.core import run as module
+
+    held: list[Any] = []
+    flock = module.fcntl.flock
+
+    def first_removes(lock: Any, flags: int) -> None:
+        flock(lock, flags)
+        held.append(lock)
+        if len(held) == 1:
+            (tmp_path / "a/.lock").unlink()
+
+    monkeypatch.setattr(module.fcntl, "flock", first_removes)
+    run = RunDir.create(tmp_path / "a", "leaf", Leaf())
+    assert len(held) == 2
+    assert os.path.samestat(os.fstat(run._lock.fileno()), (tmp_path / "a/.lock").stat())
+    run.close()
+
+
+# ---- damage ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
+    run = make(tmp_path / "a", None, loss=0.25)
+    chance = random.Random(0)
+    for name in run.read_json("DONE")["files"]:
+        whole = (run.path / name).read_bytes()
+        for place in chance.sample(range(len(whole)), k=min(20, len(whole))):
+            (run.path / name).write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+            assert run.problems() == [(name, "content differs from DONE")]
+        (run.path / name).write_bytes(whole[:-1])
+        assert run.problems() == [(name, "content differs from DONE")]
+        (run.path / name).write_bytes(whole)
+    assert run.problems() == []
+
+
+def test_missing_added_and_swapped_files_are_noticed(tmp_path: Path) -> None:
+    run = make(tmp_path / "a", None, loss=0.25)
+    (run.path / "tables/rows.csv").rename(run.path / "tables/other.csv")
+    assert run.problems() == [("tables/other.csv", "not listed in DONE"), ("tables/rows.csv", "missing")]
+
+
+def test_an_edited_done_is_noticed(tmp_path: Path) -> None:
+    run = make(tmp_path / "a")
+    (run.path / "tables/rows.csv").write_text("forged")
+    done = run.read_json("DONE")
+    done["files"]["tables/rows.csv"] = sha256(run.path / "tables/rows.csv")
+    (run.path / "DONE").write_text(json.dumps(done))
+    assert run.problems() == [("DONE", "its digest is not that of its own list of files")]
+
+
+@pytest.mark.parametrize("name", ["config.json", "origin.json", "result.json", "DONE"])
+def test_a_truncated_json_file_names_itself(tmp_path: Path, name: str) -> None:
+    run = make(tmp_path / "a", None, loss=1.0)
+    (run.path / name).write_bytes((run.path / name).read_bytes()[:20])
+    with pytest.raises(CorruptError, match=f"{name}: not JSON"):
+        run.read_json(name)
+
+
+# ---- rows -----------------------------------------------------------------------------------------------------------
+
+
+def rows_after(path: Path, ending: bytes) -> RunDir:
+    run = RunDir.create(path, "leaf", Leaf())
+    for step in range(4):
+        run.metric(step=step, text="é")
+    run.sample(prompt="no step")
+    with open(path / "metrics.jsonl", "ab") as file:
+        file.write(ending)
+    return run
+
+
+TORN = '{"step": 4, "text": "é"}'.encode()
+
+
+@pytest.mark.parametrize("length", range(len(TORN)))
+def test_a_torn_last_line_is_ignored_wherever_it_tore(tmp_path: Path, length: int) -> None:
+    with rows_after(tmp_path / "a", TORN[:length]) as run:
+        assert [row["step"] for row in run.rows()] == [0, 1, 2, 3]
+        run.cut_rows(10)
+        assert (run.path / "metrics.jsonl").read_bytes().count(b"\n") == 4
+
+
+def test_a_whole_last_line_without_its_newline_counts(tmp_path: Path) -> None:
+    with rows_after(tmp_path / "a", TORN) as run:
+        assert [row["step"] for row in run.rows()] == [0, 1, 2, 3, 4]
+        run.cut_rows(10)
+        run.metric(step=5)
+        assert [row["step"] for row in run.rows()] == [0, 1, 2, 3, 4, 5]
+
+
+def test_cut_rows_leaves_what_an_unbroken_run_would(tmp_path: Path) -> None:
+    with rows_after(tmp_path / "a", b"") as run:
+        whole = (run.path / "metrics.jsonl").read_bytes()
+        run.cut_rows(1)
+        assert [row["step"] for row in run.rows()] == [0, 1]
+        run.metric(step=2, text="é")
+        run.metric(step=3, text="é")
+        assert (run.path / "metrics.jsonl").read_bytes() == whole
+        assert len(list(run.rows("samples.jsonl"))) == 1
+
+
+@pytest.mark.parametrize("bad", [b"{torn}\n", b"\xff\n", b"3\n", b'"text"\n'])
+def test_a_bad_line_in_the_middle_is_damage(tmp_path: Path, bad: bytes) -> None:
+    with rows_after(tmp_path / "a", bad + TORN + b"\n") as run:
+        for read in (lambda: list(run.rows()), lambda: run.cut_rows(3)):
+            with pytest.raises(CorruptError, match=r"metrics\.jsonl:5"):
+                read()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_none_are_not_written(tmp_path: Path, value: float) -> None:
+    with RunDir.create(tmp_path / "a", "leaf", Leaf()) as run:
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            run.metric(step=0, loss=value)
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            run.result("loss", value)
+        assert list(run.rows()) == []
+        assert run.results() == {}
+
+
+# ---- disk full ------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def at_most(limit: int) -> Iterator[None]:
+    """No file of this process can grow beyond `limit` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_write_that_fails_names_file_and_space_and_leaves_the_old_file(tmp_path: Path) -> None:
+    with RunDir.create(tmp_path / "a", "leaf", Leaf()) as run:
+        run.write_text("notes.txt", "old")
+        with at_most(1000), pytest.raises(RunError, match=r"notes\.txt: cannot write: .+ \([\d,]+ bytes free\)"):
+            run.write_text("notes.txt", "new" * 1000)
+        assert (run.path / "notes.txt").read_text() == "old"
+        assert not list(run.path.glob("*.tmp"))
+        with at_most(1000), pytest.raises(RunError, match=r"metrics\.jsonl: cannot write"):
+            for step in range(1000):
+                run.metric(step=step)
+        run.cut_rows(5)
+        assert [row["step"] for row in run.rows()] == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_full_device_is_reported(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    with RunDir.create(tmp_path / "a", "leaf", Leaf()) as run:
+        (run.path / "metrics.jsonl").symlink_to("/dev/full")
+        with pytest.raises(RunError, match=r"metrics\.jsonl: cannot write: No space left on device"):
+            run.metric(step=0)
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "a.bin") as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
