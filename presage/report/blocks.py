@@ -71,7 +71,8 @@ class Table:
 
     def numeric(self, column: int) -> bool:
         cells = [row[column] for row in self.rows]
-        return any(isinstance(c, Fact) and isinstance(c.value, int | float) for c in cells)
+        values = [c.value for c in cells if isinstance(c, Fact)]
+        return any(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
 
 
 @dataclass
@@ -82,6 +83,17 @@ class Pairs:
     rows: Sequence[tuple[str, Cell]]
     fold: bool = False
     kind = "pairs"
+
+    @property
+    def layout(self) -> str:
+        """How a page sets the rows: "short" side by side, "hashes" with room for digests."""
+        hashes = any(isinstance(cell, Fact) and len(cell.shown) == 64 for _, cell in self.rows)
+        return "hashes" if hashes else "short" if self.short else ""
+
+    @property
+    def short(self) -> bool:
+        """Whether two of its columns fit side by side."""
+        return len(self.rows) > 4 and all(len(label) < 34 and len(str(cell)) < 24 for label, cell in self.rows)
 
     def facts(self) -> Iterator[Fact]:
         yield from _facts(cell for _, cell in self.rows)
@@ -149,6 +161,11 @@ def origins(block: Block) -> list[tuple[str, str]]:
 def each_origin(block: Any) -> list[tuple[str, str]]:
     """[(shown, run/file#key)] of the facts in a block, each once: what stands behind a sentence in Markdown."""
     return list(dict.fromkeys((f.shown, f.source) for f in _facts([block])))
+
+
+def printed(parts: Iterable[Any]) -> list[Fact]:
+    """Every fact in the parts, each once, in the order of reading."""
+    return list({fact.id: fact for fact in _facts(parts)}.values())
 
 
 def markdown(part: Any) -> str:

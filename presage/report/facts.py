@@ -12,6 +12,7 @@ import functools
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -25,6 +26,7 @@ from presage.report import formats
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 INTEGER = re.compile(r"-?(0|[1-9]\d*)")
 TEXT_COLUMNS = frozenset({"name", "version", "digest", "licence", "package", "source", "file", "path", "reason"})
+HEX = re.compile(r"[0-9a-f]{12}|[0-9a-f]{40}|[0-9a-f]{64}")
 HALF = re.compile(r"\((\S+) - (\S+)\) / 2")
 
 
@@ -69,7 +71,7 @@ class Fact:
         return self.shown
 
     def __html__(self) -> str:
-        kind = "fact missing" if self.missing else "fact"
+        kind = "fact missing" if self.missing else "fact hash" if HEX.fullmatch(self.shown) else "fact"
         return f'<span class="{kind}" {self.attributes} title="{escape(self.title)}">{escape(self.shown)}</span>'
 
 
@@ -128,14 +130,6 @@ class Sources:
 
     def result(self, run: str, name: str, form: str = "auto", part: str = "value") -> Fact:
         return self.fact(run, "result.json", f"{name}.{part}", form)
-
-    def files(self) -> list[tuple[str, str, str, int]]:
-        """[(run, file, digest, number of facts)] over everything printed so far, in order of first use."""
-        count: dict[tuple[str, str, str], int] = {}
-        for fact in self.facts.values():
-            place = (fact.run, fact.file, fact.digest)
-            count[place] = count.get(place, 0) + 1
-        return [(*place, n) for place, n in count.items()]
 
     def _read_file(self, run: str, file: str) -> tuple[Any, str]:
         path = self.path(run, file)
@@ -225,6 +219,12 @@ def _cell(column: str, text: str | None) -> Any:
     if column in TEXT_COLUMNS or not NUMBER.fullmatch(text):
         return text
     return json.loads(text) if INTEGER.fullmatch(text) else float(text)
+
+
+def files(facts: list[Fact]) -> list[tuple[str, str, str, int]]:
+    """[(run, file, digest, number of facts)] in order of first use."""
+    counts = Counter((fact.run, fact.file, fact.digest) for fact in facts)
+    return [(*place, count) for place, count in counts.items()]
 
 
 def to_csv(facts: list[Fact]) -> str:

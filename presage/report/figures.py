@@ -19,7 +19,7 @@ from presage.report.svg import DRAW
 
 FORECAST = ("forecast", "forecast.json")
 RUNGS = ("ladder", "tables/rungs.csv")
-BINS_PER_DECADE = 24
+BINS_PER_DECADE = 12
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -108,7 +108,7 @@ def forecast(sources: Sources) -> Figure | None:
 
 
 def _draw_forecast(canvas: Any, figure: Figure, narrow: bool, sources: Sources) -> None:
-    shape = {"height_ratios": (2.4, 1)} if narrow else {"width_ratios": (3.7, 1)}
+    shape = {"height_ratios": (2.4, 1)} if narrow else {"width_ratios": (3.1, 1)}
     main, zoom = canvas.subplots(2 if narrow else 1, 1 if narrow else 2, gridspec_kw=shape)
     target = sources.get(*FORECAST, "target.compute")
     curve = [row for row in sources.get(*FORECAST, "curve", []) if row.get("loss") is not None]
@@ -149,8 +149,8 @@ def _draw_seeds(axes: Any, figure: Figure, sources: Sources, target: float) -> N
     for number, row in enumerate(sources.rows(*RUNGS)):
         if isinstance(row.get("bpb"), int | float) and row.get("compute"):
             gid = figure.mark(sources.fact(*RUNGS, f"{number}.bpb", "loss4"))
-            axes.plot(row["compute"] / target, row["bpb"], "o", color=DRAW["second"], markersize=2.6, alpha=0.7,
-                      markeredgewidth=0, zorder=3, gid=gid)  # fmt: skip
+            axes.plot(row["compute"] / target, row["bpb"], "_", color=DRAW["second"], markersize=13,
+                      markeredgewidth=0.8, zorder=3, gid=gid)  # fmt: skip
 
 
 def _draw_points(axes: Any, figure: Figure, sources: Sources, target: float) -> float:
@@ -195,8 +195,9 @@ def _label_law(axes: Any, curve: list[dict[str, float]], target: float, narrow: 
         return
     largest = math.log(curve[-1]["compute"])
     place = min(curve, key=lambda r: abs(math.log(r["compute"]) - (largest - (1.5 if narrow else 2.2))))
-    axes.annotate("the law, sealed before", (place["compute"] / target, place["lo"]), (-4, -7), ha="right", va="top",
-                  textcoords="offset points", color=DRAW["accent"], zorder=8)  # fmt: skip
+    text = "the law,\nsealed before" if narrow else "the law, sealed before\nthe target ran"
+    axes.annotate(text, (place["compute"] / target, place["lo"]), (-4, -7), textcoords="offset points",
+                  ha="right", va="top", color=DRAW["accent"], zorder=8)  # fmt: skip
 
 
 def _relative_axis(axes: Any, target: float, places: list[float], narrow: bool) -> None:
@@ -213,7 +214,7 @@ def _relative_axis(axes: Any, target: float, places: list[float], narrow: bool) 
 def _draw_zoom(axes: Any, figure: Figure, promise: Promise, narrow: bool) -> None:
     """The target alone: what was promised, with its interval, beside what came out."""
     axes.set_xlim(-0.7, 1.7)
-    axes.set_xticks([0, 1], ["promised", "came out"])
+    axes.set_xticks([0, 1], ["promised", "actual"])
     axes.tick_params(axis="x", length=0)
     _title(axes, "at the target")
     seen = [f.value for f in (promise.lo, promise.hi, promise.actual) if not f.missing]
@@ -266,8 +267,8 @@ def _draw_curves(canvas: Any, figure: Figure, narrow: bool, sources: Sources, ru
         colour = DRAW["target"] if heavy else DRAW["second"]
         width, order = (1.7, 5) if heavy else (0.9, 3)
         left.plot(*smoothed(rows, "tokens", "train/loss"), color=colour, linewidth=width, zorder=order)
-        right.plot(*_pairs(rows, "flops", "val/bpb"), color=colour, linewidth=width, zorder=order, marker="o",
-                   markersize=3 if heavy else 2)  # fmt: skip
+        right.plot(*_pairs(rows, "flops", "val/bpb"), color=colour, linewidth=width, zorder=order,
+                   marker="o" if heavy else "", markersize=3)  # fmt: skip
         if heavy:
             _label_end(right, figure, sources, rows)
     for axes, label, name in ((left, "tokens", "training loss, nats per token"),

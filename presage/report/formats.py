@@ -28,21 +28,31 @@ def show(value: Any, form: str = "auto") -> str:
 
 
 def relative_tick(value: float) -> str:
-    """Compute relative to the target, as in Figure 1 of the GPT-4 report: 100p, 10n, 1µ, 100µ, 0.001, 0.01, 1."""
+    """A tick of Figure 1 of the GPT-4 report, compute relative to the target: 100p, 10n, 1µ, 100µ, 0.001, 0.01, 1."""
+    number = relative(value)
+    digits = number.rstrip("pnµ")
+    return _short(digits) + number[len(digits) :]
+
+
+def relative(value: float) -> str:
+    """The same with three significant digits: 31.4µ, 0.0200."""
     if value <= 0:
         return "0"
-    if value >= 0.99e-3:
+    if value >= 0.9995e-3:
         return _plain(value)
-    scale, suffix = max((s for s in _SMALL if value >= s[0] * 0.999), default=_SMALL[0])
+    scale, suffix = max((s for s in _SMALL if value >= s[0] * 0.9995), default=_SMALL[0])
     return f"{_plain(value / scale)}{suffix}"
 
 
 def _plain(value: float) -> str:
-    """Three significant digits at most, never an exponent: 0.00123, 12.3, 100."""
+    """Three significant digits, never an exponent: 0.00123, 12.3, 1.50, 100."""
     if value == 0:
         return "0"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    text = f"{value:.{digits}f}"
+    digits = max(0, 2 - math.floor(math.log10(abs(float(f"{value:.2e}")))))
+    return f"{value:.{digits}f}"
+
+
+def _short(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -87,11 +97,11 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "loss4": _fixed(4),
     "percent": lambda v: f"{v:.2f} %".replace("-", "−"),
     "signed_percent": lambda v: f"{v:+.2f} %".replace("-", "−"),
-    "share": lambda v: f"{_plain(100 * v)} %",
+    "share": lambda v: f"{_short(_plain(100 * v))} %",
     "count": lambda v: f"{int(v):,}" if float(v).is_integer() else auto(v),
     "short": lambda v: prefixed(v, "").replace(" ", ""),
     "flops": scientific,
-    "relative": relative_tick,
+    "relative": relative,
     "times": lambda v: f"{_plain(v)}×",
     "bytes": lambda v: prefixed(v, "B"),
     "joules": lambda v: prefixed(v, "J"),

@@ -70,22 +70,23 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
 def _write(config: Config, sources: facts.Sources, out: RunDir) -> None:
     headline, parts = sections.headline(sources), sections.sections(sources)
     seals = sections.seals(sources)
+    printed = blocks.printed([headline, *(fact for _, fact in seals), *parts])
     content: dict[str, Any] = {
         "title": config.title,
         "headline": headline,
         "sections": parts,
         "seals": seals,
         "alarm": _alarm(seals),
-        "files": sources.files(),
+        "files": facts.files(printed),
     }
     html = _template("report.html").render(content, css=_css(), script=_text("script.js"))
     out.write_text("report.html", html)
     out.write_text("report.md", _template("report.md").render(content))
-    out.write_text("facts.csv", facts.to_csv(list(sources.facts.values())))
+    out.write_text("facts.csv", facts.to_csv(printed))
     for figure in _figures(parts):
         out.write_text(figure.file, svg.standalone(figure.wide))
-    out.result("facts", len(sources.facts))
-    out.result("missing", sum(f.missing for f in sources.facts.values()))
+    out.result("facts", len(printed))
+    out.result("missing", sum(f.missing for f in printed))
     _pdf(config, out)
 
 

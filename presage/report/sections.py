@@ -78,8 +78,8 @@ def promise(s: Sources) -> Section:
 def _figure_1_caption(s: Sources) -> Text:
     return Text(
         "Final loss against training compute, drawn as Figure 1 of the GPT-4 report. Filled dots: means of the rungs "
-        "that the law was fitted to; hollow dots: rungs left out of the fit; faint dots: single seeds. Dashed: the "
-        "law {form} with its {level} interval. The right-hand panel shows the target alone: {point} promised, "
+        "that the law was fitted to; hollow dots: rungs left out of the fit; faint strokes: single seeds. Dashed: the "
+        "law {form} with its {level} interval. The smaller panel shows the target alone: {point} promised, "
         "{actual} measured.",
         form=s.fact(*FORECAST, "law.form"),
         level=s.fact(*FORECAST, "level", "share"),
@@ -100,15 +100,9 @@ def curves(s: Sources) -> Section:
         return Section("curves", "Learning curves", [_absent(s, "target", "metrics.jsonl")])
     caption = Text(
         "Learning curves of the rungs (thin) and of the target (heavy). Left: training loss, averaged in equal steps "
-        "of the logarithm of tokens. Right: held-out bits per byte, each point a measurement during training. "
-        "Drawn from `metrics.jsonl` of {count} rungs and of the target.",
-        count=s.result("ladder", "rungs"),
+        "of the logarithm of tokens. Right: held-out bits per byte, each point a measurement during training. Drawn "
+        "from `metrics.jsonl` of the target and of every run in `ladder/rungs`."
     )
-    if s.get("ladder", "result.json", "rungs.value") is None:
-        caption = Text(
-            "Learning curves of the rungs (thin) and of the target (heavy). Left: training loss, averaged in equal "
-            "steps of the logarithm of tokens. Right: held-out bits per byte, each point a measurement during training."
-        )
     return Section("curves", "Learning curves", [Picture(figure, caption)])
 
 
@@ -216,7 +210,9 @@ def corpus(s: Sources) -> Section:
 def _tokenizer(s: Sources) -> Pairs:
     settings = [("vocabulary", "vocab_size"), ("split pattern", "pattern"), ("special tokens", "special_tokens")]
     rows: list[tuple[str, Cell]] = [(label, s.find("tokenizer", "config.json", key)) for label, key in settings]
-    rows += [(name, s.result("tokenizer", name, _form(name))) for name in s.data("tokenizer", "result.json") or {}]
+    rows += [
+        (_label(name), s.result("tokenizer", name, _form(name))) for name in s.data("tokenizer", "result.json") or {}
+    ]
     return Pairs("Tokenizer: byte-level BPE", rows)
 
 
@@ -330,6 +326,10 @@ def _absent(s: Sources, run: str, file: str, key: str = "") -> Text:
     return Text("{name}: {it}.", name=Code(f"{run}/{file}"), it=s.fact(run, file, key or "rows"))
 
 
+def _label(name: str) -> str:
+    return name.replace("/", ": ").replace("_", " ")
+
+
 def _form(name: str) -> str:
     last = name.rsplit("/", 1)[-1]
     return COLUMN_FORMS.get(last, "auto")
@@ -339,7 +339,7 @@ def _results(s: Sources, run: str, caption: str) -> Block:
     results = s.data(run, "result.json")
     if not results:
         return _absent(s, run, "result.json")
-    return Pairs(caption, [(name.replace("/", ": "), s.result(run, name, _form(name))) for name in results])
+    return Pairs(caption, [(_label(name), s.result(run, name, _form(name))) for name in results])
 
 
 def _csv_table(s: Sources, run: str, file: str, caption: str, sort: str = "", limit: int = 200) -> Block:

@@ -27,6 +27,7 @@ INK = {
 }
 DRAW = {role: colours[0] for role, colours in INK.items()}
 ROLES = {colours[0]: role for role, colours in INK.items()}
+_LONG = re.compile(r"(?<![\w.#])-?\d+\.\d{2,}(?![\w.])(?=[^<>]*[/\"]?>)")
 _STYLE = re.compile(r' style="([^"]*)"')
 _PAINT = re.compile(r"(fill|stroke): (#[0-9a-f]{6})")
 _TEXT = re.compile(r"font: (?:(italic|bold|700) )?([\d.]+)px [^;\"]*")
@@ -69,7 +70,7 @@ def finish(raw: str, title: str, description: str, marks: Mapping[str, Fact], ki
     body = re.sub(r' id="([^"]+)"', lambda m: _identity(m[1], marks, body), body)
     body = re.sub(r"(<g data-fact=[^>]*data-title=\"([^\"]*)\")>", r"\1><title>\2</title>", body)
     body = re.sub(r' data-title="[^"]*"', "", body)
-    body = re.sub(r"\n\s*", "\n", body)
+    body = _LONG.sub(lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), re.sub(r"\n\s*", "\n", body))
     names = f"fig {kind}".strip()
     box = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}"'
     spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'

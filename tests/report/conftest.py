@@ -96,16 +96,19 @@ def _pretrain(path: Path, rng: Any, compute: float, bpb: float, n_params: int, t
     device = {"device": "cpu", "dtype": "bf16", "threads": 2, "peak_flops": 1.01e12}
     with RunDir.create(path, "pretrain", AnyConfig(settings=settings), device=device, **origin) as run:
         steps = max(tokens // 16384, 40)
-        for step in np.unique(np.geomspace(1, steps, 160).astype(int)):
+        evaluations = set(np.linspace(steps / 14, steps, 14).astype(int))
+        for step in sorted(evaluations | set(np.geomspace(1, steps, 160).astype(int))):
             share = step / steps
             value = bpb * float(share**-0.11) if share > 0.003 else bpb * 1.9
             row: dict[str, Any] = {"step": int(step), "tokens": int(tokens * share), "flops": compute * share}
             row["train/loss"] = 2.17 * value + float(rng.normal(0, 0.05))
-            if step % max(steps // 14, 1) == 0 or step == steps:
+            if step in evaluations:
                 row |= {"val/loss": 2.17 * value, "val/bpb": value}
             run.metric(**row)
         run.timing(step=int(steps), seconds=1.7, tokens_per_s=52311.0, peak_share=0.41)
-        run.timing(step=int(steps), total_seconds=482.4, energy_joules=21311.0, energy_method="estimate: 2 cores × 22 W")
+        run.timing(
+            step=int(steps), total_seconds=482.4, energy_joules=21311.0, energy_method="estimate: 2 cores × 22 W"
+        )
         run.result("val/bpb", bpb, stderr=0.0061, n=385_310, unit="bits/byte")
         for name, number in {"val/loss": 2.17 * bpb, "train/loss": 2.1 * bpb, "n_params": n_params, "tokens": tokens,
                              "n_params_non_embedding": n_params * 4 // 5, "flops": compute, "flops_6nd": compute * 0.81,
@@ -156,7 +159,7 @@ def _forecast(root: Path) -> dict[str, Any]:
         "floor": {"value": C, "lo": 0.31, "hi": 0.74}, "points": points, "curve": curve,
         "extrapolation": TARGET / (BUDGETS[-1] * 0.998),
         "warnings": ["the floor is only known to within 0.43 bits per byte"],
-        "inputs": {name: "1" * 64 for name in ("corpus", "tokenizer", "shards", "ladder", "code", "target_config")},
+        "inputs": dict.fromkeys(("corpus", "tokenizer", "shards", "ladder", "code", "target_config"), "1" * 64),
     }  # fmt: skip
     data["seal"] = hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     with RunDir.create(root / "forecast", "seal", AnyConfig(parent=root / "ladder")) as run:

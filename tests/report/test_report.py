@@ -1,0 +1,280 @@
+"""The page, the Markdown and facts.csv: every number has a source, and the source really says so."""
+
+from __future__ import annotations
+
+import csv
+import html.parser
+import json
+import math
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from presage.core.errors import CorruptError, RunError
+from presage.core.run import RunDir, sha256
+from presage.report import render
+from tests.report.conftest import AnyConfig, Chain, build
+
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+# names that have a digit in them and are no measurement
+NAMES = re.compile(r"GPT-4|Figure 1|6ND|UTF-8|sha256")
+FACTORS = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "µ": 1e-6, "n": 1e-9, "p": 1e-12, "%": 1e-2}
+
+
+@dataclass
+class Element:
+    tag: str
+    attributes: dict[str, str]
+    parent: Element | None = None
+    text: str = ""
+    children: list[Element] = field(default_factory=list)
+
+    def above(self) -> list[Element]:
+        return [self, *(self.parent.above() if self.parent else [])]
+
+    def within(self, *classes: str) -> bool:
+        return any(set(classes) & set(e.attributes.get("class", "").split()) for e in self.above())
+
+
+class Page(html.parser.HTMLParser):
+    """A strict little tree: a tag that closes another than the open one is an error."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.root = self.at = Element("root", {})
+        self.all: list[Element] = []
+        self.feed(text)
+        assert self.at is self.root, f"<{self.at.tag}> is never closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        element = Element(tag, {k: v or "" for k, v in attrs}, self.at)
+        self.at.children.append(element)
+        self.all.append(element)
+        self.at = self.at if tag in VOID else element
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.at = self.at.parent or self.at if tag not in VOID else self.at
+
+    def handle_endtag(self, tag: str) -> None:
+        assert tag == self.at.tag, f"</{tag}> closes <{self.at.tag}>"
+        assert self.at.parent is not None
+        self.at = self.at.parent
+
+    def handle_data(self, data: str) -> None:
+        self.at.text += data
+
+
+@pytest.fixture(scope="module")
+def page(report: RunDir) -> Page:
+    return Page((report.path / "report.html").read_text(encoding="utf-8"))
+
+
+def listed(run: RunDir) -> list[dict[str, str]]:
+    with open(run.path / "facts.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def stored(path: Path, key: str) -> Any:
+    """An independent reading of run/file#key, sharing no code with the report."""
+    if " / 2" in key:
+        a, b = key.removeprefix("(").removesuffix(") / 2").split(" - ")
+        return (stored(path, a) - stored(path, b)) / 2
+    if " / " in key:
+        a, b = key.split(" / ")
+        return stored(path, a) / stored(path, b)
+    text = path.read_text(encoding="utf-8")
+    if path.suffix in (".jsonl", ".csv"):
+        row, _, column = key.partition(".")
+        rows = text.splitlines()
+        if path.suffix == ".csv":
+            return list(csv.DictReader(rows))[int(row)][column]
+        return json.loads(rows[int(row)])[column]
+    here = json.loads(text)
+    parts = key.split(".")
+    for part in parts:
+        here = here[int(part)] if isinstance(here, list) else here[part]
+    return here
+
+
+def number_in(shown: str) -> tuple[float, float] | None:
+    """(value, half a unit of the last digit) of what is shown; None when it is no plain number."""
+    text = shown.replace(",", "").replace("−", "-").removesuffix("×")
+    text = re.sub(r" × 10(.*)", lambda m: "e" + m[1].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")), text)
+    match = re.fullmatch(r"(-?\d+(?:\.(\d+))?)(e-?\d+)? ?([kMGTµnp%]?)(?:B|J|FLOP/s)?", text)
+    if match is None:
+        return None
+    scale = float("1" + (match[3] or "")) * FACTORS.get(match[4], 1.0)
+    return float(match[1]) * scale, 0.5000001 * 10.0 ** -len(match[2] or "") * scale
+
+
+def test_every_fact_is_what_its_source_says(report: RunDir, chain: Chain) -> None:
+    rows, compared = listed(report), 0
+    for row in rows:
+        path = chain.root / row["run"] / row["file"]
+        if row["shown"] == "missing":
+            continue
+        assert row["digest"] == sha256(path)
+        value, found = json.loads(row["value"]), stored(path, row["key"])
+        if isinstance(value, int | float):
+            assert math.isclose(float({"True": 1, "False": 0}.get(found, found)), value), row
+        else:
+            assert str(found) == str(value) or found == value, row
+        shown = number_in(row["shown"])
+        if shown and isinstance(value, int | float) and not isinstance(value, bool):
+            percent = 100 if row["key"].startswith("error_percent") else 1
+            assert abs(shown[0] * percent - value) <= shown[1] * percent, row
+            compared += 1
+    assert compared > 400
+    assert len(rows) == report.value("facts")
+
+
+def test_every_element_with_a_number_has_a_listed_source(page: Page, report: RunDir) -> None:
+    known = {r["id"]: r for r in listed(report)}
+    facts = [e for e in page.all if "fact" in e.attributes.get("class", "").split()]
+    for element in facts:
+        row = known[element.attributes["data-fact"]]
+        attributes = {k: element.attributes[f"data-{k}"] for k in ("run", "file", "key", "digest")}
+        assert attributes == {k: row[k] for k in attributes}
+        if element.tag == "span":
+            assert element.text == row["shown"]
+    assert {e.attributes["data-fact"] for e in facts} == set(known)
+
+
+def test_no_number_stands_outside_a_fact(page: Page) -> None:
+    body = next(e for e in page.all if e.tag == "body")
+    loose = [
+        f"<{e.tag}> {e.text.strip()!r}"
+        for e in page.all
+        if body in e.above()
+        and e.tag not in ("script", "style", "code", "dt")  # a dt is the name of a key
+        and not e.within("fact", "src", "hash", "fig")
+        and not any(a.attributes.get("id") == "sources" for a in e.above())
+        and re.search(r"\d", NAMES.sub("", e.text))
+    ]
+    assert loose == []
+
+
+def test_marks_in_figures_are_facts_and_only_axes_have_other_numbers(page: Page) -> None:
+    figures = [e for e in page.all if e.tag == "svg"]
+    assert [f.attributes["class"] for f in figures] == ["fig wide", "fig narrow"] * 2
+    drawn = [e for e in page.all if e.tag == "g" and e.within("fig") and e.attributes.get("class") == "fact"]
+    points = {e.attributes["data-key"] for e in drawn if e.attributes["data-file"] == "forecast.json"}
+    assert {f"points.{i}.loss" for i in range(10)} | {"point", "lo", "hi"} == points
+    assert "actual.value" in {e.attributes["data-key"] for e in drawn}
+    ticks = [e.text.strip() for e in page.all if e.tag == "text" and e.within("fig") and not e.within("fact")]
+    assert {"0.001", "0.01", "0.1", "1"} <= set(ticks)
+
+
+def test_nothing_is_loaded_from_elsewhere(report: RunDir) -> None:
+    text = (report.path / "report.html").read_text(encoding="utf-8")
+    addresses = set(re.findall(r"https?://[^\"' )<]+", text))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert not re.search(r"@import|url\((?!#)|<link|src=|<iframe", text)
+    assert len(text) < 450_000
+
+
+def test_ids_are_unique_and_references_resolve(page: Page) -> None:
+    ids = [e.attributes["id"] for e in page.all if "id" in e.attributes]
+    assert len(ids) == len(set(ids))
+    links = {v[1:] for e in page.all for k, v in e.attributes.items() if k in ("href", "xlink:href") and v[:1] == "#"}
+    assert links <= set(ids)
+    assert all(e.attributes.get("scope") == "col" for e in page.all if e.tag == "th")
+
+
+def test_markdown_has_the_same_facts(report: RunDir) -> None:
+    text = (report.path / "report.md").read_text(encoding="utf-8")
+    plain = re.sub(r"\\([\\`*_<>\[\]|~])", r"\1", text)
+    figures = "".join(p.read_text(encoding="utf-8") for p in (report.path / "artifacts").glob("*.svg"))
+    for row in listed(report):
+        assert row["shown"] in plain or f'data-fact="{row["id"]}"' in figures, row
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert all(line.rstrip().endswith("|") for line in tables)
+
+
+def test_figures_are_whole_svg_files_with_both_themes(report: RunDir) -> None:
+    for path in sorted((report.path / "artifacts").iterdir()):
+        root = ET.fromstring(path.read_text(encoding="utf-8"))
+        assert root.tag.endswith("}svg")
+        assert "prefers-color-scheme:dark" in path.read_text(encoding="utf-8")
+        assert not re.search(r"#0[1-8]0[1-8]0[1-8]", path.read_text(encoding="utf-8"))
+
+
+def test_the_headline(page: Page, chain: Chain) -> None:
+    said = next(e for e in page.all if e.attributes.get("class") == "headline")
+    shown = [e.text for e in said.children]
+    data = json.loads((chain.root / "forecast/forecast.json").read_text())
+    score = {k: v["value"] for k, v in json.loads((chain.root / "score/result.json").read_text()).items()}
+    assert shown[0] == f"{data['point']:.3f}"
+    assert shown[2:5] == ["90 %", f"{data['lo']:.3f}", f"{data['hi']:.3f}"]
+    assert shown[5:] == [f"{score['actual']:.3f}", f"{score['error_percent']:.2f} %", "inside"]
+
+
+def test_the_same_runs_give_the_same_report(chain: Chain, report: RunDir, tmp_path: Path) -> None:
+    again = render.run(chain.config(), tmp_path / "again")
+    for name in ("report.html", "report.md", "facts.csv", "artifacts/figure1.svg", "artifacts/figure2.svg"):
+        assert (again.path / name).read_bytes() == (report.path / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("absent", ["corpus", "tokenizer", "shards", "ladder", "forecast", "target", "score"])
+def test_a_missing_run_prints_as_missing(chain: Chain, tmp_path: Path, absent: str) -> None:
+    out = render.run(chain.config(without=(absent,)), tmp_path / "out")
+    text = (out.path / "report.html").read_text(encoding="utf-8")
+    Page(text)
+    rows = [r for r in listed(out) if r["run"] == absent]
+    assert rows
+    assert {r["shown"] for r in rows} == {"missing"}
+    assert 'class="fact missing"' in text
+    assert "missing" in (out.path / "report.md").read_text(encoding="utf-8")
+    assert out.value("missing") >= len(rows)
+
+
+def test_no_runs_at_all_still_gives_a_page(tmp_path: Path) -> None:
+    out = render.run(render.Config(pdf=False), tmp_path / "out")
+    assert {r["shown"] for r in listed(out)} == {"missing"}
+    assert "report.pdf not written: not asked for" in (out.path / "log.txt").read_text()
+
+
+def test_a_miss_is_said_as_plainly(tmp_path: Path) -> None:
+    chain = build(tmp_path / "chain", seed=1, shift=0.2)
+    out = render.run(chain.config(), tmp_path / "out")
+    text = (out.path / "report.md").read_text(encoding="utf-8")
+    assert "outside the interval" in text
+
+
+def test_seals_that_differ_raise_an_alarm(chain: Chain, tmp_path: Path) -> None:
+    with RunDir.create(tmp_path / "score", "score", AnyConfig()) as score:
+        score.result("seal", "f" * 64)
+        score.finish()
+    out = render.run(chain.config(score=tmp_path / "score"), tmp_path / "out")
+    assert 'role="alert"' in (out.path / "report.html").read_text()
+    assert "not one honest run" in (out.path / "report.md").read_text()
+
+
+def test_a_run_of_another_stage_or_unfinished_is_refused(chain: Chain, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="'seal' run is needed"):
+        render.run(chain.config(forecast=chain.root / "ladder"), tmp_path / "out")
+    RunDir.create(tmp_path / "open", "score", AnyConfig()).close()
+    with pytest.raises(RunError, match="not finished"):
+        render.run(chain.config(score=tmp_path / "open"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_parent_stops_the_report(tmp_path: Path) -> None:
+    chain = build(tmp_path / "chain", seed=2)
+    result = chain.root / "target/result.json"
+    result.write_text(result.read_text().replace("1.4", "1.3", 1))
+    with pytest.raises(CorruptError, match=r"target/result\.json"):
+        render.run(chain.config(), tmp_path / "out")
+    assert not (tmp_path / "out/report.html").exists()
+
+
+def test_samples_cannot_break_the_page(page: Page, report: RunDir) -> None:
+    quotes = [e for e in page.all if e.tag == "blockquote"]
+    assert len(quotes) == 4
+    assert all(not {c.tag for q in quotes for c in q.children} - {"b", "span"} for _ in quotes)
+    assert "<b>keys</b>" in (report.path / "report.md").read_text(encoding="utf-8")
