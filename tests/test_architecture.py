@@ -150,7 +150,10 @@ Definition = ast.FunctionDef | ast.ClassDef
 
 
 def _public(tree: ast.Module) -> Iterator[Definition]:
-    """Public functions and classes of a module, and public methods but those of two or three lines that say it all."""
+    """Public functions and classes of a module; public methods but for short ones and a module's `forward`.
+
+    What `forward` does is said where its class is.
+    """
     for node in tree.body:
         if not isinstance(node, Definition) or node.name.startswith("_"):
             continue
@@ -158,7 +161,7 @@ def _public(tree: ast.Module) -> Iterator[Definition]:
             yield node
         for inner in node.body if isinstance(node, ast.ClassDef) else []:
             long = (inner.end_lineno or inner.lineno) - inner.lineno > 3
-            if isinstance(inner, Definition) and not inner.name.startswith("_") and long:
+            if isinstance(inner, Definition) and not inner.name.startswith("_") and inner.name != "forward" and long:
                 yield inner
 
 

@@ -1,0 +1,68 @@
+"""One command line in, one exit code out; every error becomes one line on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from cyclopts import CycloptsError
+
+from presage.cli import chain, models, runs, stages  # noqa: F401 - each adds its verbs to the app
+from presage.cli.grammar import app, close_stdout, emit
+from presage.core.errors import PresageError, Stopped
+
+BAD_INPUT, STOPPED, INTERNAL = 2, 4, 70
+# What the operating system refuses is about the machine or the place written to, not about our code.
+REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENAMETOOLONG}
+
+
+@app.command(show=False)
+def reference() -> None:
+    """Print docs/cli.md."""
+    sys.argv[0] = app.name[0]  # the name that usage lines show, however this process was started
+    emit([app.generate_docs(usage_name="presage").rstrip()])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except CycloptsError as error:
+        return _complain(" ".join(str(error).split()), BAD_INPUT)
+    except PresageError as error:
+        return _complain(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _complain("stopped by Ctrl-C", STOPPED)
+    except BrokenPipeError:
+        close_stdout()
+    except Exception as error:
+        return _report_crash(error)
+    return 0
+
+
+def _stop(number: int, _: object) -> NoReturn:
+    raise Stopped(f"stopped by {signal.Signals(number).name}", hint="run again with --resume")
+
+
+def _complain(text: str, code: int) -> int:
+    with contextlib.suppress(BrokenPipeError):
+        print(f"presage: {text}", file=sys.stderr)
+    return code
+
+
+def _report_crash(error: Exception) -> int:
+    if isinstance(error, OSError) and error.errno in REFUSALS:
+        return _complain(f"{error.filename or 'the system refused'}: {error.strerror}", BAD_INPUT)
+    handle, name = tempfile.mkstemp(prefix="presage-crash-", suffix=".txt")
+    with open(handle, "w", encoding="utf-8") as file:
+        file.writelines(traceback.format_exception(error))
+    text = f"{type(error).__name__}: {error}".splitlines()[0]
+    return _complain(f"internal error: {text} (please report it; details in {name})", INTERNAL)

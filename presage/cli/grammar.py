@@ -1,0 +1,81 @@
+"""What every verb shares: the app, groups of verbs, options, and how results are printed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Group, Parameter
+
+from presage import __version__
+from presage.core.errors import CheckFailed
+
+CHAIN = Group("The whole chain", sort_key=0)
+STEPS = Group("Stages", sort_key=1)
+LOOK = Group("Looking at runs", sort_key=2)
+MODELS = Group("Models", sort_key=3)
+
+app = App(
+    name="presage",
+    help="Know what a big language model will be before paying for it: train small models, seal a forecast, "
+    "train the big one, score it.",
+    version=__version__,
+    help_format="markdown",
+    suppress_keyboard_interrupt=False,
+)
+forecast = App(name="forecast", help="Fit a law to small runs, seal a forecast, verify and score it.", group=CHAIN)
+app.command(forecast)
+
+Out = Annotated[Path, Parameter(help="the run directory to write; new or empty, unless resuming")]
+Quiet = Annotated[bool, Parameter(negative="", help="plain lines on standard error, no progress bar")]
+Resume = Annotated[bool, Parameter(negative="", help="go on where an interrupted run of the same config stopped")]
+DryRun = Annotated[bool, Parameter(negative="", help="print the resolved config and what it costs; write nothing")]
+AsJson = Annotated[bool, Parameter(negative="", help="print JSON instead of text")]
+Overrides = Annotated[str, Parameter(help="key=value: fields to change, dotted for nested ones (optim.lr=0.01)")]
+
+
+def run_stage(stage: Any, config: Any, out: Path, *, resume: bool = False, quiet: bool = False) -> None:
+    """Run one stage and print where its run directory is."""
+    be_quiet(quiet)
+    run = stage.run(config, out, resume=resume)
+    emit([str(run.path)])
+
+
+def be_quiet(quiet: bool) -> None:
+    """Progress for everything that this process runs: shown, or not."""
+    from presage.core import progress
+
+    progress.QUIET = quiet
+
+
+def emit(lines: Iterable[str]) -> None:
+    """Lines of results on standard output. A reader that went away (`| head`) is no error."""
+    try:
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        close_stdout()
+
+
+def close_stdout() -> None:
+    """Later prints, and the flush at exit, must not raise again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def verdict(problems: Sequence[tuple[str, str]]) -> None:
+    """Print what is wrong, file by file. Raises CheckFailed when anything is."""
+    emit(f"{name}: {problem}" for name, problem in problems)
+    if problems:
+        count = len({name for name, _ in problems})
+        raise CheckFailed("1 file differs" if count == 1 else f"{count} files differ", where=problems[0][0])
+
+
+def dumps(data: Any) -> str:
+    """JSON for people and pipes."""
+    import json
+
+    return json.dumps(data, indent=2, ensure_ascii=False)

@@ -1,0 +1,44 @@
+"""Models of others and for others: import and export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from presage.cli.grammar import MODELS, app, emit
+
+
+@app.command(group=MODELS)
+def export(run: Path, /, *, to: Literal["hf"] = "hf", out: Path) -> None:
+    """Write a trained run as a directory that transformers loads.
+
+    Parameters
+    ----------
+    run
+        A finished pretrain run.
+    to
+        The format.
+    out
+        The directory to write.
+    """
+    from presage.model import weights
+
+    weights.export_hf(run, out)
+    emit([str(out)])
+
+
+@app.command(name="import", group=MODELS)
+def import_(directory: Path, /, *, out: Path) -> None:
+    """Read a transformers directory (GPT-2 or Qwen3 shapes) into a run.
+
+    Parameters
+    ----------
+    directory
+        The directory with config.json and model.safetensors.
+    out
+        The run directory to write.
+    """
+    from presage.model import weights
+
+    weights.import_hf(directory, out)
+    emit([str(out)])

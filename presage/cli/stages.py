@@ -1,0 +1,49 @@
+"""Stages: one grammar for all of them, each imported only when its verb runs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from presage.cli.grammar import STEPS, DryRun, Out, Overrides, Quiet, Resume, app, emit, run_stage
+
+STAGES = {
+    "corpus": ("presage.data.corpus", "Files to documents: read, clean, merge duplicates, split train and validation."),
+    "tokenizer": ("presage.data.tokenizer", "Documents to a byte-level BPE vocabulary."),
+    "shards": ("presage.data.shards", "Documents to memory-mapped tokens."),
+    "pretrain": ("presage.train.pretrain", "Tokens to a model."),
+    "ladder": ("presage.forecast.ladder", "Many small models, from a list of compute budgets."),
+    "report": ("presage.report.render", "Run directories to one self-contained page."),
+}
+
+
+def _add(verb: str, module: str, help_: str) -> None:
+    def command(
+        recipe: Annotated[str, Parameter(help="a recipe's name, FILE.py:function, a run or its config.json")],
+        /,
+        *overrides: Overrides,
+        out: Out,
+        resume: Resume = False,
+        dry_run: DryRun = False,
+        quiet: Quiet = False,
+    ) -> None:
+        from presage.recipes.loading import resolve
+
+        stage = importlib.import_module(module)
+        config = resolve(recipe, verb, stage.Config).override(overrides)
+        _dry_run(config) if dry_run else run_stage(stage, config, out, resume=resume, quiet=quiet)
+
+    app.command(command, name=verb, help=help_, group=STEPS)
+
+
+def _dry_run(config: Any) -> None:
+    from presage.core.config import flatten
+
+    emit(f"{key} = {value}" for key, value in flatten(config).items())
+    emit(["", *(f"{name}: {value}" for name, value in config.plan().items())])
+
+
+for _verb, (_module, _help) in STAGES.items():
+    _add(_verb, _module, _help)
