@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +19,7 @@ import numpy as np
 import tiktoken
 
 from presage.core.errors import ConfigError, CorruptError, DataError
+from presage.data.documents import read_bytes
 
 EOT = "<|endoftext|>"
 
@@ -26,9 +29,10 @@ PATTERNS = {
     "cl100k": r"""(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"""
     r"""| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+""",
 }
-# A run this long without a change between blank and not blank is cut before the split pattern sees it: its matching
-# recurses. As in the Llama 3 tokenizer (tokenizer.py, MAX_NO_WHITESPACES_CHARS).
-LONGEST_RUN = 25_000
+# The regular expression engine recurses on blanks: millions in a row overflow its stack. Longer runs are cut (as in the
+# Llama 3 tokenizer, which cuts at 25,000); up to here ids are those of the plain pattern.
+LONGEST_BLANK = 10_000
+_LONG_BLANK = re.compile(rf"(?<!\s)\s{{{LONGEST_BLANK + 1},}}")
 
 
 class Tokenizer:
@@ -44,14 +48,14 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text; special tokens in it stay text."""
-        if len(text) <= LONGEST_RUN:
+        pieces = _cut_blanks(text)
+        if len(pieces) == 1:
             return self._encoding.encode_ordinary(text)
-        return [i for piece in _cut_long_runs(text) for i in self._encoding.encode_ordinary(piece)]
+        return [i for piece in pieces for i in self._encoding.encode_ordinary(piece)]
 
     def encode_batch(self, texts: Sequence[str], threads: int = 2) -> list[list[int]]:
-        if all(len(text) <= LONGEST_RUN for text in texts):
-            return self._encoding.encode_ordinary_batch(list(texts), num_threads=threads)
-        return [self.encode(text) for text in texts]
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(self.encode, texts))
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ids; bytes that are not UTF-8 (a token cut from a character) become U+FFFD."""
@@ -100,7 +104,7 @@ class Tokenizer:
             )
         model = _hf_tokenizer(pattern, [], {})
         trainer = BpeTrainer(vocab_size=merged, show_progress=False, initial_alphabet=list(_BYTE_OF))
-        pieces = (piece for text in texts for piece in _cut_long_runs(text))
+        pieces = (piece for text in texts for piece in _cut_blanks(text))
         model.train_from_iterator(pieces, trainer)
         if model.get_vocab_size() < merged:
             found = model.get_vocab_size() + len(specials)
@@ -204,18 +208,11 @@ def _pattern_of(state: dict[str, Any]) -> str:
     return "gpt2"
 
 
-def _cut_long_runs(text: str) -> Iterable[str]:
-    """The text in pieces in which no run of blanks or of non-blanks is longer than LONGEST_RUN."""
-    if len(text) <= LONGEST_RUN:
-        return [text]
-    blank = np.fromiter(map(str.isspace, text), dtype=bool, count=len(text))
-    edges = np.flatnonzero(np.diff(blank)) + 1
-    starts = np.concatenate([[0], edges])
-    lengths = np.diff(np.concatenate([starts, [len(text)]]))
-    long = lengths > LONGEST_RUN
-    runs = zip(starts[long].tolist(), lengths[long].tolist(), strict=True)
-    cuts = [cut for start, length in runs for cut in range(start + LONGEST_RUN, start + length, LONGEST_RUN)]
-    return [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+def _cut_blanks(text: str) -> list[str]:
+    """The text in pieces none of which holds more than LONGEST_BLANK blanks in a row."""
+    found = _LONG_BLANK.finditer(text) if len(text) > LONGEST_BLANK else ()
+    cuts = [cut for run in found for cut in range(run.start() + LONGEST_BLANK, run.end(), LONGEST_BLANK)]
+    return [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
 
 
 def _byte_characters() -> dict[str, int]:
@@ -239,6 +236,4 @@ def _to_text(token: bytes) -> str:
 
 def _read_text(path: Path | str) -> str:
     """A small text file, decompressed by its suffix."""
-    from presage.data.documents import read_bytes
-
     return read_bytes(Path(path)).decode("utf-8")
