@@ -291,6 +291,16 @@ class RunDir:
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise CorruptError(f"not JSON: {error}", where=path) from None
 
+    def read_table(self, name: str) -> list[dict[str, str]]:
+        """The rows of tables/NAME.csv, every value as text."""
+        import csv
+
+        path = self.path / "tables" / f"{name}.csv"
+        if not path.is_file():
+            raise RunError("missing file", where=path)
+        with open(path, encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
     def problems(self) -> list[tuple[str, str]]:
         """[(file, what is wrong)] against DONE: changed, missing and added files; empty when the run is whole."""
         done = self.read_json("DONE")

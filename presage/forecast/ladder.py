@@ -1,0 +1,177 @@
+"""Stage: train a ladder of small models from one dial, several seeds each, and write one table."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from presage.core import progress
+from presage.core.config import Config as BaseConfig
+from presage.core.config import Parent
+from presage.core.device import Device, measure, usable_cores
+from presage.core.errors import ConfigError, Stopped
+from presage.core.progress import Progress
+from presage.core.run import RunDir, load_config
+from presage.core.seeds import derive
+from presage.forecast.law import summarise
+from presage.forecast.scaling import Rule
+from presage.train import pretrain
+
+__all__ = ["Config", "run"]
+
+COLUMNS = ["name", "budget", "compute", "n_params", "n_params_non_embedding", "n_layers", "d_model", "n_heads"]
+COLUMNS += ["context_length", "tokens", "batch_tokens", "steps", "lr", "seed", "bpb", "loss", "fitted", "digest"]
+
+
+class Config(BaseConfig):
+    """Budgets in FLOPs; every rung follows `rule`, none is tuned on its own."""
+
+    shards: Parent
+    rule: Rule
+    budgets: tuple[float, ...] = Field(min_length=1)
+    repeats: tuple[int, ...] = (1,)
+    """Seeds per budget, in the order of `budgets`; a single number holds for all."""
+    fit_from: float = 0.0
+    """Budgets below this are trained and shown but left out of the fit: the law does not hold there yet."""
+    device: Device | None = None
+    """None: measured once here; the rungs, the target and every resume use the outcome."""
+    jobs: int = Field(default=0, ge=0)
+    """Rungs trained side by side, one thread each; 0: one per core."""
+    eval_tokens: int = Field(default=200_000, gt=0)
+    seed: int = 0
+
+    @field_validator("budgets")
+    @classmethod
+    def _ascending(cls, budgets: tuple[float, ...]) -> tuple[float, ...]:
+        if any(b <= 0 for b in budgets) or list(budgets) != sorted(set(budgets)):
+            raise ValueError("budgets must be positive, different and in ascending order")
+        return budgets
+
+    def counts(self) -> tuple[int, ...]:
+        """Repeats for every budget. ConfigError when the lengths do not fit."""
+        if len(self.repeats) not in (1, len(self.budgets)) or min(self.repeats) < 1:
+            raise ConfigError(f"{len(self.repeats)} repeats for {len(self.budgets)} budgets", where="repeats")
+        return self.repeats * (len(self.budgets) if len(self.repeats) == 1 else 1)
+
+
+def target_and_rungs(target: float, ratio: float, rungs: int, decades: float) -> tuple[float, ...]:
+    """'Target C, fit at most C / ratio, n rungs': budgets evenly spaced in logarithm over `decades` below C / ratio."""
+    step = 10 ** (decades / max(rungs - 1, 1))
+    return tuple(sorted(target / ratio / step**i for i in range(rungs)))
+
+
+def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
+    """Train every rung (finished ones are kept on resume), then write tables/rungs.csv and the pooled noise."""
+    config = _with_device(config, Path(out))
+    assert config.device is not None
+    rungs = plan(config)
+    directory = RunDir.create(out, "ladder", config, seed=config.seed, resume=resume, device=config.device.model_dump())
+    with directory:
+        _train(rungs, directory.path / "rungs", config)
+        rows = [_row(name, budget, directory.path / "rungs" / name, config) for name, budget, _ in rungs]
+        directory.table("rungs", rows, COLUMNS)
+        points, noise = summarise([(r["budget"], r["bpb"]) for r in rows])
+        directory.table("budgets", [{"compute": p.compute, "bpb": p.loss, "stderr": p.stderr, "n": p.n} for p in points])
+        directory.result("rungs", len(rows), unit="runs")
+        directory.result("budgets", len(points))
+        directory.result("flops", sum(r["compute"] for r in rows), unit="FLOPs")
+        directory.result("noise", noise, unit="relative, one run")
+        directory.finish()
+    return directory
+
+
+def plan(config: Config) -> list[tuple[str, float, pretrain.Config]]:
+    """(name, budget, full config) of every rung, smallest budget first. BudgetError when one is too small."""
+    device = config.device.model_copy(update={"threads": 1}) if config.device else None
+    rungs = []
+    for budget, repeats in zip(config.budgets, config.counts(), strict=True):
+        for repeat in range(repeats):
+            seed = derive(config.seed, "rung", f"{budget:.6g}", repeat) % 2**31
+            changes: dict[str, object] = {"eval_tokens": config.eval_tokens, "keep_checkpoints": 1, "log_every": 20}
+            rung = config.rule.config(budget, config.shards, seed=seed, device=device, **changes)
+            rungs.append((f"c{budget:.3g}-{repeat}", budget, rung))
+    return rungs
+
+
+def _train(rungs: list[tuple[str, float, pretrain.Config]], folder: Path, config: Config) -> None:
+    """Longest first, so that the pool empties evenly."""
+    waiting = [r for r in reversed(rungs) if not (folder / r[0] / "DONE").is_file()]
+    done = sum(r[1] for r in rungs) - sum(r[1] for r in waiting)
+    jobs = min(config.jobs or usable_cores(), max(len(waiting), 1))
+    with Progress("ladder", sum(r[1] for r in rungs), unit="FLOP") as bar, _pool(jobs) as pool:
+        bar.begin(done)
+        futures: dict[Future[Any], float] = {
+            pool.submit(_rung, rung, folder / name): budget for name, budget, rung in waiting
+        }
+        while futures:
+            finished, _ = wait(futures, return_when=FIRST_COMPLETED)
+            for future in finished:
+                future.result()
+                done += futures.pop(future)
+            bar.update(done, left=len(futures))
+
+
+@contextlib.contextmanager
+def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes that stop with us: a signal reaches them as well, they save, and Stopped is raised here."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_quiet)
+
+    def stop(number: int, _: object) -> None:
+        for process in list(getattr(pool, "_processes", {}).values()):
+            os.kill(process.pid, number)
+        raise Stopped("stopped by a signal; finished rungs are kept", hint="--resume goes on")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=True, cancel_futures=True)
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    pool.shutdown()
+
+
+def _quiet() -> None:
+    progress.QUIET = True
+
+
+def _rung(config: pretrain.Config, out: Path) -> str:
+    return pretrain.run(config, out, resume=out.exists()).digest
+
+
+def _row(name: str, budget: float, path: Path, config: Config) -> dict[str, Any]:
+    rung = RunDir.open(path, "pretrain")
+    made, results = rung.config(pretrain.Config), rung.results()
+    values = {key: results[key]["value"] for key in ("n_params", "n_params_non_embedding", "tokens", "steps")}
+    shape = {key: getattr(made.model, key) for key in ("n_layers", "d_model", "n_heads", "context_length")}
+    return values | shape | {
+        "name": name,
+        "budget": budget,
+        "compute": results["flops"]["value"],
+        "batch_tokens": made.batch_tokens,
+        "lr": made.optim.lr,
+        "seed": made.seed,
+        "bpb": results["val/bpb"]["value"],
+        "loss": results["val/loss"]["value"],
+        "fitted": int(budget >= config.fit_from),
+        "digest": rung.digest,
+    }
+
+
+def _with_device(config: Config, out: Path) -> Config:
+    if config.device is not None:
+        return config
+    begun = out / "config.json"
+    device = load_config(Config, begun).device if begun.is_file() else None
+    return config.model_copy(update={"device": device or measure()})

@@ -1,0 +1,142 @@
+"""Stage: fit the law to the rungs and seal a forecast of the target, before the target's first step.
+
+The seal is one sha256 over forecast.json: the promise (point, interval, law) and the digests of everything it rests
+on: every rung, the corpus, tokenizer and shards, the code, and the target's full config. Published before the run, it
+lets anyone check later that nothing was changed. Someone who rewrites all of these files together can make a new,
+consistent seal; only the digest published beforehand gives that away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from presage.core import origin
+from presage.core.config import Config as BaseConfig
+from presage.core.config import Parent, flatten
+from presage.core.errors import SealError
+from presage.core.run import RunDir
+from presage.forecast import law
+from presage.train import pretrain
+
+__all__ = ["Config", "run"]
+
+
+class Config(BaseConfig):
+    corpus: Parent
+    tokenizer: Parent
+    ladder: Parent
+    target: pretrain.Config
+    """The full config of the big run; it must take this forecast as its `forecast`, which is not part of the seal."""
+    target_run: str = "../target"
+    """Where the target will be written, relative to this run: sealing is refused once something stands there."""
+    level: float = Field(default=0.9, gt=0, lt=1)
+    facts: dict[str, float] = {}
+    """Measured circumstances that fixed the target's size (speeds, minutes); sealed with the rest."""
+
+
+def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
+    """Write forecast.json. Raises SealError when the target has begun or an input does not belong."""
+    begun = Path(out) / config.target_run
+    if any(begun.glob("metrics.jsonl")) or any(begun.glob("checkpoints/*")):
+        raise SealError("the target has already begun: a forecast can only be sealed before its first step", where=begun)
+    directory = RunDir.create(out, "seal", config, seed=config.target.seed, resume=resume)
+    with directory:
+        forecast = _forecast(config)
+        forecast["seal"] = seal_digest(forecast)
+        directory.write_json("forecast.json", forecast)
+        for key in ("point", "lo", "hi"):
+            directory.result(key, forecast[key], level=config.level, unit=forecast["unit"])
+        directory.result("seal", forecast["seal"])
+        directory.finish()
+    return directory
+
+
+def seal_digest(forecast: dict[str, Any]) -> str:
+    """sha256 of the canonical JSON (sorted keys, no spaces) of a forecast without its own seal."""
+    body = {key: value for key, value in forecast.items() if key != "seal"}
+    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def target_description(config: pretrain.Config) -> dict[str, Any]:
+    """The target's flat config without paths: parents are sealed by digest, wherever they lie."""
+    flat = flatten(config)
+    return {key: value for key, value in flat.items() if key not in config.parents() and not key.startswith("forecast")}
+
+
+def description_digest(description: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(description, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _forecast(config: Config) -> dict[str, Any]:
+    rows = [_typed(row) for row in RunDir.open(config.ladder, "ladder").read_table("rungs")]
+    points, noise = law.summarise([(r["budget"], r["bpb"]) for r in rows])
+    fitted = {r["budget"] for r in rows if r["fitted"]}
+    fit = law.fit([p for p in points if p.compute in fitted], noise)
+    compute = float(config.target.model.flops_per_token() * config.target.tokens)
+    promise, floor = fit.predict(compute, config.level), fit.floor(config.level)
+    largest = max(fitted)
+    description = target_description(config.target)
+    return {
+        "metric": "val/bpb",
+        "unit": "bits/byte",
+        "target": {
+            "compute": compute,
+            "config": description,
+            "config_digest": description_digest(description),
+        },
+        "law": fit.law.model_dump(),
+        "point": promise.value,
+        "lo": promise.lo,
+        "hi": promise.hi,
+        "level": config.level,
+        "floor": {"value": floor.value, "lo": floor.lo, "hi": floor.hi},
+        "noise": noise,
+        "points": [_point(p, rows, p.compute in fitted) for p in points],
+        "curve": _curve(fit, min(p.compute for p in points), 2 * compute, config.level),
+        "extrapolation": compute / largest,
+        "warnings": law.warnings(fit, compute),
+        "facts": config.facts,
+        "inputs": {
+            "corpus": RunDir.open(config.corpus, "corpus").digest,
+            "tokenizer": RunDir.open(config.tokenizer, "tokenizer").digest,
+            "shards": RunDir.open(config.target.shards, "shards").digest,
+            "ladder": RunDir.open(config.ladder, "ladder").digest,
+            "rungs": {r["name"]: r["digest"] for r in rows},
+            "code": origin.code_digest(),
+            "target_config": description_digest(description),
+        },
+    }
+
+
+def _typed(row: dict[str, str]) -> dict[str, Any]:
+    numbers: dict[str, Any] = {key: float(row[key]) for key in ("budget", "bpb", "n_params", "tokens")}
+    return numbers | {"name": row["name"], "digest": row["digest"], "fitted": row["fitted"] == "1"}
+
+
+def _point(point: law.Point, rows: Sequence[dict[str, Any]], fitted: bool) -> dict[str, Any]:
+    first = next(r for r in rows if r["budget"] == point.compute)
+    return {
+        "compute": point.compute,
+        "loss": point.loss,
+        "stderr": point.stderr,
+        "n": point.n,
+        "n_params": first["n_params"],
+        "tokens": first["tokens"],
+        "fitted": fitted,
+    }
+
+
+def _curve(fit: law.Fit, start: float, stop: float, level: float) -> list[dict[str, float]]:
+    """The law and the band of a new run for the figure."""
+    curve = []
+    for compute in np.geomspace(start, stop, 48):
+        at = fit.predict(float(compute), level)
+        curve.append({"compute": float(compute), "loss": at.value, "lo": at.lo, "hi": at.hi})
+    return curve

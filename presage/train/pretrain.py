@@ -1,0 +1,252 @@
+"""Stage: train a model on next-token prediction over shards."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from presage.core.config import Config as BaseConfig
+from presage.core.config import Parent
+from presage.core.device import Device, measure
+from presage.core.energy import EnergyMeter
+from presage.core.errors import BudgetError, ConfigError, RunError
+from presage.core.run import RunDir, load_config
+from presage.core.seeds import derive
+from presage.data.loader import Loader, Split, Tokens, evaluation_windows
+from presage.model.config import ModelConfig
+from presage.model.losses import cross_entropy
+from presage.model.transformer import Transformer, build
+from presage.train import state as states
+from presage.train.loop import Plan, fit
+from presage.train.optim import OptimConfig, Optimizer
+from presage.train.schedule import BatchRamp, ScheduleConfig
+
+__all__ = ["Config", "run"]
+
+EVAL_BATCH = 16
+
+
+class Branch(BaseConfig):
+    """Start from a checkpoint of a finished run, its optimizer and data cursor included (a WSD decay branch)."""
+
+    run: Parent
+    step: int = Field(ge=0)
+
+
+class Config(BaseConfig):
+    """One pretraining run. Horizons are in tokens."""
+
+    shards: Parent
+    model: ModelConfig
+    tokens: int = Field(gt=0)
+    batch_tokens: int = Field(gt=0)
+    micro_batch: int = Field(default=16, gt=0)
+    """Sequences per forward pass; changes speed and memory, not the update."""
+    optim: OptimConfig = OptimConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    ramp: BatchRamp | None = None
+    device: Device | None = None
+    """None: measured at the start and recorded."""
+    seed: int = 0
+    eval_tokens: int = Field(default=200_000, gt=0)
+    eval_every: int = Field(default=0, ge=0)
+    log_every: int = Field(default=10, gt=0)
+    checkpoint_every: int = Field(default=0, ge=0)
+    keep_checkpoints: int = Field(default=2, gt=0)
+    samples: int = Field(default=0, ge=0)
+    """Completions of held-out openings to write into samples.jsonl at the end."""
+    forecast: Parent | None = None
+    """The seal made before this run; its digest goes into origin.json."""
+    branch: Branch | None = None
+
+
+def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
+    """Train, evaluate, and write the run directory. Resume is exact to the bit on a CPU."""
+    config = _with_device(config, out)
+    assert config.device is not None
+    device = config.device.apply()
+    tokens = Tokens(config.shards)
+    split, held_out = tokens.split("train"), tokens.split("val")
+    _check_fits(config, split)
+    directory = RunDir.create(
+        out, "pretrain", config, seed=config.seed, resume=resume, device=config.device.model_dump(), seal=_seal(config)
+    )
+    with directory:
+        meter = EnergyMeter()
+        model = build(config.model, derive(config.seed, "init")).to(device)
+        optimizer = Optimizer(model, config.optim)
+        _branch_off(config, directory, model, optimizer)
+        loader = Loader(split, config.model.context_length, config.seed)
+        windows = evaluation_windows(held_out, config.model.context_length, config.eval_tokens)
+        progress_windows = tuple(w[: max(1, len(w) // 4)] for w in windows)
+
+        def batches(first: int, count: int) -> tuple[Tensor, Tensor]:
+            x, y = loader.batch(first, count)
+            return torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
+
+        state = fit(
+            model,
+            optimizer,
+            batches,
+            next_token_loss,
+            make_plan(config),
+            directory,
+            config.device,
+            evaluate=lambda: _values(bits_per_byte(model, progress_windows, held_out.token_bytes, config.device)),
+            label=out.name,
+        )
+        final = bits_per_byte(model, windows, held_out.token_bytes, config.device)
+        directory.metric(step=state.step, tokens=state.tokens, flops=state.flops, **_values(final))
+        _write_results(directory, config, state, final)
+        _write_samples(directory, config, model, windows[0], state.step)
+        joules, method = meter.joules()
+        directory.timing(step=state.step, energy_joules=joules, energy_method=method)
+        directory.finish()
+    return directory
+
+
+def next_token_loss(model: Transformer, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, int]:
+    """Summed cross-entropy in nats of y given x ([B, T] each), and the number of tokens."""
+    x, y = batch
+    return cross_entropy(model.hidden(x), model.head.weight, y), y.numel()
+
+
+@torch.no_grad()
+def bits_per_byte(
+    model: Transformer, windows: tuple[np.ndarray, ...], token_bytes: np.ndarray, device: Device | None
+) -> dict[str, tuple[float, float]]:
+    """{'val/bpb': (mean, stderr), 'val/loss': …} over windows (x, y), each [N, T].
+
+    Bits per UTF-8 byte is total nats / ln 2 / total bytes of the predicted tokens; the standard error treats windows
+    as independent and is that of a ratio (linearised).
+    """
+    model.eval()
+    x, y = windows
+    nats, sizes = [], []
+    target = next(model.parameters()).device
+    for start in range(0, len(x), EVAL_BATCH):
+        part = slice(start, start + EVAL_BATCH)
+        inputs, goals = torch.from_numpy(x[part]).to(target), torch.from_numpy(y[part]).to(target)
+        with (device or Device()).autocast():
+            hidden = model.hidden(inputs)
+            nats += [cross_entropy(h, model.head.weight, g).item() for h, g in zip(hidden, goals, strict=True)]
+        sizes += token_bytes[y[part]].sum(axis=1).tolist()
+    model.train()
+    n, s = np.array(nats), np.array(sizes, dtype=np.float64)
+    return {
+        "val/bpb": _ratio(n / math.log(2), s),
+        "val/loss": _ratio(n, np.full_like(n, y.shape[1])),
+    }
+
+
+def make_plan(config: Config) -> Plan:
+    """The loop's plan for a config; batches are whole sequences."""
+    length = config.model.context_length
+    return Plan(
+        tokens=config.tokens // length * length,
+        batch_sequences=max(1, round(config.batch_tokens / length)),
+        micro_batch=config.micro_batch,
+        context_length=length,
+        flops_per_token=config.model.flops_per_token(),
+        schedule=config.schedule,
+        seed=config.seed,
+        ramp=config.ramp,
+        grad_clip=config.optim.grad_clip,
+        log_every=config.log_every,
+        eval_every=config.eval_every,
+        checkpoint_every=config.checkpoint_every,
+        keep=config.keep_checkpoints,
+    )
+
+
+def _ratio(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
+    mean = top.sum() / bottom.sum()
+    spread = np.sqrt(((top - mean * bottom) ** 2).sum() * len(top) / max(len(top) - 1, 1))
+    return float(mean), float(spread / bottom.sum())
+
+
+def _values(measures: dict[str, tuple[float, float]]) -> dict[str, float]:
+    return {name: value for name, (value, _) in measures.items()}
+
+
+def _with_device(config: Config, out: Path) -> Config:
+    """Fill in a measured device, or the one an unfinished run began with."""
+    if config.device is not None:
+        return config
+    begun = Path(out) / "config.json"
+    device = load_config(Config, begun).device if begun.is_file() else None
+    return config.model_copy(update={"device": device or measure()})
+
+
+def _check_fits(config: Config, split: Split) -> None:
+    if split.vocab_size > config.model.vocab_size:
+        raise ConfigError(
+            f"the shards have token ids up to {split.vocab_size - 1}, the model only {config.model.vocab_size}",
+            where="model.vocab_size",
+        )
+    length = config.model.context_length
+    if split.n_tokens <= length:
+        raise BudgetError(f"{split.n_tokens} training tokens do not fill one window of {length}", where=config.shards)
+    if config.tokens < length:
+        raise BudgetError(f"{config.tokens} tokens are fewer than one sequence of {length}", where="tokens")
+
+
+def _seal(config: Config) -> str | None:
+    if config.forecast is None:
+        return None
+    return str(RunDir.open(config.forecast, "seal").read_json("forecast.json")["seal"])
+
+
+def _branch_off(config: Config, directory: RunDir, model: Transformer, optimizer: Optimizer) -> None:
+    """Copy the branch point in as this run's first checkpoint; fit() then resumes from it as from any other."""
+    if config.branch is None or states.checkpoints(directory.path):
+        return
+    folder = config.branch.run / "checkpoints" / f"{config.branch.step:08d}"
+    if not folder.is_dir():
+        known = ", ".join(str(int(p.name)) for p in states.checkpoints(config.branch.run)) or "none"
+        raise RunError(f"no checkpoint at step {config.branch.step}; steps kept: {known}", where=config.branch.run)
+    state = states.load(folder, model, optimizer)
+    states.save(directory.path, model, optimizer, state, config.keep_checkpoints)
+
+
+def _write_results(
+    directory: RunDir, config: Config, state: states.TrainState, final: dict[str, tuple[float, float]]
+) -> None:
+    shape = config.model
+    units = {"val/bpb": "bits/byte", "val/loss": "nats/token"}
+    results: dict[str, dict[str, object]] = {
+        name: {"value": value, "stderr": stderr, "n": config.eval_tokens, "unit": units[name]}
+        for name, (value, stderr) in final.items()
+    }
+    losses = [row["train/loss"] for row in directory.rows() if "train/loss" in row]
+    results["train/loss"] = {"value": losses[-1], "unit": "nats/token"}
+    counts = {
+        "n_params": shape.n_params,
+        "n_params_non_embedding": shape.n_params_non_embedding,
+        "flops": state.flops,
+        "flops_6nd": shape.flops_6nd_per_token() * state.tokens,
+        "tokens": state.tokens,
+        "steps": state.step,
+        "skipped_steps": state.skipped,
+    }
+    directory.write_json("result.json", results | {name: {"value": value} for name, value in counts.items()})
+
+
+def _write_samples(directory: RunDir, config: Config, model: Transformer, x: np.ndarray, step: int) -> None:
+    """Continue openings of held-out documents, drawn at temperature 0.8; unpicked."""
+    if not config.samples:
+        return
+    from presage.data.tokenizer import Tokenizer
+    from presage.model import decode
+
+    tokenizer = Tokenizer.load(config.shards)
+    half = config.model.context_length // 4
+    prompts = [row[:half].tolist() for row in x[: config.samples]]
+    texts = decode.generate(model, prompts, 2 * half, temperature=0.8, top_p=0.95, seed=config.seed)
+    for prompt, ids in zip(prompts, texts, strict=True):
+        directory.sample(step=step, prompt=tokenizer.decode(prompt), completion=tokenizer.decode(ids))

@@ -1,0 +1,136 @@
+"""Training state on disk: a checkpoint is whole or it is not there, and a damaged one is never loaded.
+
+checkpoints/<step>/ holds model.safetensors, optimizer.safetensors, state.json and MANIFEST (the sha256 of each,
+written last). The folder is filled under a temporary name and renamed, so a kill at any moment leaves the newest
+complete checkpoint in place; one that fails its digests is skipped and the one before it is used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from presage.core.errors import CorruptError, RunError
+from presage.core.run import atomic_write, note, sha256
+from presage.model.transformer import Transformer
+from presage.model.weights import load_tensors, model_tensors
+from presage.train.optim import Optimizer
+
+
+@dataclass
+class TrainState:
+    """Where training stands. Everything else is a pure function of this and the config."""
+
+    step: int = 0
+    tokens: int = 0
+    sequences: int = 0
+    """Sequences drawn from the loader: the data cursor."""
+    updates: int = 0
+    """Optimizer steps made: `step` less the skipped ones."""
+    skipped: int = 0
+    skipped_in_row: int = 0
+    flops: int = 0
+    norms: list[float] = field(default_factory=list)
+    """Recent gradient norms, against which an exploding one is judged."""
+    noise: dict[str, float] = field(default_factory=dict)
+    """Running averages of the gradient-noise-scale estimate."""
+
+
+def save(run: Path, model: Transformer, optimizer: Optimizer, state: TrainState, keep: int) -> Path:
+    """Write checkpoints/<step> and prune all but the newest `keep` complete ones. RunError when the disk is full."""
+    target = run / "checkpoints" / f"{state.step:08d}"
+    temporary = target.with_name(target.name + ".tmp")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        save_file(model_tensors(model), temporary / "model.safetensors")
+        save_file({k: v.contiguous() for k, v in optimizer.state.items()}, temporary / "optimizer.safetensors")
+        (temporary / "state.json").write_text(json.dumps(asdict(state)) + "\n")
+        seal_checkpoint(temporary)
+        _sync(temporary)
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(temporary, target)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        free = shutil.disk_usage(run).free
+        raise RunError(
+            f"cannot save a checkpoint: {error.strerror or error} ({free:,} bytes free)",
+            where=target,
+            hint="make room and resume; earlier checkpoints are intact",
+        ) from error
+    except Exception as error:  # safetensors reports I/O failures with an exception of its own
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise RunError(f"cannot save a checkpoint: {error}", where=target) from error
+    for old in checkpoints(run)[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+    return target
+
+
+def seal_checkpoint(folder: Path) -> None:
+    """Write MANIFEST: {"files": {name: sha256}} over every other file in the folder."""
+    files = {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.name != "MANIFEST"}
+    with atomic_write(folder / "MANIFEST") as file:
+        file.write((json.dumps({"files": files}, indent=2) + "\n").encode())
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """Checkpoint folders with a MANIFEST, oldest first."""
+    return sorted(p.parent for p in (run / "checkpoints").glob("*/MANIFEST") if p.parent.name.isdigit())
+
+
+def verify(folder: Path) -> None:
+    """Raise CorruptError naming the file that is missing or differs from MANIFEST."""
+    try:
+        files = json.loads((folder / "MANIFEST").read_text())["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise CorruptError("unreadable MANIFEST", where=folder) from None
+    for name, digest in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise CorruptError("missing from the checkpoint", where=path)
+        if sha256(path) != digest:
+            raise CorruptError("content differs from MANIFEST", where=path)
+
+
+def load(folder: Path, model: Transformer, optimizer: Optimizer | None) -> TrainState:
+    """Verify a checkpoint, fill model and optimizer, return its state."""
+    verify(folder)
+    load_tensors(model, load_file(folder / "model.safetensors"))
+    if optimizer is not None:
+        _fill(optimizer.state, load_file(folder / "optimizer.safetensors"), folder)
+    return TrainState(**json.loads((folder / "state.json").read_text()))
+
+
+def load_newest(run: Path, model: Transformer, optimizer: Optimizer) -> TrainState | None:
+    """The newest checkpoint that verifies; damaged ones are named and removed. None when there is none."""
+    for folder in reversed(checkpoints(run)):
+        try:
+            return load(folder, model, optimizer)
+        except CorruptError as error:
+            note(f"presage: damaged checkpoint skipped: {error}")
+            shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def _fill(into: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor], folder: Path) -> None:
+    if into.keys() != tensors.keys():
+        odd = sorted(into.keys() ^ tensors.keys())[0]
+        raise CorruptError(f"optimizer state does not fit the model: '{odd}'", where=folder)
+    for name, tensor in tensors.items():
+        into[name].copy_(tensor)
+
+
+def _sync(folder: Path) -> None:
+    """Contents before names: fsync each file, then the folder."""
+    for path in [*folder.iterdir(), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
