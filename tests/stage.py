@@ -1,7 +1,8 @@
 """`check_stage`: what every stage must do, proved on a tiny config. See docs/run-directory.md.
 
 Runs in child processes are watched through Python's audit events: each file that a stage opens for writing, renames or
-removes below its run directory is one event. So a test can kill the stage with SIGKILL at exactly its k-th event.
+removes below its run directory is one event (files written by compiled libraries are not seen). So a test can kill the
+stage with SIGKILL at exactly its k-th event.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def check_stage(stage: ModuleType, config: Config, folder: Path, *, kills: int =
     and resumed, it gives the same files; a finished or foreign directory is refused.
     """
     assert sorted(stage.__all__) == ["Config", "run"]
+    folder.mkdir(parents=True, exist_ok=True)
     _check_config(config)
     first = stage.run(config, folder / "first")
     _check_origin(first, config, folder)
@@ -58,12 +60,13 @@ def files_of(path: Path) -> dict[str, str]:
 
 def kill_points(events: int, kills: int, seed: int = 0) -> list[int]:
     """Event numbers to be killed at: just before DONE gets its name, the very first, then random ones."""
-    between = random.Random(seed).sample(range(1, events - 1), k=max(0, min(kills, events - 1) - 2))
+    between = random.Random(seed).sample(range(1, events - 1), k=max(0, min(kills, events) - 2))
     return [events - 1, 0, *between][:kills]
 
 
 def run_watched(stage: ModuleType, config: Config, out: Path, kill: int | None = None) -> list[str]:
     """Run the stage in a child process; returns its events. With `kill`, SIGKILL strikes before that event."""
+    out.parent.mkdir(parents=True, exist_ok=True)
     given = out.with_name(f"{out.name}.json")
     events = out.with_name(f"{out.name}.events.json")
     given.write_text(config.to_json())
