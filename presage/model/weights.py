@@ -1,7 +1,9 @@
-"""Weights on disk: safetensors under the names of our own modules."""
+"""Weights on disk: safetensors under the names of our own modules, and the model in a run directory."""
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import torch
@@ -10,7 +12,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from presage.core.errors import ConfigError, CorruptError, RunError
+from presage.core.run import RunDir, atomic_write, load_config, sha256
+from presage.model.config import ModelConfig
 from presage.model.transformer import Transformer
+
+MODEL_FILE = "model.safetensors"
 
 TIED = "head.weight"  # the same tensor as embed.weight when tied: written once, under the embedding's name
 
@@ -41,11 +47,13 @@ def load_tensors(model: Transformer, tensors: dict[str, Tensor], where: object =
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """One .safetensors file. RunError when it cannot be written."""
+    """One .safetensors file, which appears only when whole. RunError when it cannot be written."""
+    temporary = path.with_name(path.name + ".tmp")
     try:
-        save_file(tensors, path, metadata={"format": "pt"})
+        save_file(tensors, temporary, metadata={"format": "pt"})
+        os.replace(temporary, path)
     except (SafetensorError, OSError) as error:
-        path.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise RunError(f"cannot write: {error}", where=path) from None
 
 
@@ -57,3 +65,88 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise RunError("missing file", where=path) from None
     except (SafetensorError, OSError, ValueError) as error:
         raise CorruptError(f"not a whole safetensors file: {error}", where=path) from None
+
+
+# ---- a model alone in a folder --------------------------------------------------------------------------------------
+
+
+def save_model(model: Transformer, folder: Path) -> None:
+    """folder/config.json, the ModelConfig, and folder/model.safetensors."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tensors(folder / MODEL_FILE, model_tensors(model))
+    with atomic_write(folder / "config.json") as file:
+        file.write(model.config.to_json().encode())
+
+
+def load_model(folder: Path) -> Transformer:
+    """The model that `save_model` wrote. Raises RunError, ConfigError or CorruptError naming the file."""
+    if not (folder / "config.json").is_file():
+        raise RunError("missing file", where=folder / "config.json")
+    config = load_config(ModelConfig, folder / "config.json")
+    return filled(config, read_tensors(folder / MODEL_FILE), folder / MODEL_FILE)
+
+
+def filled(config: ModelConfig, tensors: dict[str, Tensor], where: object = None) -> Transformer:
+    """A model of this shape with these weights, in evaluation mode; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        model = Transformer(config)
+    load_tensors(model, tensors, where)
+    return model.eval()
+
+
+# ---- the model of a run ---------------------------------------------------------------------------------------------
+
+
+def load_run(path: Path | str, step: int | None = None) -> tuple[Transformer, Path]:
+    """The model of a run that has one, at `step` or its newest checkpoint, and the path of its tokenizer.json.
+
+    The run need not be finished. The weights are verified against the checkpoint's MANIFEST. Raises RunError when the
+    run, checkpoint or tokenizer is missing, CorruptError when the weights are damaged.
+    """
+    run = RunDir(Path(path))
+    written = run.read_json("config.json").get("config", {})
+    if not isinstance(written, dict) or not isinstance(written.get("model"), dict):
+        raise RunError("no model in this run", where=run.path, hint="give a pretrain or import run")
+    config = ModelConfig.parse(written["model"], where=run.path / "config.json")
+    file = verified(checkpoint(run.path, step), MODEL_FILE)
+    return filled(config, read_tensors(file), file), _tokenizer(run.path, written.get("shards"))
+
+
+def checkpoint(run: Path, step: int | None = None) -> Path:
+    """checkpoints/<step> of a run, by default the newest that has a MANIFEST. Raises RunError when there is none."""
+    folders = {int(p.parent.name): p.parent for p in run.glob("checkpoints/*/MANIFEST") if p.parent.name.isdigit()}
+    if not folders:
+        raise RunError("no checkpoint", where=run / "checkpoints")
+    wanted = max(folders) if step is None else step
+    if wanted not in folders:
+        known = ", ".join(map(str, sorted(folders)))
+        raise RunError(f"no checkpoint of step {wanted}", where=run / "checkpoints", hint=f"there are: {known}")
+    return folders[wanted]
+
+
+def verified(folder: Path, name: str) -> Path:
+    """The path of a file in a checkpoint whose content is what MANIFEST says. Raises CorruptError otherwise."""
+    try:
+        expected = json.loads((folder / "MANIFEST").read_text(encoding="utf-8"))["files"][name]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise CorruptError(f"MANIFEST does not list {name}", where=folder) from None
+    if not (folder / name).is_file() or sha256(folder / name) != expected:
+        raise CorruptError("missing, or its content differs from MANIFEST", where=folder / name)
+    return folder / name
+
+
+def write_manifest(folder: Path) -> None:
+    """Close a checkpoint: MANIFEST lists the sha256 of every other file. Written last."""
+    files = {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.name != "MANIFEST"}
+    with atomic_write(folder / "MANIFEST") as file:
+        file.write((json.dumps({"files": files}, indent=2) + "\n").encode())
+
+
+def _tokenizer(run: Path, shards: str | None) -> Path:
+    """Its own copy, or that of the shards it was trained on."""
+    places = [run / "artifacts" / "tokenizer.json"]
+    places += [Path(os.path.normpath(run / shards)) / "artifacts" / "tokenizer.json"] if shards else []
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise RunError("the model's tokenizer is not there", where=places[-1], hint="keep a run beside its shards")
+    return found
