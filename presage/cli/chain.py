@@ -88,19 +88,40 @@ def fit(points: Path, /, *, at: float, level: float = 0.9, metric: str | None = 
 
 
 @forecast.command
-def seal(*, ladder: Path, target: Path, out: Out, resume: Resume = False, quiet: Quiet = False) -> None:
-    """Promise the target's loss before its first step: writes OUT/forecast.json and prints its seal.
+def seal(
+    *,
+    ladder: Path,
+    target: str,
+    out: Out,
+    target_run: str = "../target",
+    level: float = 0.9,
+    resume: Resume = False,
+    quiet: Quiet = False,
+) -> None:
+    """Promise the target's loss before its first step: writes OUT/forecast.json.
 
     Parameters
     ----------
     ladder
         The finished ladder run.
     target
-        A JSON file with the target's full pretrain config.
+        The target's full pretrain config: a JSON file, or any other RECIPE.
+    target_run
+        Where the target will be written, relative to OUT: sealing is refused once it has begun there.
+    level
+        The probability that the interval should hold the target's loss with.
     """
+    from presage.core.run import RunDir
+    from presage.data import shards
     from presage.forecast import seal as stage
+    from presage.recipes.loading import resolve
+    from presage.train import pretrain
 
-    run_stage(stage, stage.Config(ladder=ladder, target=target), out, resume=resume, quiet=quiet)
+    config = resolve(target, "pretrain", pretrain.Config)
+    tokens = RunDir.open(config.shards, "shards").config(shards.Config)
+    inputs = {"corpus": tokens.corpus, "tokenizer": tokens.tokenizer, "ladder": ladder, "target": config}
+    data = inputs | {"target_run": target_run, "level": level}
+    run_stage(stage, stage.Config.parse(data, where="forecast seal"), out, resume=resume, quiet=quiet)
 
 
 @forecast.command
@@ -116,7 +137,7 @@ def score(*, forecast: Path, target: Path, out: Out, resume: Resume = False, qui
     """
     from presage.forecast import score as stage
 
-    run_stage(stage, stage.Config(forecast=forecast, target=target), out, resume=resume, quiet=quiet)
+    run_stage(stage, stage.Config.parse({"forecast": forecast, "target": target}), out, resume=resume, quiet=quiet)
 
 
 @forecast.command

@@ -13,16 +13,18 @@ import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from presage.core.config import Config
 from presage.core.errors import ConfigError, did_you_mean
 from presage.core.run import load_config
 
+C = TypeVar("C", bound=Config)
+
 HELPERS = frozenset({"loading"})
 
 
-def resolve(spec: str, stage: str, kind: type[Config]) -> Config:
+def resolve(spec: str, stage: str, kind: type[C]) -> C:
     """The config of `stage` that `spec` names.
 
     `spec` is FILE.py:function, a run directory, a config.json, or the name of a module in presage/recipes.
@@ -41,7 +43,7 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules([folder]) if module.name not in HELPERS)
 
 
-def _from_file(spec: str, kind: type[Config]) -> Config:
+def _from_file(spec: str, kind: type[C]) -> C:
     name, _, function = spec.rpartition(":")
     path = Path(name)
     if not path.is_file():
@@ -49,7 +51,7 @@ def _from_file(spec: str, kind: type[Config]) -> Config:
     return _call(_load_module(path), function, kind, where=spec)
 
 
-def _from_run(path: Path, stage: str, kind: type[Config]) -> Config:
+def _from_run(path: Path, stage: str, kind: type[C]) -> C:
     file = path / "config.json" if path.is_dir() else path
     if not file.is_file():
         raise ConfigError("no such config", where=file, hint="give a run directory or its config.json")
@@ -63,7 +65,7 @@ def _from_run(path: Path, stage: str, kind: type[Config]) -> Config:
     return load_config(kind, file)
 
 
-def _from_name(name: str, stage: str, kind: type[Config]) -> Config:
+def _from_name(name: str, stage: str, kind: type[C]) -> C:
     module = name.replace("-", "_")
     if module not in names():
         raise ConfigError(f"no recipe '{name}'", hint=did_you_mean(module, names()))
@@ -82,7 +84,7 @@ def _load_module(path: Path) -> ModuleType:
     return module
 
 
-def _call(module: ModuleType, function: str, kind: type[Config], where: object) -> Config:
+def _call(module: ModuleType, function: str, kind: type[C], where: object) -> C:
     recipe: Callable[[], Any] | None = getattr(module, function, None)
     if not callable(recipe):
         known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]

@@ -124,7 +124,7 @@ def _ladder(root: Path, rng: Any) -> None:
     with RunDir.create(root / "ladder", "ladder", AnyConfig(parent=root / "shards")) as run:
         rows = []
         for number, budget in enumerate(BUDGETS):
-            for seed in range(4 if budget < 5e11 else 2):
+            for seed in range(3 if budget < 5e11 else 2):
                 bpb = _rung_loss(budget) * float(np.exp(rng.normal(0, 0.004)))
                 name, n_params = f"c{number:02}-s{seed}", int((budget / 60) ** 0.5)
                 tokens = int(budget / 6 / n_params)
@@ -147,7 +147,7 @@ def _forecast(root: Path) -> dict[str, Any]:
     spread = [0.004 + 0.004 * np.log10(c / BUDGETS[2]) for c in wanted]
     curve = [{"compute": float(c), "loss": law(c), "lo": law(c) * (1 - w), "hi": law(c) * (1 + w)}
              for c, w in zip(wanted, spread, strict=True)]  # fmt: skip
-    points = [{"compute": b * 0.998, "loss": _rung_loss(b) * 1.001, "stderr": 0.004, "n": 4 if b < 5e11 else 2,
+    points = [{"compute": b * 0.998, "loss": _rung_loss(b) * 1.001, "stderr": 0.004, "n": 3 if b < 5e11 else 2,
                "n_params": int((b / 60) ** 0.5), "tokens": int(b / 6 / (b / 60) ** 0.5), "fitted": b >= 8e10}
               for b in BUDGETS]  # fmt: skip
     last = curve[-1]
