@@ -27,8 +27,8 @@ LINE = 200  # how far back a line or the head of a call is looked for
 _TRIPLE = ('"""', "'''")
 _MARGINS = frozenset({"", "r", "R", "u", "U"})
 _FOR_MACHINES = re.compile(
-    r"\s*(?:!|-\*-|noqa|type:|pylint|pragma|fmt:|isort|mypy|flake8|vim:|coding[:=]|ruff|nosec|pyright|[-=#*~_+]+\s*$)",
-    re.IGNORECASE,
+    r"[ \t]*(?:!|-\*-|noqa|type:|pylint|pragma|fmt:|isort|mypy|flake8|vim:|coding[:=]|ruff|nosec|pyright|[-=#*~_+| \t]*$)",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
@@ -55,6 +55,7 @@ def comments(code: str) -> list[str]:
 
 def _pieces(code: str) -> Iterator[tuple[str, str]]:
     """("string" | "comment", its text), and ("code", "") where code separates two runs of comments."""
+    code = code.replace("\r\n", "\n")
     after = 0
     previous = ":"  # the last character of code so far; a file begins as a block does
     for match in _LEXEME.finditer(code):
