@@ -21,9 +21,9 @@ def export(run: Path, /, *, to: Literal["hf"] = "hf", out: Path) -> None:
     out
         The directory to write.
     """
-    from presage.model import weights
+    from presage.model import exchange
 
-    weights.export_hf(run, out)
+    exchange.export_hf(run, out)
     emit([str(out)])
 
 
@@ -38,7 +38,7 @@ def import_(directory: Path, /, *, out: Path) -> None:
     out
         The run directory to write.
     """
-    from presage.model import weights
+    from presage.model import exchange
 
-    weights.import_hf(directory, out)
+    exchange.import_hf(directory, out)
     emit([str(out)])

@@ -20,6 +20,21 @@ def own_files(root: Path) -> list[Path]:
     return sorted(p for p in root.rglob("*") if not p.is_dir() and nested.isdisjoint(p.parents))
 
 
+def is_temporary(relative: Path) -> bool:
+    """Whether a path within a run is a file or in a folder that was never given its final name."""
+    return any(part.endswith(".tmp") for part in relative.parts)
+
+
+def remove_temporary(root: Path) -> None:
+    """Delete what a killed process left half-written in a run; nested runs look after themselves."""
+    for path in own_files(root):
+        if is_temporary(path.relative_to(root)):
+            path.unlink()
+    for folder in sorted(root.rglob("*.tmp"), reverse=True):
+        with contextlib.suppress(OSError):  # not empty: holds what belongs to a nested run
+            folder.rmdir()
+
+
 def sha256(path: Path) -> str:
     """Hexadecimal digest of a file's content."""
     with open(path, "rb") as file:

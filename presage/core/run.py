@@ -24,8 +24,10 @@ from presage.core.files import (
     cannot_write,
     digest_of,
     is_same_file,
+    is_temporary,
     own_files,
     parse_row,
+    remove_temporary,
     row_step,
     sha256,
     whole_lines,
@@ -123,8 +125,7 @@ class RunDir:
         parents = {role: {"stage": p.stage, "digest": p.digest} for role, p in _open_parents(config)}
         if "config.json" in existing:
             self._check_same(written, parents)
-            for path in own_files(self.path):
-                path.unlink() if path.name.endswith(".tmp") else None
+            remove_temporary(self.path)
             return
         self.write_json("origin.json", origins.describe(seed) | {"parents": parents} | facts)
         self.write_json("config.json", written)
@@ -340,7 +341,7 @@ def file_digests(root: Path) -> Iterator[tuple[str, str]]:
     """(relative posix path, sha256) of every file that counts towards a run's digest. Nested runs are skipped."""
     for path in own_files(root):
         relative = path.relative_to(root)
-        if relative.parts[0] not in OUTSIDE_DIGEST and not path.name.endswith(".tmp"):
+        if relative.parts[0] not in OUTSIDE_DIGEST and not is_temporary(relative):
             yield relative.as_posix(), sha256(path)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from presage.core.errors import CorruptError, RunError
-from presage.core.run import RunDir, atomic_write, sha256
+from presage.core.run import RunDir, atomic_write, file_digests, sha256
 from tests.core.test_run import Leaf, make
 
 # ---- damage ---------------------------------------------------------------------------------------------------------
@@ -159,3 +159,16 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
         file.write(b"half")
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+def test_half_written_files_and_folders_do_not_count_and_go_when_resumed(tmp_path: Path) -> None:
+    RunDir.create(tmp_path / "a", "leaf", Leaf()).close()
+    (tmp_path / "a/tables").mkdir()
+    (tmp_path / "a/tables/rows.csv.tmp").write_text("half")
+    (tmp_path / "a/checkpoints/00000001.tmp").mkdir(parents=True)
+    (tmp_path / "a/checkpoints/00000001.tmp/model.safetensors").write_text("half")
+    assert set(dict(file_digests(tmp_path / "a"))) == {"config.json", "origin.json"}
+    with RunDir.create(tmp_path / "a", "leaf", Leaf(), resume=True) as run:
+        assert not list(run.path.rglob("*.tmp"))
+        run.finish()
+    assert run.problems() == []
