@@ -26,6 +26,7 @@ from presage.report import formats
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 INTEGER = re.compile(r"-?(0|[1-9]\d*)")
 TEXT_COLUMNS = frozenset({"name", "version", "digest", "licence", "package", "source", "file", "path", "reason"})
+SHORT = 16  # hex digits of a digest beside a value; the whole digest stands in the list of sources
 HEX = re.compile(r"[0-9a-f]{12}|[0-9a-f]{40}|[0-9a-f]{64}")
 HALF = re.compile(r"\((\S+) - (\S+)\) / 2")
 
@@ -53,7 +54,7 @@ class Fact:
 
     @property
     def title(self) -> str:
-        return f"{self.source} · " + (f"sha256:{self.digest[:12]}…" if self.digest else "no such file")
+        return f"{self.source} · " + (f"sha256:{self.digest[:SHORT]}…" if self.digest else "no such file")
 
     @property
     def attributes(self) -> str:
@@ -63,7 +64,7 @@ class Fact:
             "data-run": self.run,
             "data-file": self.file,
             "data-key": self.key,
-            "data-digest": self.digest,
+            "data-digest": self.digest[:SHORT],
         }
         return " ".join(f'{name}="{escape(value)}"' for name, value in pairs.items())
 

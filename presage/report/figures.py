@@ -108,7 +108,7 @@ def forecast(sources: Sources) -> Figure | None:
 
 
 def _draw_forecast(canvas: Any, figure: Figure, narrow: bool, sources: Sources) -> None:
-    shape = {"height_ratios": (2.4, 1)} if narrow else {"width_ratios": (3.1, 1)}
+    shape: dict[str, Any] = {"height_ratios": (2.4, 1), "hspace": 0.14} if narrow else {"width_ratios": (3.1, 1)}
     main, zoom = canvas.subplots(2 if narrow else 1, 1 if narrow else 2, gridspec_kw=shape)
     target = sources.get(*FORECAST, "target.compute")
     curve = [row for row in sources.get(*FORECAST, "curve", []) if row.get("loss") is not None]
@@ -276,7 +276,7 @@ def _draw_curves(canvas: Any, figure: Figure, narrow: bool, sources: Sources, ru
         axes.set_xscale("log")
         axes.minorticks_off()
         axes.set_xlabel(label)
-        axes.margins(x=0.06, y=0.1)
+        axes.margins(x=0.06, y=0.16)
         _title(axes, name)
 
 

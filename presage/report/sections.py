@@ -101,7 +101,8 @@ def curves(s: Sources) -> Section:
     caption = Text(
         "Learning curves of the rungs (thin) and of the target (heavy). Left: training loss, averaged in equal steps "
         "of the logarithm of tokens. Right: held-out bits per byte, each point a measurement during training. Drawn "
-        "from `metrics.jsonl` of the target and of every run in `ladder/rungs`."
+        "from `metrics.jsonl` of the target and of every run in `ladder/rungs`, which "
+        "the table of rungs lists with their digests."
     )
     return Section("curves", "Learning curves", [Picture(figure, caption)])
 
@@ -146,10 +147,10 @@ def _rung_table(s: Sources) -> Block:
         shape = Text("{l} × {d} × {h}", l=cell("n_layers"), d=cell("d_model"), h=cell("n_heads"))
         return [cell("name"), cell("compute", "flops"), cell("n_params", "short"), shape, cell("context_length"),
                 cell("tokens", "short"), cell("batch_tokens", "count"), cell("steps", "count"), cell("lr"),
-                cell("seed"), cell("bpb", "loss4"), cell("fitted", "yesno")]  # fmt: skip
+                cell("seed"), cell("bpb", "loss4"), cell("fitted", "yesno"), cell("digest", "hex12")]  # fmt: skip
 
     columns = ["rung", "FLOPs", "parameters", "layers × width × heads", "context", "tokens", "batch", "steps", "lr",
-               "seed", "bits per byte", "fitted"]  # fmt: skip
+               "seed", "bits per byte", "fitted", "digest of the run"]  # fmt: skip
     return Table("Every rung", columns, [row(i) for i in range(count)], fold=True)
 
 
@@ -315,7 +316,7 @@ def withheld(s: Sources) -> Section:
             t=s.result("target", "tokens", "count"), n=s.result("target", "steps", "count"),
             o=machine.optimizer(s))],
     ]  # fmt: skip
-    table = Table("What the GPT-4 report withheld", ["", "this run"], rows)
+    table = Table("Disclosed here", ["withheld there", "this run"], rows)
     return Section("withheld", "What the GPT-4 report withheld", [intro, table])
 
 

@@ -43,13 +43,13 @@ class Chain:
         return render.Config.parse(paths | {"title": "A synthetic chain", "pdf": False} | more)
 
 
-def build(root: Path, seed: int = 0, shift: float = 0.0) -> Chain:
-    """Write the chain; `shift` moves the target away from its law, in bits per byte."""
+def build(root: Path, seed: int = 0) -> Chain:
+    """Write the chain."""
     rng = np.random.default_rng(seed)
     _data_stages(root)
     _ladder(root, rng)
     forecast = _forecast(root)
-    actual = law(TARGET) * 1.004 + shift
+    actual = law(TARGET) * 1.004
     _pretrain(root / "target", rng, TARGET, actual, 7_340_032, 24_000_000, seal=forecast["seal"])
     with RunDir.create(root / "score", "score", AnyConfig(parent=root / "target")) as run:
         for name, key in (("promised", "point"), ("lo", "lo"), ("hi", "hi")):

@@ -7,6 +7,7 @@ import html.parser
 import json
 import math
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from presage.core.errors import CorruptError, RunError
 from presage.core.run import RunDir, sha256
 from presage.report import render
-from tests.report.conftest import AnyConfig, Chain, build
+from tests.report.conftest import AnyConfig, Chain
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 # names that have a digit in them and are no measurement
@@ -270,11 +271,15 @@ def test_a_pdf_where_a_browser_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not written.exists() or written.read_bytes() == b"/CreationDate (D:20000101000000+00)"
 
 
-def test_a_miss_is_said_as_plainly(tmp_path: Path) -> None:
-    chain = build(tmp_path / "chain", seed=1, shift=0.2)
-    out = render.run(chain.config(), tmp_path / "out")
+def test_a_miss_is_said_as_plainly(chain: Chain, tmp_path: Path) -> None:
+    with RunDir.create(tmp_path / "score", "score", AnyConfig()) as score:
+        for name, value in {"actual": 1.625, "error_percent": 12.31, "inside": 0}.items():
+            score.result(name, value)
+        score.finish()
+    paths = {"forecast": chain.root / "forecast", "score": tmp_path / "score", "pdf": False}
+    out = render.run(render.Config.parse(paths), tmp_path / "out")
     text = (out.path / "report.md").read_text(encoding="utf-8")
-    assert "outside the interval" in text
+    assert "came out at 1.625: an error of 12.31 %, outside the interval" in text
 
 
 def test_seals_that_differ_raise_an_alarm(chain: Chain, tmp_path: Path) -> None:
@@ -295,12 +300,12 @@ def test_a_run_of_another_stage_or_unfinished_is_refused(chain: Chain, tmp_path:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_damaged_parent_stops_the_report(tmp_path: Path) -> None:
-    chain = build(tmp_path / "chain", seed=2)
-    result = chain.root / "target/result.json"
+def test_a_damaged_parent_stops_the_report(chain: Chain, tmp_path: Path) -> None:
+    shutil.copytree(chain.root / "target", tmp_path / "target")
+    result = tmp_path / "target/result.json"
     result.write_text(result.read_text().replace("1.4", "1.3", 1))
     with pytest.raises(CorruptError, match=r"target/result\.json"):
-        render.run(chain.config(), tmp_path / "out")
+        render.run(render.Config(target=tmp_path / "target", pdf=False), tmp_path / "out")
     assert not (tmp_path / "out/report.html").exists()
 
 

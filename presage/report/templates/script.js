@@ -16,7 +16,7 @@
     if (!chosen) return;
     const d = chosen.dataset;
     chosen.classList.add("chosen");
-    bar.textContent = `${d.run}/${d.file} · ${d.key} · ` + (d.digest ? `sha256 ${d.digest}` : "no such file");
+    bar.textContent = `${d.run}/${d.file} · ${d.key} · ` + (d.digest ? `sha256 ${d.digest}…` : "no such file");
   });
   addEventListener("keydown", (event) => { if (event.key === "Escape") bar.hidden = true; });
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => (d.open = true)));
