@@ -45,6 +45,7 @@ class Attention(nn.Module):
         q, k, v = self.q_norm(self._heads(q)), self.k_norm(self._heads(k)), self._heads(v)
         if rotary is not None:
             q, k = rotary(q, positions), rotary(k, positions)
+        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
         if store is not None:
             k, v = store.extend(self.layer, k, v)
         out = attend(q, k, v, self._banded(mask, x, store))
@@ -52,7 +53,7 @@ class Attention(nn.Module):
         return result
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.view(*x.shape[:-1], -1, self.d_head).transpose(1, 2)
+        return x.view(*x.shape[:-1], -1, self.d_head)
 
     def _banded(self, mask: Tensor | None, x: Tensor, store: KeyValueStore | None) -> Tensor | None:
         if self.band is None:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from presage.model.config import ModelConfig
+from presage.model.fused import rms_norm, rotate
 
 
 class RMSNorm(nn.Module):
@@ -18,7 +19,7 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+        return rms_norm(x, self.weight, self.eps)
 
 
 class LayerNorm(nn.LayerNorm):
@@ -78,16 +79,12 @@ class Rotary(nn.Module):
         self.register_buffer("sin", sin, persistent=False)
 
     def forward(self, x: Tensor, positions: Tensor) -> Tensor:
-        """x [B, H, T, E], positions [T] or [B, T]: the same shape, rotated."""
-        cos, sin = self.cos[positions].unsqueeze(-3), self.sin[positions].unsqueeze(-3)
-        left, right = x.chunk(2, dim=-1)
-        swapped = torch.cat((-right, left), dim=-1)
-        return (x * cos + swapped * sin).to(x.dtype)
+        """x [B, T, H, E], positions [T] or [B, T]: the same shape, rotated."""
+        return rotate(x, self.cos[positions].unsqueeze(-2), self.sin[positions].unsqueeze(-2))
 
 
 def rotary_tables(length: int, d_head: int, theta: float) -> tuple[Tensor, Tensor]:
-    """cos and sin, each [length, d_head], both halves filled."""
+    """cos and sin of position times frequency, each [length, d_head / 2]."""
     frequency = theta ** (-torch.arange(0, d_head, 2, dtype=torch.float64) / d_head)
     angles = torch.arange(length, dtype=torch.float64)[:, None] * frequency
-    angles = torch.cat((angles, angles), dim=-1)
     return angles.cos().float(), angles.sin().float()
