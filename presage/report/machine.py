@@ -25,7 +25,12 @@ def section(s: Sources) -> Section:
                 ("seed", s.fact("target", "origin.json", "seed", "setting"))]  # fmt: skip
     libraries = [k for k in leaves(origin) if k.startswith("libraries.")]
     software += [(k.removeprefix("libraries."), s.fact("target", "origin.json", k, "setting")) for k in libraries]
-    blocks: list[Block] = [Pairs("Machine", device), Pairs("Software", software), _clock(s), _digests(s)]
+    sealed: list[tuple[str, Cell]] = [
+        (name.replace("_", " "), s.fact("forecast", "forecast.json", f"facts.{name}"))
+        for name in s.get("forecast", "forecast.json", "facts", {})
+    ]
+    measured: list[Block] = [Pairs("Measured beforehand and sealed with the forecast", sealed)] if sealed else []
+    blocks: list[Block] = [Pairs("Machine", device), *measured, Pairs("Software", software), _clock(s), _digests(s)]
     return Section("machine", "Machine and environment", blocks)
 
 
@@ -49,9 +54,9 @@ def optimizer(s: Sources) -> Text:
 
     return Text(
         "optimizer {o}, schedule {c}, peak learning rate {lr}, batch {b} tokens",
-        o=setting("optimizer"),
-        c=setting("schedule"),
-        lr=setting("lr"),
+        o=setting("optim.kind"),
+        c=setting("schedule.kind"),
+        lr=setting("optim.lr"),
         b=setting("batch_tokens"),
     )
 
@@ -75,4 +80,6 @@ def _digests(s: Sources) -> Pairs:
 
 
 def _device_form(key: str) -> str:
+    if key.startswith("matmul."):
+        return "rate"
     return next((form for part, form in DEVICE_FORMS.items() if key.endswith(part)), "setting")

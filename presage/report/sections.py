@@ -12,9 +12,11 @@ from presage.report.facts import Fact, Sources, leaves
 FORECAST = figures.FORECAST
 RUNGS = figures.RUNGS
 SAMPLES, PACKAGES = 6, 15
+WIDEST = 8
 KNOWN_POINT = ("compute", "loss", "stderr", "n", "n_params", "tokens", "fitted")
 COLUMN_FORMS = {"bytes": "bytes", "text_bytes": "bytes", "loss": "loss4", "bpb": "loss4", "flops": "flops",
-                "compute": "flops", "lr": "auto", "tokens": "short", "residual_percent": "signed_percent"}  # fmt: skip
+                "compute": "flops", "lr": "auto", "tokens": "short"}  # fmt: skip
+ENDING_FORMS = {"per_token": "auto", "bytes": "bytes", "percent": "percent"}
 
 
 def headline(s: Sources) -> Text:
@@ -33,7 +35,7 @@ def headline(s: Sources) -> Text:
         "{promise} It came out at {actual}: an error of {error}, {inside} the interval.",
         promise=promise,
         actual=s.result("score", "actual", "loss"),
-        error=s.result("score", "error_percent", "percent"),
+        error=s.result("score", "error_percent", "signed_percent"),
         inside=s.result("score", "inside", "verdict"),
     )
 
@@ -69,6 +71,7 @@ def promise(s: Sources) -> Section:
         ("target's compute, FLOPs", s.fact(*FORECAST, "target.compute", "flops")),
         ("target's compute over the largest fitted rung's", s.fact(*FORECAST, "extrapolation", "times")),
         ("promise, bits per byte", _interval(s, "point", "lo", "hi")),
+        ("noise of one run, relative", s.fact(*FORECAST, "noise", "share")),
     ]
     section.blocks.append(Pairs("The law that was sealed", law))
     section.blocks.append(Pairs("The seal, three times", seals(s)))
@@ -127,7 +130,7 @@ def _budget_table(s: Sources) -> Block:
             s.fact(*FORECAST, f"{at}.n"),
             s.fact(*FORECAST, f"{at}.loss", "loss4"),
             s.fact(*FORECAST, f"{at}.stderr", "loss4"),
-            *(s.fact(*FORECAST, f"{at}.{key}", COLUMN_FORMS.get(key, "auto")) for key in more),
+            *(s.fact(*FORECAST, f"{at}.{key}", _form(key)) for key in more),
             s.fact(*FORECAST, f"{at}.fitted", "yesno"),
         ])  # fmt: skip
     columns = ["of the target", "FLOPs", "parameters", "tokens", "seeds", "bits per byte", "± standard error",
@@ -157,9 +160,9 @@ def _rung_table(s: Sources) -> Block:
 def residuals(s: Sources) -> Section:
     section = Section("missed", "What the law missed")
     rows: list[tuple[str, Cell]] = [
-        ("error at the target", s.result("score", "error_percent", "percent")),
+        ("error at the target, of the promise", s.result("score", "error_percent", "signed_percent")),
         ("target inside the interval", s.result("score", "inside", "yesno")),
-        *((f"in the score: {name}", s.result("score", name)) for name in _other_scores(s)),
+        *((_label(name), s.result("score", name, _form(name))) for name in _other_scores(s)),
     ]
     section.blocks.append(Pairs("The target against the law", rows))
     section.blocks += [_csv_table(s, "forecast", file, file.split("/")[1].removesuffix(".csv").replace("-", " "))
@@ -332,8 +335,10 @@ def _label(name: str) -> str:
 
 
 def _form(name: str) -> str:
+    """The form of a result or column by its name: what ends in bytes is bytes."""
     last = name.rsplit("/", 1)[-1]
-    return COLUMN_FORMS.get(last, "auto")
+    ending = next((form for end, form in ENDING_FORMS.items() if last.endswith(end)), "auto")
+    return COLUMN_FORMS.get(last, ending)
 
 
 def _results(s: Sources, run: str, caption: str) -> Block:
@@ -352,10 +357,14 @@ def _csv_table(s: Sources, run: str, file: str, caption: str, sort: str = "", li
     if sort in rows[0]:
         order.sort(key=lambda i: -_as_number(rows[i][sort]))
     columns = list(rows[0])
-    cells: list[list[Cell]] = [[s.fact(run, file, f"{i}.{c}", COLUMN_FORMS.get(c, "auto")) for c in columns]
-                               for i in order[:limit]]  # fmt: skip
+    cells: list[list[Cell]] = [[s.fact(run, file, f"{i}.{c}", _form(c)) for c in columns] for i in order[:limit]]
+    names = [_label(c) for c in columns]
+    if len(columns) > WIDEST:  # lay it on its side
+        first, *rest = zip(*cells, strict=True)
+        names = ["", *map(str, first)]
+        cells = [[label, *row] for label, row in zip(map(_label, columns[1:]), rest, strict=True)]
     note = Text("More rows are in `{file}`.".replace("{file}", f"{run}/{file}")) if len(rows) > limit else None
-    return Table(caption, [c.replace("_", " ") for c in columns], cells, note)
+    return Table(caption, names, cells, note)
 
 
 def _as_number(value: Any) -> float:

@@ -106,7 +106,7 @@ def number_in(shown: str) -> tuple[float, float] | None:
     """(value, half a unit of the last digit) of what is shown; None when it is no plain number."""
     text = shown.replace(",", "").replace("−", "-").removesuffix("×")
     text = re.sub(r" × 10(.*)", lambda m: "e" + m[1].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")), text)
-    match = re.fullmatch(r"(-?\d+(?:\.(\d+))?)(e-?\d+)? ?([kMGTµnp%]?)(?:B|J|FLOP/s)?", text)
+    match = re.fullmatch(r"([-+]?\d+(?:\.(\d+))?)(e-?\d+)? ?([kMGTµnp%]?)(?:B|J|FLOP/s)?", text)
     if match is None:
         return None
     scale = float("1" + (match[3] or "")) * FACTORS.get(match[4], 1.0)
@@ -223,7 +223,7 @@ def test_the_headline(page: Page, chain: Chain) -> None:
     score = {k: v["value"] for k, v in json.loads((chain.root / "score/result.json").read_text()).items()}
     assert shown[0] == f"{data['point']:.3f}"
     assert shown[2:5] == ["90 %", f"{data['lo']:.3f}", f"{data['hi']:.3f}"]
-    assert shown[5:] == [f"{score['actual']:.3f}", f"{score['error_percent']:.2f} %", "inside"]
+    assert shown[5:] == [f"{score['actual']:.3f}", f"{score['error_percent']:+.2f} %", "inside"]
 
 
 def test_the_same_runs_give_the_same_report(chain: Chain, report: RunDir, tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_a_miss_is_said_as_plainly(chain: Chain, tmp_path: Path) -> None:
     paths = {"forecast": chain.root / "forecast", "score": tmp_path / "score", "pdf": False}
     out = render.run(render.Config.parse(paths), tmp_path / "out")
     text = (out.path / "report.md").read_text(encoding="utf-8")
-    assert "came out at 1.625: an error of 12.31 %, outside the interval" in text
+    assert "came out at 1.625: an error of +12.31 %, outside the interval" in text
 
 
 def test_seals_that_differ_raise_an_alarm(chain: Chain, tmp_path: Path) -> None:
