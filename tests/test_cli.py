@@ -45,6 +45,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(
         "from tests.test_cli import Tiny\ndef corpus(): return Tiny(steps=2)\ndef text(): return 'no config'\n"
+        "def wrong(): return Tiny(steps='many')\n"
     )
     return tmp_path
 
@@ -107,6 +108,7 @@ def test_dry_run_prints_config_and_plan_and_writes_nothing(tiny: Path, presage: 
     [
         (["mine.py:corpsu"], "mine.py:corpsu: no function 'corpsu' (did you mean 'corpus'?)"),
         (["mine.py:text"], "mine.py:text: returns str, not tests.test_cli.Tiny"),
+        (["mine.py:wrong"], "mine.py:wrong: steps: Input should be a valid integer"),
         (["none.py:corpus"], "none.py: no such recipe file"),
         (["broken.py:corpus"], "broken.py: cannot be loaded: ZeroDivisionError: division by zero"),
         (["none.json"], "none.json: no such config (give a run directory or its config.json)"),

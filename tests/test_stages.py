@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from presage.core.device import Device
 from presage.core.run import RunDir
 from presage.data import corpus, shards, tokenizer
+from presage.model.config import ModelConfig
+from presage.train import pretrain
 from tests.stage import check_stage
 
 TEXTS = {
@@ -56,3 +59,22 @@ def test_shards(corpus_run: RunDir, tokenizer_run: RunDir, tmp_path: Path) -> No
     config = shards.Config(corpus=corpus_run.path, tokenizer=tokenizer_run.path, shard_tokens=1024)
     run = check_stage(shards, config, tmp_path)
     assert run.value("train/tokens") > 0
+
+
+def test_pretrain(corpus_run: RunDir, tokenizer_run: RunDir, tmp_path: Path) -> None:
+    parents = {"corpus": corpus_run.path, "tokenizer": tokenizer_run.path}
+    tokens = shards.run(shards.Config(**parents), tmp_path / "shards")
+    config = pretrain.Config(
+        shards=tokens.path,
+        model=ModelConfig(
+            vocab_size=304, context_length=32, n_layers=1, d_model=16, n_heads=2, n_kv_heads=1, d_head=8, d_ff=32
+        ),
+        tokens=32 * 8 * 6,
+        batch_tokens=32 * 8,
+        device=Device(),
+        eval_tokens=512,
+        log_every=1,
+        checkpoint_every=32 * 8 * 2,
+    )
+    run = check_stage(pretrain, config, tmp_path)
+    assert run.value("steps") == 6

@@ -10,7 +10,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -39,7 +39,7 @@ class Config(pydantic.BaseModel):
         try:
             return cls.model_validate(data)
         except pydantic.ValidationError as error:
-            raise _as_config_error(cls, error, where) from None
+            raise as_config_error(error, where, cls) from None
 
     @classmethod
     def from_json(cls, text: str, where: object = None) -> Self:
@@ -169,17 +169,35 @@ def _model_in(annotation: Any) -> type[pydantic.BaseModel] | None:
     return None
 
 
-def _as_config_error(cls: type[pydantic.BaseModel], error: pydantic.ValidationError, where: object) -> ConfigError:
+def as_config_error(
+    error: pydantic.ValidationError, where: object = None, kind: type[pydantic.BaseModel] | None = None
+) -> ConfigError:
+    """The first complaint of pydantic as one line; with `kind`, a suggestion for a misspelt key."""
     first = error.errors()[0]
     location = [str(part) for part in first["loc"]]
     key = ".".join(location)
     if first["type"] == "extra_forbidden":
-        owner: type[pydantic.BaseModel] | None = cls
-        for part in location[:-1]:
-            field = owner.model_fields.get(part) if owner else None
-            owner = _model_in(field.annotation) if field else None
-        known = owner.model_fields if owner else {}
-        return ConfigError(f"unknown key '{key}'", where=where, hint=did_you_mean(location[-1], known))
+        known = _fields_at(kind, location[:-1])
+        return ConfigError(
+            f"unknown key '{key}'", where=where, hint=did_you_mean(location[-1], known) if known else None
+        )
     message = first["msg"].removeprefix("Value error, ")
     got = "" if first["type"] == "missing" else f", got {first['input']!r:.80}"
-    return ConfigError(f"{key or cls.__name__}: {message}{got}", where=where)
+    return ConfigError(f"{key or error.title}: {message}{got}", where=where)
+
+
+def _fields_at(kind: type[pydantic.BaseModel] | None, path: list[str]) -> Iterable[str]:
+    """Names of the fields of the config that `path` leads to; none when it leads out of what is known."""
+    for part in path:
+        if kind is not None and not part.isdigit():  # an index: its list has led to the type of its elements
+            field = kind.model_fields.get(part)
+            kind = next(_models_in(field.annotation), None) if field else None
+    return kind.model_fields if kind else ()
+
+
+def _models_in(annotation: Any) -> Iterator[type[pydantic.BaseModel]]:
+    """Configs named anywhere in a type, elements of tuples included."""
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from _models_in(part)

@@ -15,7 +15,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from presage.core.config import Config
+import pydantic
+
+from presage.core.config import Config, as_config_error
 from presage.core.errors import ConfigError, did_you_mean
 from presage.core.run import load_config
 
@@ -89,7 +91,10 @@ def _call(module: ModuleType, function: str, kind: type[C], where: object) -> C:
     if not callable(recipe):
         known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
         raise ConfigError(f"no function '{function}'", where=where, hint=did_you_mean(function, known))
-    config = recipe()
+    try:
+        config = recipe()
+    except pydantic.ValidationError as error:
+        raise as_config_error(error, where) from None
     if not isinstance(config, kind):
         raise ConfigError(f"returns {type(config).__name__}, not {kind.__module__}.{kind.__name__}", where=where)
     return config

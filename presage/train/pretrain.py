@@ -101,7 +101,8 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
             label=out.name,
         )
         final = bits_per_byte(model, windows, held_out.token_bytes, config.device)
-        directory.metric(step=state.step, tokens=state.tokens, flops=state.flops, **_values(final))
+        if not any("val/bpb" in row for row in directory.rows() if row["step"] == state.step):  # killed after this line
+            directory.metric(step=state.step, tokens=state.tokens, flops=state.flops, **_values(final))
         _write_results(directory, config, state, final)
         _write_samples(directory, config, model, windows[0], state.step)
         joules, method = meter.joules()
@@ -244,6 +245,7 @@ def _write_samples(directory: RunDir, config: Config, model: Transformer, x: np.
     from presage.data.tokenizer import Tokenizer
     from presage.model import decode
 
+    (directory.path / "samples.jsonl").unlink(missing_ok=True)  # of a run that was killed here
     tokenizer = Tokenizer.load(config.shards)
     half = config.model.context_length // 4
     prompts = [row[:half].tolist() for row in x[: config.samples]]

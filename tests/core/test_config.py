@@ -32,6 +32,7 @@ class Example(Config):
     table: dict[str, float] = {}
     shards: Parent | None = None
     rungs: tuple[Parent, ...] = ()
+    optims: tuple[Optim, ...] = ()
 
 
 class Outer(Config):
@@ -166,6 +167,8 @@ def test_overrides_apply_in_order_and_leave_the_original() -> None:
     [
         ({"stepz": 1}, "here: unknown key 'stepz'.*did you mean 'steps'"),
         ({"optim": {"betass": []}}, "unknown key 'optim.betass'.*did you mean 'betas'"),
+        ({"optims": [{"lrs": 1}]}, "unknown key 'optims.0.lrs'.*did you mean 'lr'"),
+        ({"table": {"a": "x"}}, "table.a: "),
         ({"optim": {"lr": float("nan")}}, "optim.lr: .*finite"),
         ({"steps": "x" * 1000}, "steps: "),
         ({"optim": 3}, "optim: "),
