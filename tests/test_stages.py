@@ -74,7 +74,8 @@ def test_pretrain(corpus_run: RunDir, tokenizer_run: RunDir, tmp_path: Path) -> 
         device=Device(),
         eval_tokens=512,
         log_every=1,
+        samples=2,
         checkpoint_every=32 * 8 * 2,
     )
-    run = check_stage(pretrain, config, tmp_path)
+    run = check_stage(pretrain, config, tmp_path, kills=4)
     assert run.value("steps") == 6
