@@ -38,18 +38,20 @@ def naive_rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 class _RMSNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32).square_().div_(x.shape[-1])
+        wide = torch.promote_types(x.dtype, torch.float32)
+        mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=wide).square_().div_(x.shape[-1])
         scale = mean_square.add_(eps).rsqrt_()
         ctx.save_for_backward(x, weight, scale)
-        return (x * scale).to(x.dtype).mul(weight)
+        out: Tensor = (x * scale).to(x.dtype).mul(weight)
+        return out
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         x, weight, scale = ctx.saved_tensors
         normed = x * scale
         product = grad * normed
         d_weight = product.flatten(0, -2).sum(dim=0)
-        along = (product @ weight.to(product.dtype).unsqueeze(-1)).div_(x.shape[-1])
+        along = (product @ weight.to(product.dtype)).unsqueeze(-1).div_(x.shape[-1])
         d_x = (grad * weight).addcmul_(normed, along.to(normed.dtype), value=-1).mul_(scale)
         return d_x.to(x.dtype), d_weight.to(weight.dtype), None
 
@@ -61,7 +63,7 @@ class _Rotate(torch.autograd.Function):
         return _turn(x, cos, sin, 1.0)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         cos, sin = ctx.saved_tensors
         return _turn(grad, cos, sin, -1.0), None, None
 

@@ -93,8 +93,9 @@ class Transformer(nn.Module):
 
 
 def build(config: ModelConfig, seed: int) -> Transformer:
-    """A model initialised from its own generator: the same weights whatever was drawn before."""
-    model = Transformer(config)
+    """A model initialised from its own generator: the same weights whatever was drawn before, nothing disturbed."""
+    with torch.random.fork_rng(devices=[]):
+        model = Transformer(config)
     generator = torch.Generator().manual_seed(seed)
     rule = {"mup": _init_mup, "gpt1": _init_gpt, "gpt2": _init_gpt}[config.init]
     with torch.no_grad():

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
+from presage.model import weights
 from presage.model.config import GPT2_SIZES, ModelConfig, gpt1, gpt2, gpt3, qwen3
 from presage.model.transformer import Transformer, build
 
 VOCAB, CONTEXT = 61, 24
+TEXT = "The cat sat on the mat. The dog sat on the log. " * 3
 SMALL = {"n_layers": 3, "d_model": 32, "n_heads": 2, "n_kv_heads": 2, "d_head": 16, "d_ff": 48, "dropout": 0.0}
 
 
@@ -46,3 +52,17 @@ def lively(config: ModelConfig, seed: int = 0) -> Transformer:
 
 def random_tokens(rows: int, length: int, seed: int = 0, vocab_size: int = VOCAB) -> Tensor:
     return torch.randint(vocab_size, (rows, length), generator=torch.Generator().manual_seed(seed))
+
+
+def make_run(folder: Path, model: Transformer, tokenizer: Path, step: int = 0) -> Path:
+    """A run directory as far as load_run looks at it."""
+    place = folder / "checkpoints" / f"{step:08d}"
+    place.mkdir(parents=True)
+    weights.write_tensors(place / "model.safetensors", weights.model_tensors(model))
+    weights.write_manifest(place)
+    (folder / "config.json").write_text(
+        json.dumps({"stage": "pretrain", "schema": 1, "config": {"model": model.config.model_dump(), "shards": "../s"}})
+    )
+    (folder.parent / "s" / "artifacts").mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(tokenizer, folder.parent / "s" / "artifacts" / "tokenizer.json")
+    return folder

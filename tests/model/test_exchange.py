@@ -20,37 +20,15 @@ from presage.model.config import ModelConfig
 from presage.model.exchange import ImportConfig, export_hf, import_hf
 from presage.model.huggingface import config_from_hf, config_to_hf
 from presage.model.transformer import Transformer
-from tests.model.shapes import CONFIGS, lively
+from tests.model.shapes import CONFIGS, TEXT, lively, make_run
 
 auto = pytest.importorskip("transformers.models.auto")
 
 VOCAB = 300
-TEXT = "The cat sat on the mat. The dog sat on the log. " * 3
 EXPORTED = {name: config.model_copy(update={"vocab_size": VOCAB}) for name, config in CONFIGS.items() if name != "gpt3"}
 EXPORTED["gpt2-untied"] = EXPORTED["gpt2"].model_copy(update={"tie_embeddings": False, "dropout": 0.1})
 EXPORTED["qwen3-theta"] = EXPORTED["qwen3"].model_copy(update={"rope_theta": 1e6, "norm_eps": 1e-5})
 every_export = pytest.mark.parametrize("config", EXPORTED.values(), ids=EXPORTED)
-
-
-@pytest.fixture(scope="session")
-def tokenizer_json(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
-    path.write_text(Tokenizer.train([TEXT], 270).to_json())
-    return path
-
-
-def make_run(folder: Path, model: Transformer, tokenizer: Path, step: int = 0) -> Path:
-    """A run directory as far as load_run looks at it."""
-    place = folder / "checkpoints" / f"{step:08d}"
-    place.mkdir(parents=True)
-    weights.write_tensors(place / "model.safetensors", weights.model_tensors(model))
-    weights.write_manifest(place)
-    (folder / "config.json").write_text(
-        json.dumps({"stage": "pretrain", "schema": 1, "config": {"model": model.config.model_dump(), "shards": "../s"}})
-    )
-    (folder.parent / "s" / "artifacts").mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(tokenizer, folder.parent / "s" / "artifacts" / "tokenizer.json")
-    return folder
 
 
 def theirs(folder: Path) -> Any:
