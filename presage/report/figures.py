@@ -268,7 +268,7 @@ def _draw_curves(canvas: Any, figure: Figure, narrow: bool, sources: Sources, ru
         width, order = (1.7, 5) if heavy else (0.9, 3)
         left.plot(*smoothed(rows, "tokens", "train/loss"), color=colour, linewidth=width, zorder=order)
         right.plot(*_pairs(rows, "flops", "val/bpb"), color=colour, linewidth=width, zorder=order,
-                   marker="o" if heavy else "", markersize=3)  # fmt: skip
+                   marker="o" if heavy or _lonely(rows) else "", markersize=3 if heavy else 2)  # fmt: skip
         if heavy:
             _label_end(right, figure, sources, rows)
     for axes, label, name in ((left, "tokens", "training loss, nats per token"),
@@ -278,6 +278,11 @@ def _draw_curves(canvas: Any, figure: Figure, narrow: bool, sources: Sources, ru
         axes.set_xlabel(label)
         axes.margins(x=0.06, y=0.16)
         _title(axes, name)
+
+
+def _lonely(rows: list[dict[str, Any]]) -> bool:
+    """A rung that was measured once only has no line to draw."""
+    return len(_pairs(rows, "flops", "val/bpb")[0]) < 3
 
 
 def _label_end(axes: Any, figure: Figure, sources: Sources, rows: list[dict[str, Any]]) -> None:

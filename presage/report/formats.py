@@ -83,7 +83,9 @@ def auto(value: float) -> str:
     if float(value).is_integer() and abs(value) < 1e9:
         return f"{int(value):,}"
     size = abs(value)
-    return scientific(value) if size >= 1e6 or size < 1e-3 else f"{value:.4g}"
+    if size >= 1e6 or size < 1e-3:
+        return scientific(value)
+    return f"{value:,.0f}" if size >= 1e4 else f"{value:.4g}"
 
 
 def _fixed(digits: int) -> Callable[[Any], str]:
@@ -98,7 +100,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "percent": lambda v: f"{v:.2f} %".replace("-", "−"),
     "signed_percent": lambda v: f"{v:+.2f} %".replace("-", "−"),
     "share": lambda v: f"{_short(_plain(100 * v))} %",
-    "count": lambda v: f"{int(v):,}" if float(v).is_integer() else auto(v),
+    "count": lambda v: f"{v:,.0f}",
     "short": lambda v: prefixed(v, "").replace(" ", ""),
     "flops": scientific,
     "relative": relative,

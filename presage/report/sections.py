@@ -16,6 +16,7 @@ WIDEST = 8
 KNOWN_POINT = ("compute", "loss", "stderr", "n", "n_params", "tokens", "fitted")
 COLUMN_FORMS = {"bytes": "bytes", "text_bytes": "bytes", "loss": "loss4", "bpb": "loss4", "flops": "flops",
                 "compute": "flops", "lr": "auto", "tokens": "short"}  # fmt: skip
+LABELS = {"half_width_percent": "half width of the interval, of the promise"}
 ENDING_FORMS = {"per_token": "auto", "bytes": "bytes", "percent": "percent"}
 
 
@@ -331,7 +332,8 @@ def _absent(s: Sources, run: str, file: str, key: str = "") -> Text:
 
 
 def _label(name: str) -> str:
-    return name.replace("/", ": ").replace("_", " ")
+    """The name of a result or column, in words."""
+    return LABELS.get(name) or name.replace("/", ": ").replace("_", " ")
 
 
 def _form(name: str) -> str:
@@ -351,14 +353,18 @@ def _results(s: Sources, run: str, caption: str) -> Block:
 def _csv_table(s: Sources, run: str, file: str, caption: str, sort: str = "", limit: int = 200) -> Block:
     """A table as it stands in the run; sorted by `sort`, largest first, and cut at `limit` rows where it says so."""
     rows = s.rows(run, file)
-    if not rows:
+    if not s.has(run, file):
         return _absent(s, run, file)
+    if not rows:
+        return Text("{caption}: {file} is an empty table.", caption=caption, file=Code(f"{run}/{file}"))
     order: list[int] = list(range(len(rows)))
     if sort in rows[0]:
         order.sort(key=lambda i: -_as_number(rows[i][sort]))
     columns = list(rows[0])
     cells: list[list[Cell]] = [[s.fact(run, file, f"{i}.{c}", _form(c)) for c in columns] for i in order[:limit]]
     names = [_label(c) for c in columns]
+    if len(columns) > WIDEST and len(cells) == 1:
+        return Pairs(caption, list(zip(names, cells[0], strict=True)))
     if len(columns) > WIDEST:  # lay it on its side
         first, *rest = zip(*cells, strict=True)
         names = ["", *map(str, first)]

@@ -64,11 +64,11 @@ def build(root: Path, seed: int = 0) -> Chain:
 
 def _data_stages(root: Path) -> None:
     with RunDir.create(root / "corpus", "corpus", AnyConfig(settings={"val_fraction": 0.05})) as run:
-        counts = {"train/documents": 18211, "train/bytes": 24_410_022, "val/documents": 961, "val/bytes": 1_204_881}
-        for name, value in (counts | {"bad/utf8": 3, "bad/empty": 12}).items():
+        results = {"train/documents": 18211, "train/bytes": 24_410_022, "val/documents": 961, "val/bytes": 1_204_881}
+        for name, value in (results | {"bad/utf8": 3, "bad/empty": 12}).items():
             run.result(name, value)
-        run.table("sources", [{"source": "python-docs", "documents": 19172, "bytes": 25_614_903, "kept": 19172,
-                               "duplicates": 2310, "bad": 15}])  # fmt: skip
+        counts = {"documents": 19172, "bytes": 25_614_903, "kept": 19172, "duplicates": 2310, "bad": 15}
+        run.table("sources", [{"source": "python-docs"} | counts, {"source": "own"} | dict.fromkeys(counts, 3)])
         run.table("bad", [{"file": "a/b.py", "place": "byte 12", "reason": "invalid UTF-8"}])
         run.table("packages", [
             {"package": f"package_{i}", "version": f"3.{i}0", "licence": "BSD-3-Clause", "documents": 900 - 40 * i,
