@@ -27,11 +27,13 @@ class Rule:
     transposed: bool = False
 
     def to_hf(self, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Ours to (their name, their part)."""
         parts = torch.split(tensor, list(self.sizes)) if self.sizes else (tensor,)
         for name, part in zip(self.theirs, parts, strict=True):
             yield name, (part.T if self.transposed else part).contiguous()
 
     def from_hf(self, tensors: dict[str, Tensor], where: object) -> Tensor:
+        """Theirs, taken out of `tensors`, to ours in fp32. Raises ConfigError naming a missing or misshapen one."""
         missing = next((name for name in self.theirs if name not in tensors), None)
         if missing:
             raise ConfigError(f"tensor '{missing}' is missing", where=where)

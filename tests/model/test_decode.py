@@ -11,6 +11,7 @@ from torch import Tensor
 from presage.core.errors import ConfigError
 from presage.model import decode
 from presage.model.config import ModelConfig
+from presage.model.sampling import Sampling, pick, row_seeds
 from presage.model.transformer import Transformer
 from tests.model.shapes import CONFIGS, CONTEXT, VOCAB, lively, random_tokens
 
@@ -71,7 +72,7 @@ def test_samples_do_not_depend_on_their_neighbours() -> None:
     model, prompts = lively(CONFIGS["qwen3"]), ragged([4, 9, 2, 9])
     options: dict[str, float] = {"temperature": 1.3, "top_k": 40, "top_p": 0.95}
     batch = decode.generate(model, prompts, 30, seed=7, **options)  # type: ignore[arg-type]
-    seeds = decode.row_seeds(7, len(prompts))
+    seeds = row_seeds(7, len(prompts))
     for row, prompt in enumerate(prompts):
         assert decode.generate(model, [prompt], 30, seed=[seeds[row]], **options) == [batch[row]]  # type: ignore[arg-type]
     assert batch == decode.generate(model, prompts, 30, seed=7, **options)  # type: ignore[arg-type]
@@ -134,6 +135,23 @@ def test_bad_requests(prompts: list[list[int]], options: dict[str, object], mess
         decode.generate(lively(CONFIGS["qwen3"]), prompts, 3, **options)  # type: ignore[arg-type]
 
 
+@torch.no_grad()
+@every_config
+def test_bf16_autocast(config: ModelConfig) -> None:
+    """Queries, keys and values may come in different dtypes then; the cache keeps each as it is."""
+    model, texts = lively(config), ragged([9, 4])
+    with torch.autocast("cpu", torch.bfloat16):
+        cache, _ = decode.prefill(model, [text[:-1] for text in texts], CONTEXT)
+        logits = decode.step(model, cache, torch.tensor([text[-1] for text in texts]))
+        values = decode.logprobs(model, texts)
+        assert all(len(row) == 4 for row in decode.generate(model, texts, 4, temperature=0))
+    for row, text in enumerate(texts):
+        expected = model(torch.tensor([text]))[0]
+        assert (logits[row].float() - expected[-1]).norm() < 0.03 * expected[-1].norm()
+        exact = expected[:-1].log_softmax(-1)[range(len(text) - 1), text[1:]]
+        torch.testing.assert_close(values[row], exact, atol=0.3, rtol=0)
+
+
 def test_dropout_is_off_and_the_mode_is_put_back() -> None:
     model = lively(CONFIGS["gpt2"].model_copy(update={"dropout": 0.5})).train()
     texts = ragged([9, 9])
@@ -178,9 +196,9 @@ def test_logprobs_refuse_what_does_not_fit() -> None:
 # ---- sampling -----------------------------------------------------------------------------------------------------
 
 
-def frequencies(logits: Tensor, sampling: decode.Sampling, draws: int = 4000) -> Tensor:
+def frequencies(logits: Tensor, sampling: Sampling, draws: int = 4000) -> Tensor:
     chance = (torch.arange(draws, dtype=torch.float64) + 0.5) / draws
-    picked = decode.pick(logits.expand(draws, -1), chance, sampling)
+    picked = pick(logits.expand(draws, -1), chance, sampling)
     return picked.bincount(minlength=logits.numel()) / draws
 
 
@@ -202,7 +220,7 @@ LOGITS = torch.tensor([0.5, 0.1, 0.2, 0.15, 0.05]).log()
     ],
 )
 def test_sampling_rules(sampling: dict[str, object], expected: list[float]) -> None:
-    found = frequencies(LOGITS, decode.Sampling.parse(sampling))
+    found = frequencies(LOGITS, Sampling.parse(sampling))
     torch.testing.assert_close(found, torch.tensor(expected), atol=1e-3, rtol=0)
 
 
@@ -215,8 +233,8 @@ def test_sampling_rules(sampling: dict[str, object], expected: list[float]) -> N
 )
 def test_only_kept_tokens_are_drawn(logits: list[float], chance: float, top_k: int | None, top_p: float | None) -> None:
     values = torch.tensor([logits])
-    sampling = decode.Sampling(top_k=top_k, top_p=top_p)
-    token = int(decode.pick(values, torch.tensor([chance], dtype=torch.float64), sampling))
+    sampling = Sampling(top_k=top_k, top_p=top_p)
+    token = int(pick(values, torch.tensor([chance], dtype=torch.float64), sampling))
     larger = [x for x in logits if x > logits[token]]
     assert values.double().softmax(-1)[0, token] > 0
     assert top_k is None or len(larger) < top_k
