@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from presage.core.device import Device
+from presage.core.errors import RunError
 from presage.core.run import RunDir
 from presage.data import corpus, shards, tokenizer
+from presage.forecast import ladder
+from presage.forecast.scaling import Rule
 from presage.model.config import ModelConfig
 from presage.train import pretrain
+from tests.imports import ROOT
 from tests.stage import check_stage
+
+T = TypeVar("T")
 
 TEXTS = {
     "a.md": "# Tables\n\nA table has rows and columns. " * 40,
@@ -61,11 +73,15 @@ def test_shards(corpus_run: RunDir, tokenizer_run: RunDir, tmp_path: Path) -> No
     assert run.value("train/tokens") > 0
 
 
-def test_pretrain(corpus_run: RunDir, tokenizer_run: RunDir, tmp_path: Path) -> None:
-    parents = {"corpus": corpus_run.path, "tokenizer": tokenizer_run.path}
-    tokens = shards.run(shards.Config(**parents), tmp_path / "shards")
+@pytest.fixture(scope="module")
+def shards_run(corpus_run: RunDir, tokenizer_run: RunDir) -> RunDir:
+    config = shards.Config(corpus=corpus_run.path, tokenizer=tokenizer_run.path)
+    return shards.run(config, corpus_run.path.with_name("shards"))
+
+
+def test_pretrain(shards_run: RunDir, tmp_path: Path) -> None:
     config = pretrain.Config(
-        shards=tokens.path,
+        shards=shards_run.path,
         model=ModelConfig(
             vocab_size=304, context_length=32, n_layers=1, d_model=16, n_heads=2, n_kv_heads=1, d_head=8, d_ff=32
         ),
@@ -79,3 +95,49 @@ def test_pretrain(corpus_run: RunDir, tokenizer_run: RunDir, tmp_path: Path) -> 
     )
     run = check_stage(pretrain, config, tmp_path, kills=4)
     assert run.value("steps") == 6
+
+
+def ladder_config(shards_run: RunDir, *budgets: float) -> ladder.Config:
+    rule = Rule(vocab_size=304, context_length=16, n_layers=1, batch_tokens=32, batch_exponent=0)
+    return ladder.Config(shards=shards_run.path, rule=rule, budgets=budgets, device=Device(), jobs=1, eval_tokens=512)
+
+
+def test_ladder(shards_run: RunDir, tmp_path: Path) -> None:
+    run = check_stage(ladder, ladder_config(shards_run, 2e7, 4e7), tmp_path, kills=2)
+    assert run.value("rungs") == 2
+
+
+def test_a_killed_ladder_leaves_no_worker_behind(shards_run: RunDir, tmp_path: Path) -> None:
+    """Otherwise an orphan would hold its rung, and the ladder could not be resumed until it is through."""
+    (tmp_path / "config.json").write_text(ladder_config(shards_run, 1e11).to_json())
+    program = """
+import sys
+from pathlib import Path
+from presage.core.run import load_config
+from presage.forecast import ladder
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    ladder.run(load_config(ladder.Config, folder / "config.json"), folder / "ladder")
+"""
+    (tmp_path / "program.py").write_text(program)
+    child = subprocess.Popen([sys.executable, str(tmp_path / "program.py"), str(tmp_path)], cwd=ROOT)
+    rung = eventually(lambda: next((tmp_path / "ladder" / "rungs").glob("*/metrics.jsonl"), None)).parent
+    child.kill()
+    child.wait()
+    config = RunDir(rung).config(pretrain.Config)
+    eventually(lambda: opened(rung, config)).close()
+
+
+def opened(rung: Path, config: pretrain.Config) -> RunDir | None:
+    with contextlib.suppress(RunError):
+        return RunDir.create(rung, "pretrain", config, resume=True)
+    return None
+
+
+def eventually(look: Callable[[], T | None], seconds: float = 60) -> T:
+    """What `look` finds, as soon as it finds something."""
+    limit = time.monotonic() + seconds
+    while (found := look()) is None:
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+    return found

@@ -6,8 +6,10 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +81,8 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         rows = [_row(name, budget, directory.path / "rungs" / name, config) for name, budget, _ in rungs]
         directory.table("rungs", rows, COLUMNS)
         points, noise = summarise([(r["budget"], r["bpb"]) for r in rows])
-        directory.table("budgets", [{"compute": p.compute, "bpb": p.loss, "stderr": p.stderr, "n": p.n} for p in points])
+        means = [{"compute": p.compute, "bpb": p.loss, "stderr": p.stderr, "n": p.n} for p in points]
+        directory.table("budgets", means)
         directory.result("rungs", len(rows), unit="runs")
         directory.result("budgets", len(points))
         directory.result("flops", sum(r["compute"] for r in rows), unit="FLOPs")
@@ -123,7 +126,7 @@ def _train(rungs: list[tuple[str, float, pretrain.Config]], folder: Path, config
 def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Worker processes that stop with us: a signal reaches them as well, they save, and Stopped is raised here."""
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_quiet)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker)
 
     def stop(number: int, _: object) -> None:
         for process in list(getattr(pool, "_processes", {}).values()):
@@ -142,8 +145,17 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
     pool.shutdown()
 
 
-def _quiet() -> None:
+def _start_worker() -> None:
+    """No bar of its own; and it ends with its parent, even one killed with SIGKILL, so that its rung can be resumed."""
     progress.QUIET = True
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait_for([sentinel])
+    os._exit(Stopped.exit_code)
 
 
 def _rung(config: pretrain.Config, out: Path) -> str:
@@ -155,18 +167,22 @@ def _row(name: str, budget: float, path: Path, config: Config) -> dict[str, Any]
     made, results = rung.config(pretrain.Config), rung.results()
     values = {key: results[key]["value"] for key in ("n_params", "n_params_non_embedding", "tokens", "steps")}
     shape = {key: getattr(made.model, key) for key in ("n_layers", "d_model", "n_heads", "context_length")}
-    return values | shape | {
-        "name": name,
-        "budget": budget,
-        "compute": results["flops"]["value"],
-        "batch_tokens": made.batch_tokens,
-        "lr": made.optim.lr,
-        "seed": made.seed,
-        "bpb": results["val/bpb"]["value"],
-        "loss": results["val/loss"]["value"],
-        "fitted": int(budget >= config.fit_from),
-        "digest": rung.digest,
-    }
+    return (
+        values
+        | shape
+        | {
+            "name": name,
+            "budget": budget,
+            "compute": results["flops"]["value"],
+            "batch_tokens": made.batch_tokens,
+            "lr": made.optim.lr,
+            "seed": made.seed,
+            "bpb": results["val/bpb"]["value"],
+            "loss": results["val/loss"]["value"],
+            "fitted": int(budget >= config.fit_from),
+            "digest": rung.digest,
+        }
+    )
 
 
 def _with_device(config: Config, out: Path) -> Config:
