@@ -94,7 +94,8 @@ def _fixed(digits: int) -> Callable[[Any], str]:
 
 FORMS: dict[str, Callable[[Any], str]] = {
     "auto": auto,
-    "setting": auto,
+    "setting": lambda v: f"{v:,}" if isinstance(v, int) else auto(v),
+    "whole": lambda v: f"{v:.0f}" if isinstance(v, float) else str(v),
     "loss": _fixed(3),
     "loss4": _fixed(4),
     "percent": lambda v: f"{v:.2f} %".replace("-", "−"),

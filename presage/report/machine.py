@@ -22,7 +22,7 @@ def section(s: Sources) -> Section:
                 ("commit", s.fact("target", "origin.json", "commit.id")),
                 ("uncommitted changes", s.fact("target", "origin.json", "commit.dirty")),
                 ("Python", s.fact("target", "origin.json", "python")),
-                ("seed", s.fact("target", "origin.json", "seed", "setting"))]  # fmt: skip
+                ("seed", s.fact("target", "origin.json", "seed", "whole"))]  # fmt: skip
     libraries = [k for k in leaves(origin) if k.startswith("libraries.")]
     software += [(k.removeprefix("libraries."), s.fact("target", "origin.json", k, "setting")) for k in libraries]
     sealed: list[tuple[str, Cell]] = [

@@ -151,7 +151,7 @@ def _rung_table(s: Sources) -> Block:
         shape = Text("{l} × {d} × {h}", l=cell("n_layers"), d=cell("d_model"), h=cell("n_heads"))
         return [cell("name"), cell("compute", "flops"), cell("n_params", "short"), shape, cell("context_length"),
                 cell("tokens", "short"), cell("batch_tokens", "count"), cell("steps", "count"), cell("lr"),
-                cell("seed"), cell("bpb", "loss4"), cell("fitted", "yesno"), cell("digest", "hex12")]  # fmt: skip
+                cell("seed", "whole"), cell("bpb", "loss4"), cell("fitted", "yesno"), cell("digest", "hex12")]  # fmt: skip
 
     columns = ["rung", "FLOPs", "parameters", "layers × width × heads", "context", "tokens", "batch", "steps", "lr",
                "seed", "bits per byte", "fitted", "digest of the run"]  # fmt: skip
@@ -191,7 +191,7 @@ def samples(s: Sources) -> Section:
     chosen = [i for i, row in enumerate(rows) if row.get("step", 0) == last][:SAMPLES]
     step = s.fact("target", "samples.jsonl", f"{chosen[0]}.step", "count")
     section.blocks.append(
-        Text("Not chosen: the first ones written, at step {step}. Prompts are set in bold.", step=step)
+        Text("Not chosen: the first ones written, at step {step}. Prompts stand in bold or in ⟦brackets⟧.", step=step)
     )
     section.blocks += [
         Quote(s.fact("target", "samples.jsonl", f"{i}.prompt", "sample"),
@@ -251,7 +251,11 @@ def target(s: Sources) -> Section:
     training.append(("± standard error of that", s.result("target", "val/bpb", "loss4", "stderr")))
     flat = [key for key in leaves(s.data("target", "config.json")) if key.startswith("config.")]
     every: list[tuple[str, Cell]] = [
-        (key.removeprefix("config."), s.fact("target", "config.json", key, "setting")) for key in flat
+        (
+            key.removeprefix("config."),
+            s.fact("target", "config.json", key, "whole" if key.endswith("seed") else "setting"),
+        )
+        for key in flat
     ]
     settings = Pairs("Every setting of the target", every, fold=True) if every else _absent(s, "target", "config.json")
     return Section("target", "The target", [Pairs("Model", model), Pairs("Training", training), settings])

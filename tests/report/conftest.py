@@ -56,6 +56,7 @@ def build(root: Path, seed: int = 0) -> Chain:
             run.result(name, forecast[key], unit="bits/byte")
         run.result("actual", actual, unit="bits/byte")
         run.result("error_percent", 100 * (actual / forecast["point"] - 1))
+        run.result("half_width_percent", 50 * (forecast["hi"] - forecast["lo"]) / forecast["point"])
         run.result("inside", int(forecast["lo"] <= actual <= forecast["hi"]))
         run.result("seal", forecast["seal"])
         run.finish()
@@ -133,7 +134,7 @@ def _ladder(root: Path, rng: Any) -> None:
                 rows.append({"name": name, "budget": budget, "compute": budget * 0.998, "n_params": n_params,
                              "n_params_non_embedding": n_params // 2, "n_layers": 3, "d_model": 64, "n_heads": 1,
                              "context_length": 256, "tokens": tokens, "batch_tokens": 4096, "steps": tokens // 4096,
-                             "lr": 0.021, "seed": seed, "bpb": bpb, "loss": bpb * 2.1, "fitted": number >= 2,
+                             "lr": 0.021, "seed": seed + 1_650_123_456, "bpb": bpb, "loss": bpb * 2.1, "fitted": number >= 2,
                              "digest": digest})  # fmt: skip
         run.table("rungs", rows)
         run.finish()

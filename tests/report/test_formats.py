@@ -44,6 +44,7 @@ def test_scientific_keeps_three_digits(value: float) -> None:
      (482.4, "seconds", "8 min 02 s"), (7384, "seconds", "2 h 03 min"), (1.5, "seconds", "1.50 s"),
      (4e13, "flops", "4.00 × 10¹³"), (7_340_032, "count", "7,340,032"), (7_340_032, "short", "7.34M"),
      (32_216.7, "count", "32,217"), (32_216.7, "auto", "32,217"), (1.1e11, "auto", "1.10 × 10¹¹"),
+     (1_650_123_456, "whole", "1650123456"), (1_650_123_456, "setting", "1,650,123,456"),
      (1, "verdict", "inside"), (0, "verdict", "outside"), (["a", 2], "auto", "a, 2"), ({}, "auto", "none"),
      ("3.10", "loss", "3.10"), ("ab" * 32, "hex12", "ab" * 6), (0.999999, "relative", "1.00")],
 )  # fmt: skip

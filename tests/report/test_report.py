@@ -127,7 +127,7 @@ def test_every_fact_is_what_its_source_says(report: RunDir, chain: Chain) -> Non
             assert str(found) == str(value) or found == value, row
         shown = number_in(row["shown"])
         if shown and isinstance(value, int | float) and not isinstance(value, bool):
-            percent = 100 if row["key"].startswith("error_percent") else 1
+            percent = 100 if "percent" in row["key"] else 1
             assert abs(shown[0] * percent - value) <= shown[1] * percent, row
             compared += 1
     assert compared > 300
