@@ -101,6 +101,8 @@ class Pairs:
 
 @dataclass
 class Picture:
+    """A figure and what it shows, in words."""
+
     figure: Figure
     caption: Text
     kind = "picture"
@@ -144,6 +146,8 @@ Block = Text | Table | Pairs | Picture | Quote | Items
 
 @dataclass
 class Section:
+    """A heading, an anchor and the blocks below it."""
+
     id: str
     title: str
     blocks: list[Block] = field(default_factory=list)

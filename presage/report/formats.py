@@ -71,6 +71,7 @@ def prefixed(value: float, unit: str) -> str:
 
 
 def duration(seconds: float) -> str:
+    """1.50 s, 8 min 02 s, 2 h 03 min."""
     if seconds < 60:
         return f"{_plain(seconds)} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -11,6 +11,7 @@ DEVICE_FORMS = {"peak_flops": "rate", "memory": "bytes", "bytes": "bytes"}
 
 
 def section(s: Sources) -> Section:
+    """Device, software, time and energy, digests."""
     origin = s.data("target", "origin.json") or {}
     device: list[tuple[str, Cell]] = [
         (key.replace("_", " "), s.fact("target", "origin.json", f"device.{key}", _device_form(key)))
@@ -35,6 +36,8 @@ def section(s: Sources) -> Section:
 
 
 def hardware(s: Sources) -> Text:
+    """The machine in one line."""
+
     def device(key: str, form: str = "auto") -> Cell:
         return s.fact("target", "origin.json", f"device.{key}", form)
 
@@ -49,6 +52,8 @@ def hardware(s: Sources) -> Text:
 
 
 def optimizer(s: Sources) -> Text:
+    """How the target was trained, in one line."""
+
     def setting(name: str) -> Cell:
         return s.find("target", "config.json", name)
 

@@ -51,12 +51,14 @@ def seals(s: Sources) -> list[tuple[str, Fact]]:
 
 
 def sections(s: Sources) -> list[Section]:
+    """The whole report, in the order of reading."""
     makers: tuple[Callable[[Sources], Section], ...] = (
         promise, curves, rungs, residuals, samples, corpus, target, machine.section, limits, withheld)  # fmt: skip
     return [make(s) for make in makers]
 
 
 def promise(s: Sources) -> Section:
+    """Figure 1, the law and the seal."""
     section = Section("promise", "Promised and actual")
     figure = figures.forecast(s)
     if figure:
@@ -98,6 +100,7 @@ def _interval(s: Sources, value: str, lo: str, hi: str) -> Text:
 
 
 def curves(s: Sources) -> Section:
+    """Loss against tokens and compute, target and rungs."""
     names = [str(row["name"]) for row in s.rows(*RUNGS) if row.get("name")]
     figure = figures.learning_curves(s, names)
     if not figure:
@@ -112,6 +115,7 @@ def curves(s: Sources) -> Section:
 
 
 def rungs(s: Sources) -> Section:
+    """The rungs, averaged by budget and one by one."""
     return Section("rungs", "The ladder", [_budget_table(s), _rung_table(s)])
 
 
@@ -151,7 +155,8 @@ def _rung_table(s: Sources) -> Block:
         shape = Text("{l} × {d} × {h}", l=cell("n_layers"), d=cell("d_model"), h=cell("n_heads"))
         return [cell("name"), cell("compute", "flops"), cell("n_params", "short"), shape, cell("context_length"),
                 cell("tokens", "short"), cell("batch_tokens", "count"), cell("steps", "count"), cell("lr"),
-                cell("seed", "whole"), cell("bpb", "loss4"), cell("fitted", "yesno"), cell("digest", "hex12")]  # fmt: skip
+                cell("seed", "whole"), cell("bpb", "loss4"), cell("fitted", "yesno"),
+                cell("digest", "hex12")]  # fmt: skip
 
     columns = ["rung", "FLOPs", "parameters", "layers × width × heads", "context", "tokens", "batch", "steps", "lr",
                "seed", "bits per byte", "fitted", "digest of the run"]  # fmt: skip
@@ -159,6 +164,7 @@ def _rung_table(s: Sources) -> Block:
 
 
 def residuals(s: Sources) -> Section:
+    """The miss at the target, and whatever tables the forecast wrote."""
     section = Section("missed", "What the law missed")
     rows: list[tuple[str, Cell]] = [
         ("error at the target, of the promise", s.result("score", "error_percent", "signed_percent")),
@@ -182,6 +188,7 @@ def _tables(s: Sources, run: str) -> list[str]:
 
 
 def samples(s: Sources) -> Section:
+    """What the target writes, unpicked."""
     rows = s.rows("target", "samples.jsonl")
     section = Section("samples", "Samples from the target")
     if not rows:
@@ -202,6 +209,7 @@ def samples(s: Sources) -> Section:
 
 
 def corpus(s: Sources) -> Section:
+    """Documents, sources, packages, tokenizer and shards."""
     blocks = [
         _results(s, "corpus", "Documents"),
         _csv_table(s, "corpus", "tables/sources.csv", "Sources"),
@@ -232,6 +240,7 @@ def _index(s: Sources) -> Pairs:
 
 
 def target(s: Sources) -> Section:
+    """The target's shape, its training and every setting."""
     shape = [("layers", "n_layers"), ("width", "d_model"), ("heads", "n_heads"), ("key and value heads", "n_kv_heads"),
              ("head width", "d_head"), ("hidden width", "d_ff"), ("context", "context_length"),
              ("vocabulary", "vocab_size"), ("position", "position"),
@@ -262,6 +271,7 @@ def target(s: Sources) -> Section:
 
 
 def limits(s: Sources) -> Section:
+    """The forecast's own warnings, and what no report of this kind can show."""
     said = [Text("The forecast itself warns: {w}", w=s.fact(*FORECAST, f"warnings.{i}"))
             for i in range(len(s.get(*FORECAST, "warnings", [])))]  # fmt: skip
     fixed = [
@@ -291,6 +301,7 @@ def limits(s: Sources) -> Section:
 
 
 def withheld(s: Sources) -> Section:
+    """The GPT-4 report's list of what it does not say, filled in for this run."""
     intro = Text(
         "The GPT-4 report “contains no further details about the architecture (including model size), hardware, "
         "training compute, dataset construction, training method, or similar”. For this run:"

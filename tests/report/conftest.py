@@ -134,7 +134,8 @@ def _ladder(root: Path, rng: Any) -> None:
                 rows.append({"name": name, "budget": budget, "compute": budget * 0.998, "n_params": n_params,
                              "n_params_non_embedding": n_params // 2, "n_layers": 3, "d_model": 64, "n_heads": 1,
                              "context_length": 256, "tokens": tokens, "batch_tokens": 4096, "steps": tokens // 4096,
-                             "lr": 0.021, "seed": seed + 1_650_123_456, "bpb": bpb, "loss": bpb * 2.1, "fitted": number >= 2,
+                             "lr": 0.021, "seed": seed + 1_650_123_456, "bpb": bpb, "loss": bpb * 2.1,
+                             "fitted": number >= 2,
                              "digest": digest})  # fmt: skip
         run.table("rungs", rows)
         run.finish()
