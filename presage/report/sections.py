@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from presage.report import figures, machine
-from presage.report.blocks import Block, Cell, Code, Items, Pairs, Picture, Quote, Section, Table, Text
+from presage.report.blocks import Block, Cell, Items, Pairs, Picture, Quote, Section, Table, Text
 from presage.report.facts import Fact, Sources, leaves
+from presage.report.tables import absent, csv_table, form_of, label_of, results
 
 FORECAST = figures.FORECAST
 RUNGS = figures.RUNGS
 SAMPLES, PACKAGES = 6, 15
-WIDEST = 8
 KNOWN_POINT = ("compute", "loss", "stderr", "n", "n_params", "tokens", "fitted")
-COLUMN_FORMS = {"bytes": "bytes", "text_bytes": "bytes", "loss": "loss4", "bpb": "loss4", "flops": "flops",
-                "compute": "flops", "lr": "auto", "tokens": "short"}  # fmt: skip
-LABELS = {"half_width_percent": "half width of the interval, of the promise"}
-ENDING_FORMS = {"per_token": "auto", "bytes": "bytes", "percent": "percent"}
 
 
 def headline(s: Sources) -> Text:
@@ -104,7 +99,7 @@ def curves(s: Sources) -> Section:
     names = [str(row["name"]) for row in s.rows(*RUNGS) if row.get("name")]
     figure = figures.learning_curves(s, names)
     if not figure:
-        return Section("curves", "Learning curves", [_absent(s, "target", "metrics.jsonl")])
+        return Section("curves", "Learning curves", [absent(s, "target", "metrics.jsonl")])
     caption = Text(
         "Learning curves of the rungs (thin) and of the target (heavy). Left: training loss, averaged in equal steps "
         "of the logarithm of tokens. Right: held-out bits per byte, each point a measurement during training. Drawn "
@@ -122,7 +117,7 @@ def rungs(s: Sources) -> Section:
 def _budget_table(s: Sources) -> Block:
     points = s.get(*FORECAST, "points", [])
     if not points:
-        return _absent(s, *FORECAST, key="points")
+        return absent(s, *FORECAST, key="points")
     more = sorted({key for p in points for key in p if key not in KNOWN_POINT and not isinstance(p[key], list | dict)})
     rows: list[list[Cell]] = []
     for i in range(len(points)):
@@ -135,7 +130,7 @@ def _budget_table(s: Sources) -> Block:
             s.fact(*FORECAST, f"{at}.n"),
             s.fact(*FORECAST, f"{at}.loss", "loss4"),
             s.fact(*FORECAST, f"{at}.stderr", "loss4"),
-            *(s.fact(*FORECAST, f"{at}.{key}", _form(key)) for key in more),
+            *(s.fact(*FORECAST, f"{at}.{key}", form_of(key)) for key in more),
             s.fact(*FORECAST, f"{at}.fitted", "yesno"),
         ])  # fmt: skip
     columns = ["of the target", "FLOPs", "parameters", "tokens", "seeds", "bits per byte", "± standard error",
@@ -146,7 +141,7 @@ def _budget_table(s: Sources) -> Block:
 def _rung_table(s: Sources) -> Block:
     count = len(s.rows(*RUNGS))
     if not count:
-        return _absent(s, *RUNGS)
+        return absent(s, *RUNGS)
 
     def row(i: int) -> list[Cell]:
         def cell(column: str, form: str = "auto") -> Fact:
@@ -169,10 +164,10 @@ def residuals(s: Sources) -> Section:
     rows: list[tuple[str, Cell]] = [
         ("error at the target, of the promise", s.result("score", "error_percent", "signed_percent")),
         ("target inside the interval", s.result("score", "inside", "yesno")),
-        *((_label(name), s.result("score", name, _form(name))) for name in _other_scores(s)),
+        *((label_of(name), s.result("score", name, form_of(name))) for name in _other_scores(s)),
     ]
     section.blocks.append(Pairs("The target against the law", rows))
-    section.blocks += [_csv_table(s, "forecast", file, file.split("/")[1].removesuffix(".csv").replace("-", " "))
+    section.blocks += [csv_table(s, "forecast", file, file.split("/")[1].removesuffix(".csv").replace("-", " "))
                        for file in _tables(s, "forecast")]  # fmt: skip
     return section
 
@@ -192,7 +187,7 @@ def samples(s: Sources) -> Section:
     rows = s.rows("target", "samples.jsonl")
     section = Section("samples", "Samples from the target")
     if not rows:
-        section.blocks.append(_absent(s, "target", "samples.jsonl"))
+        section.blocks.append(absent(s, "target", "samples.jsonl"))
         return section
     last = max(row.get("step", 0) for row in rows)
     chosen = [i for i, row in enumerate(rows) if row.get("step", 0) == last][:SAMPLES]
@@ -211,9 +206,9 @@ def samples(s: Sources) -> Section:
 def corpus(s: Sources) -> Section:
     """Documents, sources, packages, tokenizer and shards."""
     blocks = [
-        _results(s, "corpus", "Documents"),
-        _csv_table(s, "corpus", "tables/sources.csv", "Sources"),
-        _csv_table(s, "corpus", "tables/packages.csv", "The packages that gave most text", "bytes", PACKAGES),
+        results(s, "corpus", "Documents"),
+        csv_table(s, "corpus", "tables/sources.csv", "Sources"),
+        csv_table(s, "corpus", "tables/packages.csv", "The packages that gave most text", "bytes", PACKAGES),
         _tokenizer(s),
         _index(s),
     ]
@@ -224,7 +219,8 @@ def _tokenizer(s: Sources) -> Pairs:
     settings = [("vocabulary", "vocab_size"), ("split pattern", "pattern"), ("special tokens", "special_tokens")]
     rows: list[tuple[str, Cell]] = [(label, s.find("tokenizer", "config.json", key)) for label, key in settings]
     rows += [
-        (_label(name), s.result("tokenizer", name, _form(name))) for name in s.data("tokenizer", "result.json") or {}
+        (label_of(name), s.result("tokenizer", name, form_of(name)))
+        for name in s.data("tokenizer", "result.json") or {}
     ]
     return Pairs("Tokenizer: byte-level BPE", rows)
 
@@ -266,7 +262,7 @@ def target(s: Sources) -> Section:
         )
         for key in flat
     ]
-    settings = Pairs("Every setting of the target", every, fold=True) if every else _absent(s, "target", "config.json")
+    settings = Pairs("Every setting of the target", every, fold=True) if every else absent(s, "target", "config.json")
     return Section("target", "The target", [Pairs("Model", model), Pairs("Training", training), settings])
 
 
@@ -337,56 +333,3 @@ def withheld(s: Sources) -> Section:
     ]  # fmt: skip
     table = Table("Disclosed here", ["withheld there", "this run"], rows)
     return Section("withheld", "What the GPT-4 report withheld", [intro, table])
-
-
-# ---- pieces ---------------------------------------------------------------------------------------------------
-
-
-def _absent(s: Sources, run: str, file: str, key: str = "") -> Text:
-    return Text("{name}: {it}.", name=Code(f"{run}/{file}"), it=s.fact(run, file, key or "rows"))
-
-
-def _label(name: str) -> str:
-    """The name of a result or column, in words."""
-    return LABELS.get(name) or name.replace("/", ": ").replace("_", " ")
-
-
-def _form(name: str) -> str:
-    """The form of a result or column by its name: what ends in bytes is bytes."""
-    last = name.rsplit("/", 1)[-1]
-    ending = next((form for end, form in ENDING_FORMS.items() if last.endswith(end)), "auto")
-    return COLUMN_FORMS.get(last, ending)
-
-
-def _results(s: Sources, run: str, caption: str) -> Block:
-    results = s.data(run, "result.json")
-    if not results:
-        return _absent(s, run, "result.json")
-    return Pairs(caption, [(_label(name), s.result(run, name, _form(name))) for name in results])
-
-
-def _csv_table(s: Sources, run: str, file: str, caption: str, sort: str = "", limit: int = 200) -> Block:
-    """A table as it stands in the run; sorted by `sort`, largest first, and cut at `limit` rows where it says so."""
-    rows = s.rows(run, file)
-    if not s.has(run, file):
-        return _absent(s, run, file)
-    if not rows:
-        return Text("{caption}: {file} is an empty table.", caption=caption, file=Code(f"{run}/{file}"))
-    order: list[int] = list(range(len(rows)))
-    if sort in rows[0]:
-        order.sort(key=lambda i: -_as_number(rows[i][sort]))
-    columns = list(rows[0])
-    cells: list[list[Cell]] = [[s.fact(run, file, f"{i}.{c}", _form(c)) for c in columns] for i in order[:limit]]
-    names = [_label(c) for c in columns]
-    if len(columns) > WIDEST and len(cells) == 1:
-        return Pairs(caption, list(zip(names, cells[0], strict=True)))
-    if len(columns) > WIDEST:  # lay it on its side
-        first, *rest = zip(*cells, strict=True)
-        names = ["", *map(str, first)]
-        cells = [[label, *row] for label, row in zip(map(_label, columns[1:]), rest, strict=True)]
-    note = Text("More rows are in `{file}`.".replace("{file}", f"{run}/{file}")) if len(rows) > limit else None
-    return Table(caption, names, cells, note)
-
-
-def _as_number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
