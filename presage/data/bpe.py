@@ -17,6 +17,10 @@ from typing import Any, Self
 
 import numpy as np
 import tiktoken
+from tokenizers import AddedToken, Regex, decoders, pre_tokenizers
+from tokenizers import Tokenizer as HfTokenizer
+from tokenizers.models import BPE
+from tokenizers.trainers import BpeTrainer
 
 from presage.core.errors import ConfigError, CorruptError, DataError
 from presage.data.documents import read_bytes
@@ -39,6 +43,9 @@ class Tokenizer:
     """Text to ids and back. Make one with `load`, `train`, `from_gpt2_files` or `from_ranks_file`."""
 
     def __init__(self, ranks: dict[bytes, int], specials: dict[str, int], pattern: str) -> None:
+        ordinary = next((token for token in specials if token.encode() in ranks), None)
+        if ordinary is not None:
+            raise ConfigError(f"the special token '{ordinary}' is also an ordinary token", hint="choose another name")
         self.pattern, self.ranks, self.specials = pattern, ranks, specials
         self._encoding = tiktoken.Encoding(
             "presage", pat_str=PATTERNS[pattern], mergeable_ranks=ranks, special_tokens=specials
@@ -94,15 +101,15 @@ class Tokenizer:
     ) -> Self:
         """Learn merges. Raises ConfigError for a vocabulary below 256 bytes plus specials, DataError when the texts
         hold too few distinct pairs for it."""
-        from tokenizers.trainers import BpeTrainer
-
+        if len(set(specials)) < len(specials) or not all(specials):
+            raise ConfigError(f"special tokens must differ and not be empty: {list(specials)}")
         merged = vocab_size - len(specials)
         if merged < 256:
             raise ConfigError(
                 f"vocab_size {vocab_size} is too small: 256 bytes and {len(specials)} special tokens come first",
                 hint=f"at least {256 + len(specials)}",
             )
-        model = _hf_tokenizer(pattern, [], {})
+        model = _hf_tokenizer(pattern, [], {}, {})
         trainer = BpeTrainer(vocab_size=merged, show_progress=False, initial_alphabet=list(_BYTE_OF))
         pieces = (piece for text in texts for piece in _cut_blanks(text))
         model.train_from_iterator(pieces, trainer)
@@ -123,15 +130,18 @@ class Tokenizer:
         file = path / "artifacts" / "tokenizer.json" if path.is_dir() else path
         try:
             state = json.loads(file.read_text(encoding="utf-8"))
-            ranks = {_to_bytes(token): index for token, index in state["model"]["vocab"].items()}
             specials = {t["content"]: t["id"] for t in state["added_tokens"]}
-            return cls({t: i for t, i in ranks.items() if i not in specials.values()}, specials, _pattern_of(state))
+            vocab = state["model"]["vocab"].items()
+            ranks = {_to_bytes(token): index for token, index in vocab if index not in specials.values()}
+            _check_ids(ranks, specials)
+            return cls(ranks, specials, _pattern_of(state))
         except FileNotFoundError:
             raise DataError("no such tokenizer", where=file) from None
         except OSError as error:
             raise DataError(f"cannot be read: {error.strerror}", where=file) from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CorruptError(f"not a byte-level BPE tokenizer: {type(error).__name__} {error}", where=file) from None
+            what = f"not a byte-level BPE tokenizer with a known split pattern: {type(error).__name__} {error}"
+            raise CorruptError(what, where=file) from None
 
     @classmethod
     def from_gpt2_files(cls, encoder: Path | str, merges: Path | str) -> Self:
@@ -148,14 +158,19 @@ class Tokenizer:
     @classmethod
     def from_ranks_file(cls, path: Path | str, pattern: str, specials: dict[str, int] | None = None) -> Self:
         """From a .tiktoken file: a token in base 64 and its rank on each line."""
-        ranks = {}
+        ranks: dict[bytes, int] = {}
         for number, line in enumerate(_read_text(path).splitlines(), 1):
             try:
                 token, rank = line.split()
                 ranks[base64.b64decode(token, validate=True)] = int(rank)
             except ValueError:
                 raise CorruptError("not 'base64 rank'", where=f"{path}:{number}") from None
-        return cls(ranks, specials or {EOT: max(ranks.values()) + 1}, pattern)
+        specials = specials or {EOT: max(ranks.values(), default=0) + 1}
+        try:
+            _check_ids(ranks, specials)
+        except ValueError as error:
+            raise CorruptError(str(error), where=path) from None
+        return cls(ranks, specials, pattern)
 
     # ---- writing --------------------------------------------------------------------------------------------------
 
@@ -163,11 +178,19 @@ class Tokenizer:
         """Hugging Face `tokenizers` JSON; loadable by transformers' PreTrainedTokenizerFast."""
         by_rank = sorted(self.ranks.items(), key=lambda item: item[1])
         merges = [_parents(token, rank, self.ranks) for token, rank in by_rank if len(token) > 1]
-        model = _hf_tokenizer(self.pattern, merges, self.ranks)
-        from tokenizers import AddedToken
-
+        # In the model's own vocabulary special tokens keep their ids, even where these do not follow on (cl100k).
+        model = _hf_tokenizer(self.pattern, merges, self.ranks, self.specials)
         model.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in self.specials])
         return str(model.to_str(pretty=True)) + "\n"
+
+
+def _check_ids(ranks: dict[bytes, int], specials: dict[str, int]) -> None:
+    """Raises ValueError when a byte has no token or two tokens share an id."""
+    missing = [byte for byte in range(256) if bytes([byte]) not in ranks]
+    if missing:
+        raise ValueError(f"no token for byte {missing[0]}")
+    if len({*ranks.values(), *specials.values()}) < len(ranks) + len(specials):
+        raise ValueError("two tokens have the same id")
 
 
 def _parents(token: bytes, rank: int, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
@@ -182,12 +205,10 @@ def _parents(token: bytes, rank: int, ranks: dict[bytes, int]) -> tuple[bytes, b
     return parts[0], parts[1]
 
 
-def _hf_tokenizer(pattern: str, merges: list[tuple[bytes, bytes]], ranks: dict[bytes, int]) -> Any:
-    from tokenizers import Regex, decoders, pre_tokenizers
-    from tokenizers import Tokenizer as HfTokenizer
-    from tokenizers.models import BPE
-
-    vocab = {_to_text(token): index for token, index in ranks.items()}
+def _hf_tokenizer(
+    pattern: str, merges: list[tuple[bytes, bytes]], ranks: dict[bytes, int], specials: dict[str, int]
+) -> Any:
+    vocab = {_to_text(token): index for token, index in ranks.items()} | specials
     model = HfTokenizer(BPE(vocab=vocab, merges=[(_to_text(a), _to_text(b)) for a, b in merges]))
     model.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -204,7 +225,7 @@ def _pattern_of(state: dict[str, Any]) -> str:
     steps = state["pre_tokenizer"]
     for step in steps.get("pretokenizers", [steps]):
         if step["type"] == "Split":
-            return next(name for name, regex in PATTERNS.items() if regex == step["pattern"]["Regex"])
+            return {regex: name for name, regex in PATTERNS.items()}[step["pattern"]["Regex"]]
     return "gpt2"
 
 

@@ -87,7 +87,10 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """artifacts/{train,val}.jsonl.zst, tables/{sources,bad,packages}.csv. Raises DataError when nothing is left."""
     with attempt(out, "corpus", config, seed=config.seed, resume=resume) as run:
         tally = _Tally()
-        splits = _split(_without_copies(_read(config, tally), tally), config)
+        documents = _without_copies(_read(config, tally), tally)
+        if not documents:
+            raise DataError("no document is left", hint=tally.summary())
+        splits = _split(documents, config)
         once = Paragraphs(config.paragraph_chars)
         for split in SPLITS:
             kept = list(_without_repeats(splits[split], once, config, tally))
@@ -175,7 +178,7 @@ def _split(documents: list[Document], config: Config) -> dict[str, list[Document
     if len({d.path for d in documents}) == 1:
         return _split_one(documents, config)
     place = {document.path: _place(document.path, config.seed) for document in documents}
-    bound = max(config.val_fraction, min(place.values(), default=0.0))
+    bound = max(config.val_fraction, min(place.values()))
     held_out = {path for path, at in place.items() if at <= bound}
     if len(held_out) == len(place):
         held_out.discard(max(place, key=lambda path: place[path]))

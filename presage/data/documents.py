@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import zstandard
+
 from presage.core.errors import DataError
 
 TEXT_SUFFIXES = (".txt", ".md", ".rst", ".py")
@@ -115,16 +117,15 @@ def kind_of(name: str) -> tuple[str, str]:
     return next((kind for kind, suffixes in kinds.items() if stem.endswith(suffixes)), "unknown"), compression
 
 
-def split_text(text: bytes, limit: int) -> Iterator[bytes]:
+def split_text(text: bytes | bytearray, limit: int) -> Iterator[bytes]:
     """Pieces of at most `limit` bytes, cut after a newline where there is one, never inside a UTF-8 character."""
     start = 0
     while len(text) - start > limit:
         end = text.rfind(b"\n", start + limit // 2, start + limit) + 1 or start + limit
-        while text[end] & 0xC0 == 0x80:
-            end -= 1
-        yield text[start:end]
+        end -= next((back for back in range(4) if text[end - back] & 0xC0 != 0x80), 0)
+        yield bytes(text[start:end])
         start = end
-    yield text[start:]
+    yield bytes(text[start:])
 
 
 # ---- finding --------------------------------------------------------------------------------------------------------
@@ -167,22 +168,26 @@ def _check_regular(location: Path) -> None:
 
 
 def _read_text(source: str, location: Path, name: str, compression: str, limits: Limits) -> Iterator[Document | Bad]:
-    data = b"".join(_blocks(location, compression, limits.file_bytes)).removeprefix(b"\xef\xbb\xbf")
-    _check_text(data)
-    for piece in split_text(data, limits.document_bytes):
-        yield Document(source, name, piece.decode())
+    data = bytearray()  # grows in place: a file of a gigabyte is held once
+    for block in _blocks(location, compression, limits.file_bytes):
+        data += block
+    for text in list(_texts(data, limits.document_bytes)):  # all of them before the first, lest a bad end follows
+        yield Document(source, name, text)
 
 
-def _check_text(data: bytes) -> None:
+def _texts(data: bytearray, limit: int) -> Iterator[str]:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise _Refused("UTF-16 text; convert it to UTF-8", "byte 0")
     nul = data.find(b"\0")
     if nul >= 0:
         raise _Refused("a NUL byte: not text", f"byte {nul}")
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        raise _Refused(f"not UTF-8: {error.reason}", f"byte {error.start}") from None
+    start = 0
+    for piece in split_text(data, limit):
+        try:
+            yield piece.decode().removeprefix("\ufeff" if start == 0 else "")
+        except UnicodeDecodeError as error:
+            raise _Refused(f"not UTF-8: {error.reason}", f"byte {start + error.start}") from None
+        start += len(piece)
 
 
 def _read_rows(source: str, location: Path, name: str, compression: str, limits: Limits) -> Iterator[Document | Bad]:
@@ -301,24 +306,18 @@ def _blocks(location: Path, compression: str, limit: int) -> Iterator[bytes]:
                 yield block
     except EOFError:
         raise _Refused("the compressed file ends early", f"after {total:,} bytes of text") from None
-    except (gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
+    except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
         raise _Refused(f"damaged {compression} file: {error}", f"after {total:,} bytes of text") from None
 
 
 def _zst_blocks(file: IO[bytes]) -> Iterator[bytes]:
-    import zstandard
-
     decoder = zstandard.ZstdDecompressor().decompressobj()
-    data = file.read(_ZST_BLOCK)
-    try:
-        while data:
-            yield decoder.decompress(data)
-            data = decoder.unused_data if decoder.eof else b""
-            if decoder.eof and (data or (data := file.read(_ZST_BLOCK))):
+    while data := file.read(_ZST_BLOCK):
+        while data:  # one frame ends and the next begins anywhere in a block
+            if decoder.eof:
                 decoder = zstandard.ZstdDecompressor().decompressobj()
-            data = data or file.read(_ZST_BLOCK)
-    except zstandard.ZstdError as error:
-        raise _Refused(f"damaged .zst file: {error}") from None
+            yield decoder.decompress(data)
+            data = decoder.unused_data
     if not decoder.eof:
         raise EOFError
 

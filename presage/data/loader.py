@@ -16,6 +16,7 @@ import numpy as np
 from presage.core.errors import CorruptError, DataError
 from presage.core.run import RunDir, sha256
 from presage.core.seeds import stream
+from presage.data.records import whole_file
 
 _EPOCHS_KEPT = 4
 
@@ -54,9 +55,11 @@ class Tokens:
     def __init__(self, path: Path | str, *, verify: bool = True) -> None:
         run = RunDir.open(path, "shards")
         self.path = run.path / "artifacts"
+        whole_file(run, "artifacts/index.json")
         self.index: dict[str, Any] = run.read_json("artifacts/index.json")
         self.dtype = np.dtype(self.index["dtype"]).newbyteorder("<")
         self.vocab_size, self.eot = int(self.index["vocab_size"]), int(self.index["eot"])
+        whole_file(run, f"artifacts/{self.index['token_bytes']}")
         self.token_bytes = self._map(self.index["token_bytes"], np.dtype("<i4"), self.vocab_size).astype(np.int32)
         self._arrays = {
             split: [self._open(file, verify) for file in facts["files"]]
@@ -115,7 +118,7 @@ class Loader:
         self.split, self.context_length, self.seed = split, context_length, seed
         # One window is given up so that an epoch has the same number of windows whatever its phase.
         self.n_windows = max(1, (split.n_tokens - context_length) // context_length)
-        self._phases = min(context_length, split.n_tokens - self.n_windows * context_length)
+        self._phases = split.n_tokens - self.n_windows * context_length
         self._epochs: OrderedDict[int, np.ndarray] = OrderedDict()
 
     def batch(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:

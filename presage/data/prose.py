@@ -27,7 +27,8 @@ LINE = 200  # how far back a line or the head of a call is looked for
 _TRIPLE = ('"""', "'''")
 _MARGINS = frozenset({"", "r", "R", "u", "U"})
 _FOR_MACHINES = re.compile(
-    r"[ \t]*(?:!|-\*-|noqa|type:|pylint|pragma|fmt:|isort|mypy|flake8|vim:|coding[:=]|ruff|nosec|pyright|[-=#*~_+| \t]*$)",
+    r"[ \t]*(?:!|-\*-|noqa|type:|pylint|pragma|fmt:|isort|mypy|flake8|vim:|coding[:=]|ruff|nosec|pyright"
+    r"|[-=#*~_+| \t]*$)",
     re.IGNORECASE | re.MULTILINE,
 )
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import zstandard
 
-from presage.core.errors import CorruptError, DataError
-from presage.core.run import RunDir, atomic_write
+from presage.core.errors import CorruptError
+from presage.core.run import RunDir, atomic_write, sha256
 from presage.data.documents import Document
 
 SPLITS = ("train", "val")
@@ -26,15 +26,19 @@ def write_documents(path: Path, documents: Iterable[Document]) -> None:
 
 
 def read_split(corpus: Path | str, split: str) -> Iterator[Document]:
-    """Documents of a finished corpus run. Raises CorruptError naming file and line when it is damaged."""
-    path = RunDir.open(corpus, "corpus").path / "artifacts" / f"{split}.jsonl.zst"
-    if not path.is_file():
-        raise DataError(f"the corpus has no '{split}' split", where=path)
-    read = 0
-    try:
-        with open(path, "rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
-            for line in io.TextIOWrapper(reader, encoding="utf-8", newline="\n"):
-                yield Document(**json.loads(line))
-                read += 1
-    except (zstandard.ZstdError, ValueError, TypeError) as error:
-        raise CorruptError(f"damaged corpus: {error}", where=f"{path}:{read + 1}") from None
+    """Documents of a finished corpus run. Raises CorruptError when the file is not whole."""
+    path = whole_file(RunDir.open(corpus, "corpus"), f"artifacts/{split}.jsonl.zst")
+    with open(path, "rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
+        for line in io.TextIOWrapper(reader, encoding="utf-8", newline="\n"):
+            yield Document(**json.loads(line))
+
+
+def whole_file(run: RunDir, name: str) -> Path:
+    """The path of a file of a finished run, whose content is what DONE recorded. Raises CorruptError naming it."""
+    path = run.path / name
+    recorded = run.read_json("DONE")["files"].get(name)
+    if recorded is None or not path.is_file():
+        raise CorruptError("missing", where=path, hint=f"run its stage '{run.stage}' again")
+    if sha256(path) != recorded:
+        raise CorruptError("its content is not what DONE recorded", where=path, hint=f"run stage '{run.stage}' again")
+    return path

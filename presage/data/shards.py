@@ -22,7 +22,7 @@ from presage.core.errors import DataError
 from presage.core.run import RunDir, atomic_write
 from presage.data.attempt import attempt
 from presage.data.bpe import Tokenizer
-from presage.data.records import SPLITS, read_split
+from presage.data.records import SPLITS, read_split, whole_file
 
 __all__ = ["Config", "run"]
 
@@ -38,7 +38,7 @@ class Config(BaseConfig):
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     with attempt(out, "shards", config, seed=config.seed, resume=resume) as run:
-        source = RunDir.open(config.tokenizer, "tokenizer").path / "artifacts" / "tokenizer.json"
+        source = whole_file(RunDir.open(config.tokenizer, "tokenizer"), "artifacts/tokenizer.json")
         tokenizer = Tokenizer.load(source)
         dtype = np.dtype("<u2" if tokenizer.n_vocab <= 1 << 16 else "<u4")
         index: dict[str, Any] = {"dtype": dtype.name, "vocab_size": tokenizer.n_vocab, "eot": tokenizer.eot}
