@@ -26,7 +26,7 @@ from presage.core.errors import PresageError
 def demo(
     *,
     out: Path = Path("runs/demo"),
-    minutes: float = 15,
+    minutes: float = 13,
     corpus: Path | None = None,
     seed: int = 0,
     quiet: Quiet = False,

@@ -69,6 +69,7 @@ class Tokenizer:
         return self.decode_bytes(ids).decode("utf-8", errors="replace")
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        """The bytes that ids stand for. DataError when one is outside the vocabulary."""
         ids = [int(i) for i in ids]
         wrong = next((i for i in ids if not 0 <= i < self.n_vocab), None)
         if wrong is not None:

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 
 class Encoder(Protocol):
+    """Anything that turns text into token ids."""
+
     def encode(self, text: str) -> list[int]: ...
 
 

@@ -29,6 +29,8 @@ _LICENCE_NAME = re.compile(r"licen[cs]e|copying|notice|authors|top_level|entry_p
 
 @dataclass(frozen=True)
 class Package:
+    """An installed distribution, or the standard library."""
+
     name: str
     version: str
     licence: str
@@ -36,6 +38,8 @@ class Package:
 
 @dataclass(frozen=True)
 class InstalledFile:
+    """A file of a package: its name in the corpus and where it lies on this machine."""
+
     package: Package
     path: str  # relative: "stdlib/…" or "site-packages/…"
     location: Path

@@ -37,6 +37,7 @@ class Config(BaseConfig):
 
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
+    """artifacts/{index.json,tokenizer.json,token_bytes.bin,train-*.bin,val-*.bin}; result.json: sizes of each split."""
     with attempt(out, "shards", config, seed=config.seed, resume=resume) as run:
         source = whole_file(RunDir.open(config.tokenizer, "tokenizer"), "artifacts/tokenizer.json")
         tokenizer = Tokenizer.load(source)

@@ -71,6 +71,7 @@ def target_description(config: pretrain.Config) -> dict[str, Any]:
 
 
 def description_digest(description: dict[str, Any]) -> str:
+    """sha256 of the canonical JSON of a target's description."""
     return hashlib.sha256(json.dumps(description, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
