@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from presage.cli import STAGES
@@ -20,7 +21,7 @@ def recipes() -> dict[str, str]:
         f"{name}.{stage}.txt": as_text(function())
         for name in names()
         for stage in STAGES
-        if (function := getattr(importlib.import_module(f"presage.recipes.{name}"), stage, None))
+        if inspect.isfunction(function := getattr(importlib.import_module(f"presage.recipes.{name}"), stage, None))
         and not _required(function)
     }
 
@@ -30,8 +31,8 @@ def as_text(config: Config) -> str:
     return "".join(f"{key} = {json.dumps(value)}\n" for key, value in flatten(config).items())
 
 
-def _required(function: object) -> list[str]:
-    parameters = inspect.signature(function).parameters.values()  # type: ignore[arg-type]
+def _required(function: Callable[..., Config]) -> list[str]:
+    parameters = inspect.signature(function).parameters.values()
     return [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
 
 

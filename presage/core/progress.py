@@ -42,7 +42,7 @@ class Progress:
         self._first, self._start = done, time.perf_counter()
 
     def update(self, done: float, **facts: object) -> None:
-        """Show that `done` of `total` is done, with facts such as loss=2.1; plain lines come every PLAIN_EVERY seconds."""
+        """Show that `done` of `total` is done, with facts such as loss=2.1."""
         now = time.perf_counter()
         rate = (done - self._first) / max(now - self._start, 1e-9)
         left = (self.total - done) / rate if rate > 0 else float("inf")
