@@ -61,4 +61,6 @@ def _describe(path: str, facts: dict[str, Any]) -> Iterable[str]:
         yield f"  parent {role}: {parent['stage']} {parent['digest'][:12]}"
     for name, entry in facts["results"].items():
         spread = f" ± {entry['stderr']:.3g}" if entry.get("stderr") is not None else ""
-        yield f"  {name} = {entry['value']}{spread} {entry.get('unit') or ''}".rstrip()
+        value = entry["value"]
+        shown = f"{value:.6g}" if isinstance(value, float) else value
+        yield f"  {name} = {shown}{spread} {entry.get('unit') or ''}".rstrip()
