@@ -23,6 +23,8 @@ _LEXEME = re.compile(
 )
 _REST_OF_LINE = re.compile(r"[ \t]*(?:;|#|\r?\n|\Z)")
 _DOC_HEAD = re.compile(r"(?:add_\w*doc\w*\(.*|doc\w*\s*=\s*\(?\s*)[rRuU]?\Z", re.DOTALL | re.IGNORECASE)
+HANDED_OVER = 80  # characters from which a string given to a call may be its documentation
+_AFTER_A_STATEMENT = frozenset({"", "\n", " ", "\t", ";", "#", "\r"})
 LINE = 200  # how far back a line or the head of a call is looked for
 _TRIPLE = ('"""', "'''")
 _MARGINS = frozenset({"", "r", "R", "u", "U"})
@@ -59,23 +61,31 @@ def _pieces(code: str) -> Iterator[tuple[str, str]]:
     code = code.replace("\r\n", "\n")
     after = 0
     previous = ":"  # the last character of code so far; a file begins as a block does
+    parted = False  # whether code stood between the last comment and here
     for match in _LEXEME.finditer(code):
         start, end = match.span()
+        comment = code[start] == "#"
+        if not comment and code[end : end + 1] not in _AFTER_A_STATEMENT and end - start < HANDED_OVER:
+            after, previous, parted = end, '"', True  # most strings: a value in the middle of a line
+            continue
         line = max(code.rfind("\n", max(0, start - LINE), start) + 1, start - LINE, 0)
         margin = code[line:start].strip()
         prefix = margin if margin in _MARGINS else ""
         solid = code[after : start - len(prefix)].strip()
         previous = solid[-1:] or previous
         after = end
-        if code[start] != "#":
-            documents = (margin in _MARGINS and _alone(code, start, end, previous)) or _handed_over(code, start, end)
-            previous = '"'
-            yield ("string", _text(code[start:end], _is_raw(code, start))) if documents else ("code", "")
+        parted = parted or bool(solid)
+        if comment and not margin:
+            if parted:
+                yield "code", ""
+            parted = False
+            if not _FOR_MACHINES.match(code, start + 1):
+                yield "comment", code[start + 1 : end].removeprefix(" ").rstrip()
+        if comment:
             continue
-        if solid:
-            yield "code", ""
-        if not margin and not _FOR_MACHINES.match(code, start + 1):
-            yield "comment", code[start + 1 : end].removeprefix(" ").rstrip()
+        if (margin in _MARGINS and _alone(code, start, end, previous)) or _handed_over(code, start, end):
+            yield "string", _text(code[start:end], _is_raw(code, start))
+        previous, parted = '"', True
 
 
 def _alone(code: str, start: int, end: int, previous: str) -> bool:
@@ -87,7 +97,7 @@ def _alone(code: str, start: int, end: int, previous: str) -> bool:
 
 def _handed_over(code: str, start: int, end: int) -> bool:
     """A long string given to add_newdoc(), add_docstr() or assigned to something called doc."""
-    if end - start < 80 or code[start : start + 3] not in _TRIPLE:
+    if end - start < HANDED_OVER or code[start : start + 3] not in _TRIPLE:
         return False
     return _DOC_HEAD.search(code[max(0, start - LINE) : start]) is not None
 
