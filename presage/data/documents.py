@@ -168,11 +168,17 @@ def _check_regular(location: Path) -> None:
 
 
 def _read_text(source: str, location: Path, name: str, compression: str, limits: Limits) -> Iterator[Document | Bad]:
-    data = bytearray()  # grows in place: a file of a gigabyte is held once
-    for block in _blocks(location, compression, limits.file_bytes):
-        data += block
-    for text in list(_texts(data, limits.document_bytes)):  # all of them before the first, lest a bad end follows
+    blocks = _blocks(location, compression, limits.file_bytes)
+    # All texts before the first document, lest a bad end follows; the bytes are let go as soon as they are texts.
+    for text in list(_texts(_joined(blocks), limits.document_bytes)):
         yield Document(source, name, text)
+
+
+def _joined(blocks: Iterator[bytes]) -> bytearray:
+    data = bytearray()  # grows in place: a file of a gigabyte is held once
+    for block in blocks:
+        data += block
+    return data
 
 
 def _texts(data: bytearray, limit: int) -> Iterator[str]:
