@@ -42,9 +42,9 @@ def check(directory: Path, /, *more: Path) -> None:
     for run in [run for root in (directory, *more) for run in runs_below(root)]:
         found = damage(run)
         if not found and (run.path / "forecast.json").is_file():
-            found = importlib.import_module("presage.forecast.seal").verify(run.path)
+            found = importlib.import_module("presage.forecast.verify").verify(run.path)
         emit([f"{'damaged' if found else 'ok':8} {_stage_of(run):10} {run.path}"])
-        wrong += [(f"{run.path}/{name}", problem) for name, problem in found]
+        wrong += [(name if "/" in name else f"{run.path}/{name}", problem) for name, problem in found]
     verdict(wrong)
 
 

@@ -34,7 +34,7 @@ from presage.core.files import (
 )
 
 SCHEMA = 1
-OUTSIDE_DIGEST = frozenset({"DONE", ".lock", "timing.jsonl", "log.txt"})
+OUTSIDE_DIGEST = frozenset({"DONE", "OMITTED", ".lock", "timing.jsonl", "log.txt"})
 ROW_FILES = ("metrics.jsonl", "timing.jsonl", "samples.jsonl")
 
 __all__ = [
@@ -302,11 +302,16 @@ class RunDir:
         with open(path, encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
+    def omitted(self) -> set[str]:
+        """Files that a published copy of this run lists by digest but leaves out (large ones), from OMITTED."""
+        path = self.path / "OMITTED"
+        return set(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else set()
+
     def problems(self) -> list[tuple[str, str]]:
         """[(file, what is wrong)] against DONE: changed, missing and added files; empty when the run is whole."""
         done = self.read_json("DONE")
         recorded, found = done["files"], dict(file_digests(self.path))
-        wrong = [(name, "missing") for name in recorded if name not in found]
+        wrong = [(name, "missing") for name in recorded if name not in found and name not in self.omitted()]
         wrong += [(name, "not listed in DONE") for name in found if name not in recorded]
         wrong += [(n, "content differs from DONE") for n in found if n in recorded and found[n] != recorded[n]]
         if digest_of(recorded) != done["digest"]:

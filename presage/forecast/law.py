@@ -3,7 +3,7 @@
 GPT-4's report fits three numbers to its small runs (§3.1) and prints no interval. Over two decades of compute the
 floor c and the exponent b can hardly be told apart, so a least-squares fit alone extrapolates wildly. Here b and c get
 weak priors from published laws, and the answer is the whole posterior: a is integrated out exactly (the model is
-linear in it), b, c and the misfit tau are summed over a grid. No sampling, no starting values, the same answer each time.
+linear in it), b, c and the misfit tau are summed over a grid. No sampling, no starting values, always the same answer.
 """
 
 from __future__ import annotations
@@ -148,7 +148,9 @@ def summarise(runs: Sequence[tuple[float, float]]) -> tuple[list[Point], float]:
     freedom = sum(len(g) - 1 for g in groups.values())
     prior, strength = NOISE_PRIOR
     noise = math.sqrt((squares + strength * prior**2) / (freedom + strength))
-    points = [Point(c, float(np.mean(g)), float(np.mean(g)) * noise / math.sqrt(len(g)), len(g)) for c, g in groups.items()]
+    points = [
+        Point(c, float(np.mean(g)), float(np.mean(g)) * noise / math.sqrt(len(g)), len(g)) for c, g in groups.items()
+    ]
     return sorted(points, key=lambda p: p.compute), noise
 
 
@@ -161,19 +163,28 @@ def warnings(fitted: Fit, target: float) -> list[str]:
     if len(points) < 5:
         said.append(f"only {len(points)} budgets were fitted: the interval leans on the priors")
     if decades < 2.5:
-        said.append(f"the budgets span {decades:.1f} decades: the floor is not identified by them and comes from its prior")
+        said.append(
+            f"the budgets span {decades:.1f} decades: the floor is not identified by them and comes from its prior"
+        )
     if ratio > 100:
         said.append(f"the target is {ratio:,.0f} times the largest fitted budget")
     law = fitted.law
     off = [(p.loss - law.loss(p.compute)) / p.stderr for p in points]
-    if len(off) >= 5 and off[0] * off[-1] > 0 and off[0] * off[len(off) // 2] < 0 and min(abs(off[0]), abs(off[-1])) > 2.5:
+    if (
+        len(off) >= 5
+        and off[0] * off[-1] > 0
+        and off[0] * off[len(off) // 2] < 0
+        and min(abs(off[0]), abs(off[-1])) > 2.5
+    ):
         said.append("the points bend against the law at both ends: an untuned recipe, or a law that does not hold here")
     return said
 
 
 def _check(points: Sequence[Point]) -> None:
     if len({p.compute for p in points}) < 3:
-        raise DataError(f"a law with a floor needs at least 3 different budgets, got {len({p.compute for p in points})}")
+        raise DataError(
+            f"a law with a floor needs at least 3 different budgets, got {len({p.compute for p in points})}"
+        )
     for number, point in enumerate(points, 1):
         if not (math.isfinite(point.compute) and math.isfinite(point.loss) and point.compute > 0 and point.loss > 0):
             raise DataError(f"compute {point.compute} and loss {point.loss} must be positive", where=f"point {number}")

@@ -26,19 +26,19 @@ class Rule(Config):
 
     vocab_size: int = Field(gt=0)
     context_length: int = Field(gt=0)
-    tokens_per_param: float = Field(default=10.0, gt=0)
+    tokens_per_param: float = Field(default=8.0, gt=0)
     """Tokens per parameter, embeddings left out but the output head counted: what every token is multiplied with."""
-    n_layers: int = Field(default=4, gt=0)
+    n_layers: int = Field(default=2, gt=0)
     layers_exponent: float = 0.0
     """Depth grows as C to this power."""
-    d_head: int = 32
-    width_step: int = 8
-    batch_tokens: int = 8192
-    batch_exponent: float = 0.25
+    d_head: int = Field(default=64, gt=0)
+    width_step: int = Field(default=4, gt=0)
+    batch_tokens: int = Field(default=1792, gt=0)
+    batch_exponent: float = 0.33
     lr: float = 0.02
     lr_exponent: float = 0.0
-    adam_lr: float = 0.008
-    adam_lr_exponent: float = 0.0
+    adam_lr: float = 0.04
+    adam_lr_exponent: float = -0.15
     weight_decay: float = 0.1
     warmup: float = 0.02
     """Share of the tokens."""
@@ -52,11 +52,15 @@ class Rule(Config):
         return min(shapes, key=lambda shape: self._mismatch(shape, compute))
 
     def _shape(self, width: int, layers: int) -> ModelConfig:
-        heads = max(1, round(width / self.d_head))
-        per_head = max(8, round(width / heads / 8) * 8)
-        return qwen3(
-            self.vocab_size, self.context_length, layers, width, n_heads=heads, n_kv_heads=heads, d_head=per_head
-        )
+        """At least two heads of about d_head each, so that shapes change smoothly with width."""
+        heads = max(2, round(width / self.d_head))
+        shape: dict[str, object] = {
+            "n_heads": heads,
+            "n_kv_heads": heads,
+            "d_head": max(1, round(width / heads / 2)) * 2,
+        }
+        hidden = max(1, round(8 * width / 3 / self.width_step)) * self.width_step
+        return qwen3(self.vocab_size, self.context_length, layers, width, d_ff=hidden, **shape)
 
     def _mismatch(self, shape: ModelConfig, compute: float) -> float:
         tokens = compute / shape.flops_per_token()
@@ -64,7 +68,9 @@ class Rule(Config):
         ratio = tokens / (weights * self.tokens_per_param)
         return max(ratio, 1 / ratio)
 
-    def config(self, compute: float, shards: Path, *, seed: int, device: Device | None, **changes: object) -> pretrain.Config:
+    def config(
+        self, compute: float, shards: Path, *, seed: int, device: Device | None, **changes: object
+    ) -> pretrain.Config:
         """The full config of the run that spends `compute` FLOPs. BudgetError when that is too little for one."""
         model = self.model(compute)
         scale = compute / REFERENCE

@@ -34,7 +34,9 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         directory.result("hi", forecast["hi"], unit=unit)
         directory.result("actual", actual["value"], stderr=actual.get("stderr"), unit=unit)
         directory.result("error_percent", 100 * (actual["value"] / point - 1), unit="% of promised")
-        directory.result("half_width_percent", 100 * (forecast["hi"] - forecast["lo"]) / 2 / point, unit="% of promised")
+        directory.result(
+            "half_width_percent", 100 * (forecast["hi"] - forecast["lo"]) / 2 / point, unit="% of promised"
+        )
         directory.result("inside", int(forecast["lo"] <= actual["value"] <= forecast["hi"]))
         directory.result("seal", forecast["seal"])
         directory.finish()

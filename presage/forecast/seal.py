@@ -45,7 +45,9 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """Write forecast.json. Raises SealError when the target has begun or an input does not belong."""
     begun = Path(out) / config.target_run
     if any(begun.glob("metrics.jsonl")) or any(begun.glob("checkpoints/*")):
-        raise SealError("the target has already begun: a forecast can only be sealed before its first step", where=begun)
+        raise SealError(
+            "the target has already begun: a forecast can only be sealed before its first step", where=begun
+        )
     directory = RunDir.create(out, "seal", config, seed=config.target.seed, resume=resume)
     with directory:
         forecast = _forecast(config)
@@ -75,14 +77,31 @@ def description_digest(description: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(description, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _forecast(config: Config) -> dict[str, Any]:
-    rows = [_typed(row) for row in RunDir.open(config.ladder, "ladder").read_table("rungs")]
+def promise(ladder: RunDir, compute: float, level: float) -> dict[str, Any]:
+    """The part of a forecast that follows from the rungs alone: law, point, interval, floor, points, warnings."""
+    rows = [_typed(row) for row in ladder.read_table("rungs")]
     points, noise = law.summarise([(r["budget"], r["bpb"]) for r in rows])
     fitted = {r["budget"] for r in rows if r["fitted"]}
     fit = law.fit([p for p in points if p.compute in fitted], noise)
+    estimate, floor = fit.predict(compute, level), fit.floor(level)
+    return {
+        "law": fit.law.model_dump(),
+        "point": estimate.value,
+        "lo": estimate.lo,
+        "hi": estimate.hi,
+        "level": level,
+        "floor": {"value": floor.value, "lo": floor.lo, "hi": floor.hi},
+        "noise": noise,
+        "points": [_point(p, rows, p.compute in fitted, fit.law.loss(p.compute)) for p in points],
+        "curve": _curve(fit, min(p.compute for p in points), 2 * compute, level),
+        "extrapolation": compute / max(fitted),
+        "warnings": law.warnings(fit, compute),
+    }
+
+
+def _forecast(config: Config) -> dict[str, Any]:
+    ladder = RunDir.open(config.ladder, "ladder")
     compute = float(config.target.model.flops_per_token() * config.target.tokens)
-    promise, floor = fit.predict(compute, config.level), fit.floor(config.level)
-    largest = max(fitted)
     description = target_description(config.target)
     return {
         "metric": "val/bpb",
@@ -92,24 +111,14 @@ def _forecast(config: Config) -> dict[str, Any]:
             "config": description,
             "config_digest": description_digest(description),
         },
-        "law": fit.law.model_dump(),
-        "point": promise.value,
-        "lo": promise.lo,
-        "hi": promise.hi,
-        "level": config.level,
-        "floor": {"value": floor.value, "lo": floor.lo, "hi": floor.hi},
-        "noise": noise,
-        "points": [_point(p, rows, p.compute in fitted) for p in points],
-        "curve": _curve(fit, min(p.compute for p in points), 2 * compute, config.level),
-        "extrapolation": compute / largest,
-        "warnings": law.warnings(fit, compute),
+        **promise(ladder, compute, config.level),
         "facts": config.facts,
         "inputs": {
             "corpus": RunDir.open(config.corpus, "corpus").digest,
             "tokenizer": RunDir.open(config.tokenizer, "tokenizer").digest,
             "shards": RunDir.open(config.target.shards, "shards").digest,
-            "ladder": RunDir.open(config.ladder, "ladder").digest,
-            "rungs": {r["name"]: r["digest"] for r in rows},
+            "ladder": ladder.digest,
+            "rungs": {row["name"]: row["digest"] for row in ladder.read_table("rungs")},
             "code": origin.code_digest(),
             "target_config": description_digest(description),
         },
@@ -121,7 +130,7 @@ def _typed(row: dict[str, str]) -> dict[str, Any]:
     return numbers | {"name": row["name"], "digest": row["digest"], "fitted": row["fitted"] == "1"}
 
 
-def _point(point: law.Point, rows: Sequence[dict[str, Any]], fitted: bool) -> dict[str, Any]:
+def _point(point: law.Point, rows: Sequence[dict[str, Any]], fitted: bool, on_law: float) -> dict[str, Any]:
     first = next(r for r in rows if r["budget"] == point.compute)
     return {
         "compute": point.compute,
@@ -131,6 +140,7 @@ def _point(point: law.Point, rows: Sequence[dict[str, Any]], fitted: bool) -> di
         "n_params": first["n_params"],
         "tokens": first["tokens"],
         "fitted": fitted,
+        "residual_percent": 100 * (point.loss / on_law - 1),
     }
 
 

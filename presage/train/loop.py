@@ -124,7 +124,9 @@ def fit(
             if _passed(before, state.tokens, plan.checkpoint_every) or stopping or plan.sequences(state) == 0:
                 states.save(run.path, model, optimizer, state, plan.keep)
             if stopping and plan.sequences(state) > 0:
-                raise Stopped(f"stopped by a signal at step {state.step}, saved", where=run.path, hint="--resume goes on")
+                raise Stopped(
+                    f"stopped by a signal at step {state.step}, saved", where=run.path, hint="--resume goes on"
+                )
     return state
 
 

@@ -113,13 +113,14 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     for _ in range(steps):
         gram = x @ x.mT
         x = a * x + (b * gram + c * (gram @ gram)) @ x
-    return x.mT if tall else x
+    out: Tensor = x.mT if tall else x
+    return out
 
 
 def clip_gradients(parameters: Iterable[Tensor], limit: float) -> float:
     """Scale all gradients to a global norm of at most `limit`; returns the norm before."""
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))).item()
+    norm: float = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))).item()
     if norm > limit:
         torch._foreach_mul_(gradients, limit / norm)
     return norm

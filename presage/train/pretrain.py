@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         out, "pretrain", config, seed=config.seed, resume=resume, device=config.device.model_dump(), seal=_seal(config)
     )
     with directory:
-        meter = EnergyMeter()
+        meter, clock = EnergyMeter(), time.perf_counter()
         model = build(config.model, derive(config.seed, "init")).to(device)
         optimizer = Optimizer(model, config.optim)
         _branch_off(config, directory, model, optimizer)
@@ -106,7 +107,8 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         _write_results(directory, config, state, final)
         _write_samples(directory, config, model, windows[0], state.step)
         joules, method = meter.joules()
-        directory.timing(step=state.step, energy_joules=joules, energy_method=method)
+        seconds = time.perf_counter() - clock
+        directory.timing(step=state.step, total_seconds=seconds, energy_joules=joules, energy_method=method)
         directory.finish()
     return directory
 

@@ -1,0 +1,168 @@
+"""The whole chain on one machine: corpus, tokenizer, ladder, sealed forecast, target, score, report.
+
+`minutes` is the dial. The machine's training speed is measured, the target's compute is what fits into the time, and
+every rung follows from it; the measured speeds are sealed with the forecast.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from presage.core.config import Config
+from presage.core.device import Device, measure, usable_cores
+from presage.core.errors import BudgetError
+from presage.core.run import RunDir, load_config, note
+from presage.data import corpus as corpus_stage
+from presage.data import shards as shards_stage
+from presage.data import tokenizer as tokenizer_stage
+from presage.forecast import ladder as ladder_stage
+from presage.forecast import score as score_stage
+from presage.forecast import seal as seal_stage
+from presage.forecast.scaling import Rule
+from presage.report import render as report_stage
+from presage.train import pretrain
+from presage.train.measure import training_rate
+
+C = TypeVar("C", bound=Config)
+
+VOCAB = 2048
+RULE = Rule(vocab_size=VOCAB, context_length=128)
+RATIO, SHORT_RATIO = 100.0, 30.0
+"""Target over the largest fitted rung; a demo shorter than LONG minutes keeps the smaller one."""
+LONG = 8.0
+BUDGETS = 8
+DECADES = 1.4
+"""What the fitted budgets span; below them the law does not hold yet (docs/LOG.md)."""
+EVAL_TOKENS = 131_072
+LADDER_SHARE = 0.33
+RESERVE = 25.0
+"""Seconds kept for the last evaluation, samples and the report."""
+RUNG_OVERHEAD = 1.5
+"""Seconds a rung takes besides its training: opening shards, evaluation, writing."""
+
+
+def corpus() -> corpus_stage.Config:
+    """Docstrings, comments and documentation of this machine's Python and its packages."""
+    return corpus_stage.Config()
+
+
+def own_files(folder: Path) -> corpus_stage.Config:
+    """A user's own folder in place of the embedded corpus."""
+    source = corpus_stage.Source(name=folder.name or "files", kind="files", paths=(str(folder),))
+    return corpus_stage.Config(sources=(source,))
+
+
+def tokenizer() -> tokenizer_stage.Config:
+    return tokenizer_stage.Config(corpus=Path("runs/demo/corpus"), vocab_size=VOCAB)
+
+
+def run(out: Path | str, *, minutes: float = 13.0, corpus: Path | str | None = None, seed: int = 0) -> RunDir:
+    """Walk every stage below `out`; finished stages are kept, so an interrupted demo goes on. Returns the report's run.
+
+    `minutes` counts from this call. Raises BudgetError below 2 minutes.
+    """
+    if minutes < 2:
+        raise BudgetError(
+            f"{minutes:g} minutes are too few for the whole chain", hint="--minutes 3 is the shortest useful"
+        )
+    clock, out = time.perf_counter(), Path(out)
+
+    def left() -> float:
+        return 60 * minutes - (time.perf_counter() - clock) - RESERVE
+
+    note(f"presage demo: {minutes:g} minutes, into {out}")
+    embedded = corpus_stage.Config() if corpus is None else own_files(Path(corpus))
+    texts = _stage(corpus_stage, lambda: embedded, out / "corpus")
+    vocabulary = _stage(
+        tokenizer_stage, lambda: tokenizer_stage.Config(corpus=texts.path, vocab_size=VOCAB), out / "tokenizer"
+    )
+    shards = _stage(
+        shards_stage, lambda: shards_stage.Config(corpus=texts.path, tokenizer=vocabulary.path), out / "shards"
+    )
+    ladder = _stage(ladder_stage, lambda: _ladder(shards.path, minutes, left(), seed), out / "ladder")
+    sealed = _stage(
+        seal_stage,
+        lambda: _seal(texts.path, vocabulary.path, shards.path, ladder, minutes, left(), seed),
+        out / "forecast",
+    )
+    promise = sealed.read_json("forecast.json")
+    note(f"sealed: {promise['point']:.4f} bits per byte, {promise['lo']:.4f} to {promise['hi']:.4f}; {promise['seal']}")
+    target = _stage(
+        pretrain,
+        lambda: sealed.config(seal_stage.Config).target.model_copy(update={"forecast": sealed.path}),
+        out / "target",
+    )
+    score = _stage(score_stage, lambda: score_stage.Config(forecast=sealed.path, target=target.path), out / "score")
+    report = _stage(
+        report_stage,
+        lambda: report_stage.Config(
+            corpus=texts.path,
+            tokenizer=vocabulary.path,
+            shards=shards.path,
+            ladder=ladder.path,
+            forecast=sealed.path,
+            target=target.path,
+            score=score.path,
+        ),
+        out / "report",
+    )
+    note(
+        f"came out at {score.value('actual'):.4f} ({score.value('error_percent'):+.2f} %); {minutes:g} minutes planned, "
+        f"{(time.perf_counter() - clock) / 60:.1f} taken"
+    )
+    return report
+
+
+def _stage(stage: Any, make: Callable[[], Config], out: Path) -> RunDir:
+    """Run a stage, go on with it, or take it as it is; what was begun keeps the config it began with."""
+    if (out / "DONE").is_file():
+        return RunDir.open(out)
+    begun = (out / "config.json").is_file()
+    config = load_config(stage.Config, out / "config.json") if begun else make()
+    finished: RunDir = stage.run(config, out, resume=begun)
+    return finished
+
+
+def _ladder(shards: Path, minutes: float, seconds: float, seed: int) -> ladder_stage.Config:
+    """Budgets from the target that fits the time, repeats from the time the ladder may take."""
+    device = measure()
+    ratio = RATIO if minutes >= LONG else SHORT_RATIO
+    guess = 0.6 * seconds * (device.peak_flops or 1e11) * 0.5
+    rate = _target_rate(guess, shards, device)
+    target = (1 - LADDER_SHARE) * seconds * rate
+    budgets = ladder_stage.target_and_rungs(target, 1.05 * ratio, BUDGETS, DECADES)
+    cost = sum(_rung_seconds(budget, shards, device) for budget in budgets) / usable_cores()
+    repeats = max(2, min(16, int(LADDER_SHARE * seconds / cost)))
+    return ladder_stage.Config(
+        shards=shards, rule=RULE, budgets=budgets, repeats=(repeats,), device=device, eval_tokens=EVAL_TOKENS, seed=seed
+    )
+
+
+def _seal(
+    texts: Path, vocabulary: Path, shards: Path, ladder: RunDir, minutes: float, seconds: float, seed: int
+) -> seal_stage.Config:
+    """The target takes the time that is left, and at least the promised ratio to the largest rung."""
+    made = ladder.config(ladder_stage.Config)
+    assert made.device is not None
+    ratio = RATIO if minutes >= LONG else SHORT_RATIO
+    rate = _target_rate(ratio * made.budgets[-1], shards, made.device)
+    compute = max(ratio * made.budgets[-1] * 1.001, seconds * rate)
+    changes: dict[str, object] = {"eval_tokens": EVAL_TOKENS, "samples": 6, "log_every": 20}
+    target = made.rule.config(compute, shards, seed=seed + 1_000_003, device=made.device, **changes)
+    every = target.tokens // 12
+    target = target.model_copy(update={"eval_every": every, "checkpoint_every": 3 * every})
+    facts = {"minutes": minutes, "seconds_for_target": seconds, "target_flops_per_second": rate, "ratio": ratio}
+    return seal_stage.Config(corpus=texts, tokenizer=vocabulary, ladder=ladder.path, target=target, facts=facts)
+
+
+def _target_rate(compute: float, shards: Path, device: Device) -> float:
+    return training_rate(RULE.config(compute, shards, seed=0, device=device), device)
+
+
+def _rung_seconds(budget: float, shards: Path, device: Device) -> float:
+    alone = device.model_copy(update={"threads": 1})
+    rate = training_rate(RULE.config(budget, shards, seed=0, device=alone), alone, seconds=0.5)
+    return budget / (0.85 * rate) + RUNG_OVERHEAD
