@@ -28,7 +28,7 @@ from presage.train.measure import training_rate
 
 C = TypeVar("C", bound=Config)
 
-VOCAB = 2048
+VOCAB = 1024
 RULE = Rule(vocab_size=VOCAB, context_length=128)
 RATIO, SHORT_RATIO = 100.0, 30.0
 """Target over the largest fitted rung; a demo shorter than LONG minutes keeps the smaller one."""
