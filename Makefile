@@ -1,5 +1,5 @@
 # Two commands do everything on a bare machine (python3, make): `make demo` and `make test`.
-.PHONY: help setup demo test test-all bench docs golden lint clean
+.PHONY: help setup demo test test-all bench docs example golden lint clean
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
@@ -49,6 +49,9 @@ bench: $(STAMP)  ## measure speed on this machine; prints a table
 
 docs: $(STAMP)  ## rewrite the generated reference, docs/cli.md
 	$(BIN)/python -m presage reference > docs/cli.md.tmp && mv docs/cli.md.tmp docs/cli.md
+
+example: $(STAMP)  ## rebuild docs/example: the demo with five seeds (about 50 minutes)
+	$(BIN)/python tools/example.py
 
 golden: $(STAMP)  ## accept the recipes as they stand: rewrite tests/golden/recipes
 	$(BIN)/python -m tests.golden_recipes

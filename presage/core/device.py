@@ -35,7 +35,7 @@ class Device(Config):
         return torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.dtype == "bfloat16")
 
 
-def measure(seconds: float = 0.2, threads: int | None = None) -> Device:
+def measure(seconds: float = 0.5, threads: int | None = None) -> Device:
     """Time fp32 and bf16 matmuls and keep the faster, bf16 only when clearly so (1.5x).
 
     AMX or a GPU makes bf16 several times faster; an older CPU makes it a hundred times slower.

@@ -38,7 +38,7 @@ def version() -> str:
 def code_digest() -> str:
     """sha256 over every source file of the package (names and contents), with or without git."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in PACKAGE.rglob("*") if p.suffix in {".py", ".html", ".md", ".css"}):
+    for path in sorted(p for p in PACKAGE.rglob("*") if p.suffix in {".py", ".html", ".md", ".css", ".js"}):
         digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

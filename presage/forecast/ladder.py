@@ -57,6 +57,18 @@ class Config(BaseConfig):
             raise ValueError("budgets must be positive, different and in ascending order")
         return budgets
 
+    def plan(self) -> dict[str, object]:
+        """Rungs and their sum, for --dry-run."""
+        rungs = plan(self)
+        flops = [r.model.flops_per_token() * r.tokens for _, _, r in rungs]
+        return {
+            "rungs": len(rungs),
+            "FLOPs": sum(flops),
+            "tokens": sum(r.tokens for _, _, r in rungs),
+            "smallest": f"{rungs[0][2].model.n_params:,} parameters, {rungs[0][2].tokens:,} tokens",
+            "largest": f"{rungs[-1][2].model.n_params:,} parameters, {rungs[-1][2].tokens:,} tokens",
+        }
+
     def counts(self) -> tuple[int, ...]:
         """Repeats for every budget. ConfigError when the lengths do not fit."""
         if len(self.repeats) not in (1, len(self.budgets)) or min(self.repeats) < 1:
@@ -108,7 +120,7 @@ def _train(rungs: list[tuple[str, float, pretrain.Config]], folder: Path, config
     """Longest first, so that the pool empties evenly."""
     waiting = [r for r in reversed(rungs) if not (folder / r[0] / "DONE").is_file()]
     done = sum(r[1] for r in rungs) - sum(r[1] for r in waiting)
-    jobs = min(config.jobs or usable_cores(), max(len(waiting), 1))
+    jobs = min(config.jobs or _places(config), max(len(waiting), 1))
     with Progress("ladder", sum(r[1] for r in rungs), unit="FLOP") as bar, _pool(jobs) as pool:
         bar.begin(done)
         futures: dict[Future[Any], float] = {
@@ -156,6 +168,11 @@ def _start_worker() -> None:
 def _end_with(sentinel: int) -> None:
     wait_for([sentinel])
     os._exit(Stopped.exit_code)
+
+
+def _places(config: Config) -> int:
+    """Rungs at once: one per core, but one at a time on a GPU."""
+    return usable_cores() if config.device is None or config.device.device == "cpu" else 1
 
 
 def _rung(config: pretrain.Config, out: Path) -> str:

@@ -19,18 +19,18 @@ from presage.core.errors import DataError
 
 Array = np.ndarray
 
-# Exponents of L(C) - floor at compute-optimal size, from published fits L(N, D): alpha beta / (alpha + beta).
-#   Chinchilla (Hoffmann et al. 2022, approach 3)   0.34, 0.28 -> 0.154, floor 1.69 nats/token, about 0.57 bits/byte
-#   its re-analysis (Besiroglu et al. 2024)         0.348, 0.366 -> 0.178, floor 1.82 nats/token, about 0.61 bits/byte
-#   OLMo ladder, Gadre et al., Cerebras-GPT         0.10 to 0.20 (see part B's table)
-PRIOR_EXPONENT = (0.155, 0.04)
-# The floor as a share of the best fitted loss: Chinchilla's data span 0.55 to 0.85 of theirs; a tiny ladder's less.
-PRIOR_FLOOR_SHARE = (0.35, 0.15)
+# Exponents of L(C) at compute-optimal size, from published fits: Kaplan et al. 2020 0.050 (no floor); Hoffmann et al.
+# 2022 (approach 3) alpha beta / (alpha + beta) = 0.154 with alpha 0.34, beta 0.28; its re-analysis, Besiroglu et al.
+# 2024, 0.178 with 0.348 and 0.366.
+PRIOR_EXPONENT = (0.12, 0.05)
+# The floor as a share of the best fitted loss. Those fits put it at 1.69 and 1.82 nats per token, 0.57 and 0.61 bits
+# per byte, a quarter to a third of what a ladder of small models reaches.
+PRIOR_FLOOR_SHARE = (0.30, 0.10)
 # Misfit of the law at one budget (width and depth are whole numbers), relative: half-normal scale and its grid.
 PRIOR_MISFIT = 0.004
 MISFITS = (0.0, 0.001, 0.002, 0.004, 0.008, 0.016)
 # What a law of this form has been seen to drift by per decade beyond the data, relative, one standard deviation.
-DRIFT_PER_DECADE = 0.003
+DRIFT_PER_DECADE = 0.004
 # Run-to-run noise is known with few degrees of freedom; this many pseudo-observations of 0.4 % steady it.
 NOISE_PRIOR = (0.004, 4.0)
 B_GRID = np.linspace(0.02, 0.50, 161)
@@ -84,7 +84,9 @@ class Fit:
     c: Array
     a: Array
     a_sd: Array
+    tau: Array
     weight: Array
+    drift: float
 
     @property
     def law(self) -> Law:
@@ -92,7 +94,7 @@ class Fit:
         b, c = float((self.weight * self.b).sum()), float((self.weight * self.c).sum())
         y = np.array([p.loss for p in self.points])
         x = (np.array([p.compute for p in self.points]) / self.reference) ** -b
-        w = 1 / np.array([p.stderr for p in self.points]) ** 2
+        w = 1 / _errors(self.points) ** 2
         a = float((w * x * (y - c)).sum() / (w * x * x).sum())
         return Law(a=a * self.reference**b, b=-b, c=c)
 
@@ -106,20 +108,26 @@ class Fit:
         x = (compute / self.reference) ** -self.b
         mean = self.c + self.a * x
         beyond = max(0.0, math.log10(compute / max(p.compute for p in self.points)))
-        drift = DRIFT_PER_DECADE * beyond
+        drift = self.drift * beyond
         noise = self.noise if new_run else 0.0
-        sd = np.sqrt((self.a_sd * x) ** 2 + (mean * noise) ** 2 + (mean * drift) ** 2)
+        relative = noise**2 + drift**2 + (self.tau**2 if new_run else 0.0)
+        sd = np.sqrt((self.a_sd * x) ** 2 + mean**2 * relative)
         lo, mid, hi = _quantiles(mean, sd, self.weight, level)
         return Estimate(mid, lo, hi, level)
 
 
-def fit(points: Sequence[Point], noise: float = NOISE_PRIOR[0]) -> Fit:
-    """The posterior given mean losses at three or more budgets; `noise` is one run's relative deviation."""
-    points = tuple(sorted(points, key=lambda p: p.compute))
+def fit(points: Sequence[Point], noise: float = NOISE_PRIOR[0], drift: float = DRIFT_PER_DECADE) -> Fit:
+    """The posterior given mean losses at three or more budgets.
+
+    `noise` is one run's relative deviation, `drift` what the law may be off by per decade beyond the largest budget.
+    """
     _check(points)
+    points = tuple(sorted(points, key=lambda p: p.compute))
+    if points[-1].loss >= points[0].loss:
+        raise DataError("the loss does not fall with compute", hint="is the loss column the right one?")
     reference = math.exp(sum(math.log(p.compute) for p in points) / len(points))
     x = np.log([p.compute / reference for p in points])
-    y, se = np.array([p.loss for p in points]), np.array([max(p.stderr, 1e-9) for p in points])
+    y, se = np.array([p.loss for p in points]), _errors(points)
     b, share, tau = (g.ravel() for g in np.meshgrid(B_GRID, C_SHARES, np.array(MISFITS), indexing="ij"))
     c = share * y.min()
     variance = se**2 + (tau[:, None] * y) ** 2
@@ -133,7 +141,7 @@ def fit(points: Sequence[Point], noise: float = NOISE_PRIOR[0]) -> Fit:
     log_weight += _log_normal(tau, 0.0, PRIOR_MISFIT)
     log_weight[a <= 0] = -np.inf
     weight = np.exp(log_weight - log_weight.max())
-    return Fit(points, reference, noise, b, c, a, 1 / np.sqrt(precision), weight / weight.sum())
+    return Fit(points, reference, noise, b, c, a, 1 / np.sqrt(precision), tau, weight / weight.sum(), drift)
 
 
 def summarise(runs: Sequence[tuple[float, float]]) -> tuple[list[Point], float]:
@@ -169,7 +177,7 @@ def warnings(fitted: Fit, target: float) -> list[str]:
     if ratio > 100:
         said.append(f"the target is {ratio:,.0f} times the largest fitted budget")
     law = fitted.law
-    off = [(p.loss - law.loss(p.compute)) / p.stderr for p in points]
+    off = [(p.loss - law.loss(p.compute)) / error for p, error in zip(points, _errors(points), strict=True)]
     if (
         len(off) >= 5
         and off[0] * off[-1] > 0
@@ -181,15 +189,19 @@ def warnings(fitted: Fit, target: float) -> list[str]:
 
 
 def _check(points: Sequence[Point]) -> None:
-    if len({p.compute for p in points}) < 3:
-        raise DataError(
-            f"a law with a floor needs at least 3 different budgets, got {len({p.compute for p in points})}"
-        )
     for number, point in enumerate(points, 1):
         if not (math.isfinite(point.compute) and math.isfinite(point.loss) and point.compute > 0 and point.loss > 0):
             raise DataError(f"compute {point.compute} and loss {point.loss} must be positive", where=f"point {number}")
-    if points[-1].loss >= points[0].loss:
-        raise DataError("the loss does not fall with compute", hint="is the loss column the right one?")
+        if not 0 <= point.stderr < math.inf:
+            raise DataError(f"stderr {point.stderr} must be zero or positive", where=f"point {number}")
+    budgets = len({p.compute for p in points})
+    if budgets < 3:
+        raise DataError(f"a law with a floor needs at least 3 different budgets, got {budgets}")
+
+
+def _errors(points: Sequence[Point]) -> Array:
+    """Standard errors, of which none is so small that it would drown the others."""
+    return np.array([max(p.stderr, 1e-6 * p.loss) for p in points])
 
 
 def _log_normal(x: Array, mean: float, sd: float) -> Array:

@@ -33,6 +33,7 @@ class Rule(Config):
     """Depth grows as C to this power."""
     d_head: int = Field(default=64, gt=0)
     width_step: int = Field(default=4, gt=0)
+    rope_theta: float = 10_000.0
     batch_tokens: int = Field(default=1792, gt=0)
     batch_exponent: float = 0.33
     lr: float = 0.02
@@ -58,6 +59,7 @@ class Rule(Config):
             "n_heads": heads,
             "n_kv_heads": heads,
             "d_head": max(1, round(width / heads / 2)) * 2,
+            "rope_theta": self.rope_theta,
         }
         hidden = max(1, round(8 * width / 3 / self.width_step)) * self.width_step
         return qwen3(self.vocab_size, self.context_length, layers, width, d_ff=hidden, **shape)
@@ -67,6 +69,14 @@ class Rule(Config):
         weights = shape.n_params_non_embedding + shape.vocab_size * shape.d_model
         ratio = tokens / (weights * self.tokens_per_param)
         return max(ratio, 1 / ratio)
+
+    def affords(self, compute: float) -> bool:
+        """Whether `compute` buys a run under this rule."""
+        try:
+            self.config(compute, Path(), seed=0, device=None)
+        except BudgetError:
+            return False
+        return True
 
     def config(
         self, compute: float, shards: Path, *, seed: int, device: Device | None, **changes: object

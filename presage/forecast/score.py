@@ -48,7 +48,10 @@ def _check_pair(forecast: dict[str, object], target: RunDir) -> None:
         raise SealError("forecast.json does not match its own seal")
     if target.origin.get("seal") != forecast["seal"]:
         raise SealError("this run was not started under this seal", where=target.path)
-    description = forecast["target"]
+    description, inputs = forecast["target"], forecast["inputs"]
     assert isinstance(description, dict)
+    assert isinstance(inputs, dict)
+    if target.origin["parents"]["shards"]["digest"] != inputs["shards"]:
+        raise SealError("this run was trained on other tokens than the sealed ones", where=target.path)
     if description_digest(target_description(target.config(pretrain.Config))) != description["config_digest"]:
         raise SealError("this run's config is not the sealed one", where=target.path / "config.json")

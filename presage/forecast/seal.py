@@ -37,6 +37,10 @@ class Config(BaseConfig):
     target_run: str = "../target"
     """Where the target will be written, relative to this run: sealing is refused once something stands there."""
     level: float = Field(default=0.9, gt=0, lt=1)
+    drift: float = Field(default=law.DRIFT_PER_DECADE, ge=0)
+    """What the law may be off by per decade beyond the largest rung, relative, one standard deviation."""
+    doubts: tuple[str, ...] = ()
+    """What whoever made the recipe knows against this forecast; printed with its own warnings."""
     facts: dict[str, float] = {}
     """Measured circumstances that fixed the target's size (speeds, minutes); sealed with the rest."""
 
@@ -44,10 +48,11 @@ class Config(BaseConfig):
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """Write forecast.json. Raises SealError when the target has begun or an input does not belong."""
     begun = Path(out) / config.target_run
-    if any(begun.glob("metrics.jsonl")) or any(begun.glob("checkpoints/*")):
+    if (begun / "config.json").exists() or (begun / "origin.json").exists():
         raise SealError(
             "the target has already begun: a forecast can only be sealed before its first step", where=begun
         )
+    _check_inputs(config)
     directory = RunDir.create(out, "seal", config, seed=config.target.seed, resume=resume)
     with directory:
         forecast = _forecast(config)
@@ -77,12 +82,13 @@ def description_digest(description: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(description, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def promise(ladder: RunDir, compute: float, level: float) -> dict[str, Any]:
+def promise(ladder: RunDir, compute: float, config: Config) -> dict[str, Any]:
     """The part of a forecast that follows from the rungs alone: law, point, interval, floor, points, warnings."""
     rows = [_typed(row) for row in ladder.read_table("rungs")]
     points, noise = law.summarise([(r["budget"], r["bpb"]) for r in rows])
     fitted = {r["budget"] for r in rows if r["fitted"]}
-    fit = law.fit([p for p in points if p.compute in fitted], noise)
+    level = config.level
+    fit = law.fit([p for p in points if p.compute in fitted], noise, config.drift)
     estimate, floor = fit.predict(compute, level), fit.floor(level)
     return {
         "law": fit.law.model_dump(),
@@ -92,11 +98,27 @@ def promise(ladder: RunDir, compute: float, level: float) -> dict[str, Any]:
         "level": level,
         "floor": {"value": floor.value, "lo": floor.lo, "hi": floor.hi},
         "noise": noise,
+        "drift": config.drift,
         "points": [_point(p, rows, p.compute in fitted, fit.law.loss(p.compute)) for p in points],
         "curve": _curve(fit, min(p.compute for p in points), 2 * compute, level),
         "extrapolation": compute / max(fitted),
-        "warnings": law.warnings(fit, compute),
+        "warnings": [*config.doubts, *law.warnings(fit, compute)],
     }
+
+
+def _check_inputs(config: Config) -> None:
+    """The target and the rungs learn from the same tokens, made from this corpus with this tokenizer."""
+    shards = RunDir.open(config.target.shards, "shards")
+    ladder = RunDir.open(config.ladder, "ladder")
+    made_from = shards.origin["parents"]
+    wanted = {
+        "corpus": (made_from["corpus"], RunDir.open(config.corpus, "corpus"), shards),
+        "tokenizer": (made_from["tokenizer"], RunDir.open(config.tokenizer, "tokenizer"), shards),
+        "target.shards": (ladder.origin["parents"]["shards"], shards, ladder),
+    }
+    for key, (recorded, parent, child) in wanted.items():
+        if recorded["digest"] != parent.digest:
+            raise SealError(f"{key} is not what {child.path} was made from", where=parent.path)
 
 
 def _forecast(config: Config) -> dict[str, Any]:
@@ -111,7 +133,7 @@ def _forecast(config: Config) -> dict[str, Any]:
             "config": description,
             "config_digest": description_digest(description),
         },
-        **promise(ladder, compute, config.level),
+        **promise(ladder, compute, config),
         "facts": config.facts,
         "inputs": {
             "corpus": RunDir.open(config.corpus, "corpus").digest,

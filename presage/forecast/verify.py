@@ -26,12 +26,16 @@ def verify(path: Path | str) -> list[Problem]:
     """
     root = _forecast_dir(Path(path))
     sealed = RunDir(root)
+    found: list[Problem] = []
     try:
-        return list(_problems(sealed))
+        found.extend(_problems(sealed))
     except PresageError as error:
-        return [(str(error.where or root), error.what)]
+        found.append((str(error.where or root), error.what))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        return [(str(root / "forecast.json"), f"not in the form that presage writes ({error!r:.60})")]
+        # A changed file often cannot be read either: it has been named then, and what follows from it is no news.
+        if not found:
+            found.append((str(root / "forecast.json"), f"not in the form that presage writes ({error!r:.60})"))
+    return found
 
 
 def omitted(path: Path | str) -> int:
@@ -75,7 +79,7 @@ def _input(role: str, run: RunDir, digest: str) -> Iterator[Problem]:
 
 
 def _refit(sealed: RunDir, config: seal.Config, forecast: dict[str, Any]) -> Iterator[Problem]:
-    again = seal.promise(RunDir(config.ladder), forecast["target"]["compute"], config.level)
+    again = seal.promise(RunDir(config.ladder), forecast["target"]["compute"], config)
     for key in ("point", "lo", "hi"):
         if abs(again[key] / forecast[key] - 1) > TOLERANCE:
             yield str(sealed.path / "forecast.json"), f"{key} is {forecast[key]:.6f}, the rungs give {again[key]:.6f}"
@@ -84,8 +88,12 @@ def _refit(sealed: RunDir, config: seal.Config, forecast: dict[str, Any]) -> Ite
 def _target(target: RunDir, forecast: dict[str, Any]) -> Iterator[Problem]:
     if target.done:
         yield from _named(target, damage(target))
+    if target.origin.get("code") != forecast["inputs"]["code"]:
+        yield str(target.path / "origin.json"), "the target was trained by another version of the code than was sealed"
     if target.origin.get("seal") != forecast["seal"]:
         yield str(target.path / "origin.json"), "the target was not started under this seal"
+    if target.origin["parents"]["shards"]["digest"] != forecast["inputs"]["shards"]:
+        yield str(target.path / "origin.json"), "the target was trained on other tokens than the sealed ones"
     description = seal.target_description(target.config(pretrain.Config))
     if seal.description_digest(description) != forecast["target"]["config_digest"]:
         sealed_config = forecast["target"]["config"]

@@ -21,9 +21,7 @@ def pretrain() -> stage.Config:
         batch_tokens=524_288,
         micro_batch=4,
         optim=OptimConfig(kind="adamw", lr=6e-4, weight_decay=0.1, transfer=False),
-        schedule=ScheduleConfig(
-            kind="cosine", warmup_tokens=375_000_000, decay_tokens=260_000_000_000, final=0.1
-        ),
+        schedule=ScheduleConfig(kind="cosine", warmup_tokens=375_000_000, decay_tokens=260_000_000_000, final=0.1),
         ramp=BatchRamp(start_tokens=32_768, ramp_tokens=4_000_000_000),
         checkpoint_every=TOKENS // 100,
     )

@@ -108,7 +108,7 @@ def fit(
 
             row: dict[str, float] = {}
             if logged or state.tokens >= plan.tokens:
-                row = {"train/loss": _finite(mean_loss), "lr": factor * optimizer.config.lr, "grad_norm": _finite(norm)}
+                row = _finite({"train/loss": mean_loss, "lr": factor * optimizer.config.lr, "grad_norm": norm})
                 row |= _noise_row(state)
             if evaluate and _passed(before, state.tokens, plan.eval_every) and state.tokens < plan.tokens:
                 row |= evaluate()
@@ -121,8 +121,9 @@ def fit(
                 mark, marked = time.perf_counter(), state.tokens
                 shown = {"loss": f"{mean_loss:.3f}"} | ({"of peak": f"{100 * share:.0f} %"} if share else {})
                 progress.update(state.tokens, **shown)
-            if _passed(before, state.tokens, plan.checkpoint_every) or stopping or plan.sequences(state) == 0:
-                states.save(run.path, model, optimizer, state, plan.keep)
+            due = _passed(before, state.tokens, plan.checkpoint_every) or plan.sequences(state) == 0
+            if due or stopping:
+                states.save(run.path, model, optimizer, state, plan.keep, passing=not due)
             if stopping and plan.sequences(state) > 0:
                 raise Stopped(
                     f"stopped by a signal at step {state.step}, saved", where=run.path, hint="--resume goes on"
@@ -205,8 +206,9 @@ def _noise_row(state: TrainState) -> dict[str, float]:
     return {"noise_scale": trace / square} if trace > 0 and square > 0 else {}
 
 
-def _finite(value: float) -> float:
-    return value if math.isfinite(value) else -1.0
+def _finite(row: dict[str, float]) -> dict[str, float]:
+    """What of a row can be written: a loss that is not a number is missing, and log.txt says so."""
+    return {name: value for name, value in row.items() if math.isfinite(value)}
 
 
 def _passed(before: int, now: int, every: int) -> bool:

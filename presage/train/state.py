@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from presage.core.errors import CorruptError, RunError
@@ -42,8 +43,18 @@ class TrainState:
     """Running averages of the gradient-noise-scale estimate."""
 
 
-def save(run: Path, model: Transformer, optimizer: Optimizer, state: TrainState, keep: int) -> Path:
-    """Write checkpoints/<step> and prune all but the newest `keep` complete ones. RunError when the disk is full."""
+PASSING = "PASSING"
+"""A file in checkpoints that were saved because of a signal, between two that were due."""
+
+
+def save(
+    run: Path, model: Transformer, optimizer: Optimizer, state: TrainState, keep: int, *, passing: bool = False
+) -> Path:
+    """Write checkpoints/<step> and prune all but the newest `keep` complete ones. RunError when the disk is full.
+
+    A `passing` one goes when the next is written, so that a run that was stopped ends with the files of one that
+    was not.
+    """
     target = run / "checkpoints" / f"{state.step:08d}"
     temporary = target.with_name(target.name + ".tmp")
     try:
@@ -52,24 +63,29 @@ def save(run: Path, model: Transformer, optimizer: Optimizer, state: TrainState,
         save_file(model_tensors(model), temporary / "model.safetensors")
         save_file({k: v.contiguous() for k, v in optimizer.state.items()}, temporary / "optimizer.safetensors")
         (temporary / "state.json").write_text(json.dumps(asdict(state)) + "\n")
+        if passing:
+            (temporary / PASSING).touch()
         seal_checkpoint(temporary)
         _sync(temporary)
         shutil.rmtree(target, ignore_errors=True)
         os.replace(temporary, target)
-    except OSError as error:
+    except (OSError, SafetensorError, RunError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        free = shutil.disk_usage(run).free
+        reason = getattr(error, "strerror", None) or getattr(error, "what", None) or error
         raise RunError(
-            f"cannot save a checkpoint: {error.strerror or error} ({free:,} bytes free)",
+            f"cannot save a checkpoint: {reason} ({shutil.disk_usage(run).free:,} bytes free)",
             where=target,
             hint="make room and resume; earlier checkpoints are intact",
         ) from error
-    except Exception as error:  # safetensors reports I/O failures with an exception of its own
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise RunError(f"cannot save a checkpoint: {error}", where=target) from error
-    for old in checkpoints(run)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+    _prune(run, keep)
     return target
+
+
+def _prune(run: Path, keep: int) -> None:
+    found = checkpoints(run)
+    passing = [folder for folder in found[:-1] if (folder / PASSING).exists()]
+    for old in passing + [folder for folder in found if folder not in passing][:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def seal_checkpoint(folder: Path) -> None:
@@ -109,7 +125,7 @@ def load(folder: Path, model: Transformer, optimizer: Optimizer | None) -> Train
 
 def load_newest(run: Path, model: Transformer, optimizer: Optimizer) -> TrainState | None:
     """The newest checkpoint that verifies; damaged ones are named and removed. None when there is none."""
-    for folder in reversed(checkpoints(run)):
+    for folder in sorted((run / "checkpoints").glob("*"), reverse=True):
         try:
             return load(folder, model, optimizer)
         except CorruptError as error:

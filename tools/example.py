@@ -1,0 +1,140 @@
+"""Rebuild docs/example: the demo with several seeds, their table, and a published copy of the first.
+
+    python tools/example.py --seeds 5 --minutes 10 --work runs/example
+
+Corpus, tokenizer and shards are made once and shared; every seed trains its own ladder and target. Seeds that are
+finished in the work folder are kept. The copy leaves out large files but lists their digests (OMITTED), so that
+`presage forecast verify docs/example` holds without them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+import statistics
+from pathlib import Path
+
+from presage.core.run import RunDir
+from presage.recipes import demo
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ("corpus", "tokenizer", "shards")
+LARGEST = 450_000
+BEGIN, END = "<!-- example:begin -->", "<!-- example:end -->"
+FIELDS = ("promised", "lo", "hi", "actual", "error_percent", "half_width_percent", "inside")
+
+
+def main() -> None:
+    """Run the seeds that are missing, then write the table, the copy and the README's figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "example")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "example")
+    options = parser.parse_args()
+    runs = [_run(options.work, seed, options.minutes) for seed in range(options.seeds)]
+    rows = [_row(seed, run) for seed, run in enumerate(runs)]
+    publish(runs[0], options.out)
+    _write_table(rows, options.out / "seeds.csv")
+    _update_readmes(runs[0], rows)
+
+
+def _run(work: Path, seed: int, minutes: float) -> Path:
+    """One demo. Its first three stages are copies of seed 0's: they do not depend on the seed."""
+    folder = work / f"seed-{seed}"
+    for stage in SHARED if seed else ():
+        if not (folder / stage).exists():
+            shutil.copytree(work / "seed-0" / stage, folder / stage)
+    if not (folder / "report" / "DONE").is_file():
+        demo.run(folder, minutes=minutes, seed=seed)
+    return folder
+
+
+def _row(seed: int, folder: Path) -> dict[str, object]:
+    score, forecast = RunDir.open(folder / "score"), RunDir.open(folder / "forecast").read_json("forecast.json")
+    fitted = [p for p in forecast["points"] if p["fitted"]]
+    extra = {"target_flops": forecast["target"]["compute"], "ratio": forecast["extrapolation"]}
+    extra |= {"budgets": len(fitted), "runs": sum(p["n"] for p in fitted), "noise": forecast["noise"]}
+    return {"seed": seed} | {f: score.value(f) for f in FIELDS} | extra | {"seal": forecast["seal"]}
+
+
+def publish(tree: Path, out: Path) -> None:
+    """Copy every run below `tree` without its large files, which OMITTED lists instead."""
+    shutil.rmtree(out, ignore_errors=True)
+    for done in sorted(tree.rglob("DONE")):
+        run = done.parent
+        target = out / run.relative_to(tree)
+        target.mkdir(parents=True, exist_ok=True)
+        left_out = []
+        for name in RunDir(run).read_json("DONE")["files"]:
+            if (run / name).stat().st_size > LARGEST or name.startswith("checkpoints/"):
+                left_out.append(name)
+                continue
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(run / name, target / name)
+        for name in ("DONE", "timing.jsonl"):
+            if (run / name).is_file():
+                shutil.copyfile(run / name, target / name)
+        if left_out:
+            (target / "OMITTED").write_text("".join(f"{name}\n" for name in left_out), encoding="utf-8")
+
+
+def _write_table(rows: list[dict[str, object]], path: Path) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _update_readmes(folder: Path, rows: list[dict[str, object]]) -> None:
+    score = RunDir.open(folder / "score").results()
+    errors = [abs(float(str(row["error_percent"]))) for row in rows]
+    inside = sum(int(str(row["inside"])) for row in rows)
+    facts = {
+        "promised": f"{score['promised']['value']:.3f}",
+        "lo": f"{score['lo']['value']:.3f}",
+        "hi": f"{score['hi']['value']:.3f}",
+        "actual": f"{score['actual']['value']:.3f}",
+        "error": f"{score['error_percent']['value']:+.2f} %",
+        "median": f"{statistics.median(errors):.2f} %",
+        "worst": f"{max(errors):.2f} %",
+        "inside": f"{inside} of {len(rows)}",
+        "seal": score["seal"]["value"],
+        "ratio": f"{float(str(rows[0]['ratio'])):.0f}",
+    }
+    for name, text in (("README.md", ENGLISH), ("README.zh-CN.md", CHINESE)):
+        path = ROOT / name
+        page = path.read_text(encoding="utf-8")
+        before, after = page.split(BEGIN)[0], page.split(END)[1]
+        path.write_text(f"{before}{BEGIN}\n{text.format(**facts)}\n{END}{after}", encoding="utf-8")
+
+
+FIGURE = '<img src="docs/example/report/artifacts/figure1.svg" alt="{alt}" width="760">'
+ENGLISH = (
+    FIGURE.format(alt="Bits per byte against training compute: rungs, law, interval, target")
+    + """
+
+| promised before training | 90 % interval | came out at | error |
+|---|---|---|---|
+| {promised} bits per byte | {lo} to {hi} | **{actual}** | {error} |
+
+Every fitted run used at most 1/{ratio} of the target's compute. Five seeds: median error {median}, worst {worst},
+inside the interval {inside} ([table](docs/example/seeds.csv)). Seal: `{seal}`.
+Check it: `presage forecast verify docs/example`."""
+)
+CHINESE = (
+    FIGURE.format(alt="每字节比特数与训练计算量：阶梯、定律、区间、目标")
+    + """
+
+| 训练前的承诺 | 90 % 区间 | 实际结果 | 误差 |
+|---|---|---|---|
+| {promised} 比特/字节 | {lo} 至 {hi} | **{actual}** | {error} |
+
+参与拟合的每次训练至多使用目标计算量的 1/{ratio}。五个随机种子：误差中位数 {median}，最大 {worst}，
+落入区间 {inside}（[表格](docs/example/seeds.csv)）。封印：`{seal}`。
+自行核验：`presage forecast verify docs/example`。"""
+)
+
+if __name__ == "__main__":
+    main()
