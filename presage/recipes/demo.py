@@ -50,7 +50,7 @@ EVAL_TOKENS = 131_072
 LADDER_SHARE = 0.38
 RESERVE = 25.0
 """Seconds kept for the last evaluation, samples and the report."""
-RUNG_OVERHEAD = 1.5
+RUNG_OVERHEAD = 0.7
 """Seconds a rung takes besides its training: opening shards, evaluation, writing."""
 
 
@@ -159,7 +159,7 @@ def _ladder(shards: Path, minutes: float, seconds: float, seed: int) -> ladder_s
     budgets = ladder_stage.target_and_rungs(target, 1.05 * ratio, BUDGETS, DECADES)
     below = _unfitted(budgets[0])
     cost = sum(_rung_seconds(budget, shards, device) for budget in below + budgets) / usable_cores()
-    repeats = max(2, min(16, int(LADDER_SHARE * seconds / cost)))
+    repeats = max(2, min(16, round(LADDER_SHARE * seconds / cost)))
     return ladder_stage.Config(
         shards=shards,
         rule=RULE,
@@ -206,4 +206,4 @@ def _target_rate(compute: float, shards: Path, device: Device) -> float:
 def _rung_seconds(budget: float, shards: Path, device: Device) -> float:
     alone = device.model_copy(update={"threads": 1})
     rate = training_rate(RULE.config(budget, shards, seed=0, device=alone), alone, seconds=0.5)
-    return budget / (0.85 * rate) + RUNG_OVERHEAD
+    return budget / (0.95 * rate) + RUNG_OVERHEAD
