@@ -49,7 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _stop(number: int, _: object) -> NoReturn:
-    raise Stopped(f"stopped by {signal.Signals(number).name}", hint="run again with --resume")
+    raise Stopped(
+        f"stopped by {signal.Signals(number).name}",
+        hint="go on with the same command and --resume; a demo goes on by itself",
+    )
 
 
 def _complain(text: str, code: int) -> int:

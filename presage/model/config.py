@@ -128,8 +128,8 @@ _GPT = {
     "tie_embeddings": True,
 }
 
-# (layers, width, heads, head width); papers.md §4.2 and §5.1. GPT-3 XL and 13B are printed with sizes that cannot
-# both hold; these are the ones that give the paper's own parameter counts (appendix D).
+# (layers, width, heads, head width); GPT-2 table 2, GPT-3 table 2.1. GPT-3 XL and 13B are printed with sizes that
+# cannot both hold; these are the ones that give the parameter counts of the paper's appendix D.
 GPT2_SIZES = {
     "124M": (12, 768, 12, 64),
     "355M": (24, 1024, 16, 64),

@@ -1,4 +1,4 @@
-"""GPT-1's pretraining as published: post-LN, learned positions, Adam at 2.5e-4, cosine, 100 epochs (papers.md §3.2)."""
+"""GPT-1's pretraining as published: post-LN, learned positions, Adam at 2.5e-4, cosine, 100 epochs (GPT-1 §4.1)."""
 
 from __future__ import annotations
 

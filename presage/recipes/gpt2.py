@@ -1,4 +1,4 @@
-"""GPT-2's smallest model. Batch and context are published; optimiser, rate and steps are not (papers.md §4.2): ours."""
+"""GPT-2's smallest model. Batch and context are published; optimiser, rate and steps are not (GPT-2 §2.3): ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GPT-3's training recipe at its smallest size (papers.md §5.1, §5.2); the band's width was not published."""
+"""GPT-3's training recipe at its smallest size (GPT-3 §2.1, app. B); the band's width was not published."""
 
 from __future__ import annotations
 
