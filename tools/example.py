@@ -38,6 +38,7 @@ def main() -> None:
     publish(runs[0], options.out)
     _write_table(rows, options.out / "seeds.csv")
     _update_readmes(runs[0], rows)
+    _update_forecasting(rows)
 
 
 def _run(work: Path, seed: int, minutes: float) -> Path:
@@ -85,6 +86,25 @@ def _write_table(rows: list[dict[str, object]], path: Path) -> None:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _update_forecasting(rows: list[dict[str, object]]) -> None:
+    """The same table in docs/forecasting.md, for reading."""
+    lines = ["| seed | promised | 90 % interval | came out at | error | half-width | inside | runs fitted | ratio |"]
+    lines += ["|---|---|---|---|---|---|---|---|---|"]
+    for row in rows:
+        number = {key: float(str(row[key])) for key in (*FIELDS, "runs", "ratio")}
+        lines.append(
+            "| {seed} | {promised:.4f} | {lo:.4f} to {hi:.4f} | {actual:.4f} | {error_percent:+.2f} % "
+            "| {half_width_percent:.2f} % | {verdict} | {runs:.0f} | {ratio:.1f} |".format(
+                seed=row["seed"], verdict="yes" if number["inside"] else "no", **number
+            )
+        )
+    path = ROOT / "docs" / "forecasting.md"
+    page = path.read_text(encoding="utf-8")
+    before, after = page.split("<!-- seeds:begin -->")[0], page.split("<!-- seeds:end -->")[1]
+    table = "\n".join(lines)
+    path.write_text(f"{before}<!-- seeds:begin -->\n{table}\n<!-- seeds:end -->{after}", encoding="utf-8")
 
 
 def _update_readmes(folder: Path, rows: list[dict[str, object]]) -> None:
