@@ -121,6 +121,7 @@ def _update_readmes(folder: Path, rows: list[dict[str, object]]) -> None:
         "worst": f"{max(errors):.2f} %",
         "inside": f"{inside} of {len(rows)}",
         "seal": score["seal"]["value"],
+        "seeds": len(rows),
         "ratio": f"{float(str(rows[0]['ratio'])):.0f}",
     }
     for name, text in (("README.md", ENGLISH), ("README.zh-CN.md", CHINESE)):
@@ -130,31 +131,20 @@ def _update_readmes(folder: Path, rows: list[dict[str, object]]) -> None:
         path.write_text(f"{before}{BEGIN}\n{text.format(**facts)}\n{END}{after}", encoding="utf-8")
 
 
-FIGURE = '<img src="docs/example/report/artifacts/figure1.svg" alt="{alt}" width="760">'
-ENGLISH = (
-    FIGURE.format(alt="Bits per byte against training compute: rungs, law, interval, target")
-    + """
-
-| promised before training | 90 % interval | came out at | error |
+ENGLISH = """| promised before training | 90 % interval | came out at | error |
 |---|---|---|---|
 | {promised} bits per byte | {lo} to {hi} | **{actual}** | {error} |
 
-Every fitted run used at most 1/{ratio} of the target's compute. Five seeds: median error {median}, worst {worst},
+Every fitted run used at most 1/{ratio} of the target's compute. {seeds} seeds: median error {median}, worst {worst},
 inside the interval {inside} ([table](docs/example/seeds.csv)). Seal: `{seal}`.
 Check it: `presage forecast verify docs/example`."""
-)
-CHINESE = (
-    FIGURE.format(alt="每字节比特数与训练计算量：阶梯、定律、区间、目标")
-    + """
-
-| 训练前的承诺 | 90 % 区间 | 实际结果 | 误差 |
+CHINESE = """| 训练前的承诺 | 90 % 区间 | 实际结果 | 误差 |
 |---|---|---|---|
 | {promised} 比特/字节 | {lo} 至 {hi} | **{actual}** | {error} |
 
-参与拟合的每次训练至多使用目标计算量的 1/{ratio}。五个随机种子：误差中位数 {median}，最大 {worst}，
+参与拟合的每次训练至多使用目标计算量的 1/{ratio}。{seeds} 个随机种子：误差中位数 {median}，最大 {worst}，
 落入区间 {inside}（[表格](docs/example/seeds.csv)）。封印：`{seal}`。
 自行核验：`presage forecast verify docs/example`。"""
-)
 
 if __name__ == "__main__":
     main()
