@@ -35,7 +35,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(INSTALL) $(TORCH_BACKEND) || { test -n "$(TORCH_BACKEND)" && $(INSTALL); }
 	@touch $@
 
-demo: $(STAMP)  ## the whole chain in about 15 minutes: forecast, seal, train, score, report
+demo: $(STAMP)  ## the whole chain in about a quarter of an hour: forecast, seal, train, score, report
 	$(BIN)/presage demo
 
 test: $(STAMP)  ## the tests (under 15 minutes)
@@ -50,7 +50,7 @@ bench: $(STAMP)  ## measure speed on this machine; prints a table
 docs: $(STAMP)  ## rewrite the generated reference, docs/cli.md
 	$(BIN)/python -m presage reference > docs/cli.md.tmp && mv docs/cli.md.tmp docs/cli.md
 
-example: $(STAMP)  ## rebuild docs/example: the demo with five seeds (about 50 minutes)
+example: $(STAMP)  ## rebuild docs/example: the demo with five seeds (about an hour)
 	$(BIN)/python tools/example.py
 
 golden: $(STAMP)  ## accept the recipes as they stand: rewrite tests/golden/recipes

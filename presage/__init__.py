@@ -3,7 +3,7 @@
 The verbs of the command line are functions here, imported when first used:
 
     import presage
-    presage.demo("runs/demo", minutes=10)
+    presage.demo("runs/demo", minutes=12)
     presage.verify("runs/demo")            # [] when the seal holds
     law = presage.fit([presage.Point(1e11, 2.8, 0.01), …])
     law.predict(1e13)

@@ -26,7 +26,7 @@ from presage.core.errors import PresageError
 def demo(
     *,
     out: Path = Path("runs/demo"),
-    minutes: float = 10,
+    minutes: float = 12,
     corpus: Path | None = None,
     seed: int = 0,
     quiet: Quiet = False,

@@ -24,8 +24,8 @@ Array = np.ndarray
 # 2024, 0.178 with 0.348 and 0.366.
 PRIOR_EXPONENT = (0.12, 0.05)
 # The floor as a share of the best fitted loss. Those fits put it at 1.69 and 1.82 nats per token, 0.57 and 0.61 bits
-# per byte, a quarter to a third of what a ladder of small models reaches.
-PRIOR_FLOOR_SHARE = (0.30, 0.10)
+# per byte, a quarter to a third of what a ladder of small models reaches; Kaplan's needs none. In between.
+PRIOR_FLOOR_SHARE = (0.20, 0.10)
 # Misfit of the law at one budget (width and depth are whole numbers), relative: half-normal scale and its grid.
 PRIOR_MISFIT = 0.004
 MISFITS = (0.0, 0.001, 0.002, 0.004, 0.008, 0.016)
@@ -150,7 +150,8 @@ def summarise(runs: Sequence[tuple[float, float]]) -> tuple[list[Point], float]:
     The noise is pooled over budgets in logarithm; budgets with one run borrow it.
     """
     groups: dict[float, list[float]] = {}
-    for compute, loss in runs:
+    for number, (compute, loss) in enumerate(runs, 1):
+        _check_positive(compute, loss, f"run {number}")
         groups.setdefault(compute, []).append(loss)
     squares = sum(float(((np.log(g) - np.log(g).mean()) ** 2).sum()) for g in groups.values())
     freedom = sum(len(g) - 1 for g in groups.values())
@@ -190,13 +191,17 @@ def warnings(fitted: Fit, target: float) -> list[str]:
 
 def _check(points: Sequence[Point]) -> None:
     for number, point in enumerate(points, 1):
-        if not (math.isfinite(point.compute) and math.isfinite(point.loss) and point.compute > 0 and point.loss > 0):
-            raise DataError(f"compute {point.compute} and loss {point.loss} must be positive", where=f"point {number}")
+        _check_positive(point.compute, point.loss, f"point {number}")
         if not 0 <= point.stderr < math.inf:
             raise DataError(f"stderr {point.stderr} must be zero or positive", where=f"point {number}")
     budgets = len({p.compute for p in points})
     if budgets < 3:
         raise DataError(f"a law with a floor needs at least 3 different budgets, got {budgets}")
+
+
+def _check_positive(compute: float, loss: float, where: str) -> None:
+    if not (0 < compute < math.inf and 0 < loss < math.inf):
+        raise DataError(f"compute {compute} and loss {loss} must be positive", where=where)
 
 
 def _errors(points: Sequence[Point]) -> Array:

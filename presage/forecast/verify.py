@@ -64,7 +64,7 @@ def _problems(sealed: RunDir) -> Iterator[Problem]:
         yield from _input(f"rung {name}", RunDir(config.ladder / "rungs" / name), digest)
     yield from _refit(sealed, config, forecast)
     target = RunDir(sealed.path / config.target_run)
-    if (target.path / "config.json").is_file():
+    if any(target.path.glob("*")):
         yield from _target(target, forecast)
 
 
@@ -86,7 +86,7 @@ def _refit(sealed: RunDir, config: seal.Config, forecast: dict[str, Any]) -> Ite
 
 
 def _target(target: RunDir, forecast: dict[str, Any]) -> Iterator[Problem]:
-    if target.done:
+    if target.done or (target.path / "result.json").exists():
         yield from _named(target, damage(target))
     if target.origin.get("code") != forecast["inputs"]["code"]:
         yield str(target.path / "origin.json"), "the target was trained by another version of the code than was sealed"

@@ -83,7 +83,7 @@ def ladder() -> ladder_stage.Config:
     )
 
 
-def run(out: Path | str, *, minutes: float = 10.0, corpus: Path | str | None = None, seed: int = 0) -> RunDir:
+def run(out: Path | str, *, minutes: float = 12.0, corpus: Path | str | None = None, seed: int = 0) -> RunDir:
     """Walk every stage below `out`; finished stages are kept, so an interrupted demo goes on. Returns the report's run.
 
     `minutes` counts from this call. Raises BudgetError below 2 minutes.
