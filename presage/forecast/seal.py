@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class Config(BaseConfig):
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """Write forecast.json. Raises SealError when the target has begun or an input does not belong."""
-    begun = Path(out) / config.target_run
+    begun = Path(os.path.normpath(Path(out) / config.target_run))  # `out` need not be there yet
     if (begun / "config.json").exists() or (begun / "origin.json").exists():
         raise SealError(
             "the target has already begun: a forecast can only be sealed before its first step", where=begun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def _problems(sealed: RunDir) -> Iterator[Problem]:
     for name, digest in inputs["rungs"].items():
         yield from _input(f"rung {name}", RunDir(config.ladder / "rungs" / name), digest)
     yield from _refit(sealed, config, forecast)
-    target = RunDir(sealed.path / config.target_run)
+    target = RunDir(Path(os.path.normpath(sealed.path / config.target_run)))
     if any(target.path.glob("*")):
         yield from _target(target, forecast)
 
