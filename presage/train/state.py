@@ -18,10 +18,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from presage.core.errors import CorruptError, RunError
-from presage.core.run import atomic_write, note, sha256
+from presage.core.run import note
 from presage.model.transformer import Transformer
-from presage.model.weights import load_tensors, model_tensors
+from presage.model.weights import load_tensors, model_tensors, verified, write_manifest
 from presage.train.optim import Optimizer
+
+CHECKPOINT_FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
 
 
 @dataclass
@@ -65,7 +67,7 @@ def save(
         (temporary / "state.json").write_text(json.dumps(asdict(state)) + "\n")
         if passing:
             (temporary / PASSING).touch()
-        seal_checkpoint(temporary)
+        write_manifest(temporary)
         _sync(temporary)
         shutil.rmtree(target, ignore_errors=True)
         os.replace(temporary, target)
@@ -84,15 +86,9 @@ def save(
 def _prune(run: Path, keep: int) -> None:
     found = checkpoints(run)
     passing = [folder for folder in found[:-1] if (folder / PASSING).exists()]
-    for old in passing + [folder for folder in found if folder not in passing][:-keep]:
+    torn = [folder for folder in (run / "checkpoints").iterdir() if folder not in found]  # killed while pruning
+    for old in torn + passing + [folder for folder in found if folder not in passing][:-keep]:
         shutil.rmtree(old, ignore_errors=True)
-
-
-def seal_checkpoint(folder: Path) -> None:
-    """Write MANIFEST: {"files": {name: sha256}} over every other file in the folder."""
-    files = {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.name != "MANIFEST"}
-    with atomic_write(folder / "MANIFEST") as file:
-        file.write((json.dumps({"files": files}, indent=2) + "\n").encode())
 
 
 def checkpoints(run: Path) -> list[Path]:
@@ -102,22 +98,14 @@ def checkpoints(run: Path) -> list[Path]:
 
 def verify(folder: Path) -> None:
     """Raise CorruptError naming the file that is missing or differs from MANIFEST."""
-    try:
-        files = json.loads((folder / "MANIFEST").read_text())["files"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise CorruptError("unreadable MANIFEST", where=folder) from None
-    for name, digest in files.items():
-        path = folder / name
-        if not path.is_file():
-            raise CorruptError("missing from the checkpoint", where=path)
-        if sha256(path) != digest:
-            raise CorruptError("content differs from MANIFEST", where=path)
+    for name in CHECKPOINT_FILES:
+        verified(folder, name)
 
 
 def load(folder: Path, model: Transformer, optimizer: Optimizer | None) -> TrainState:
     """Verify a checkpoint, fill model and optimizer, return its state."""
     verify(folder)
-    load_tensors(model, load_file(folder / "model.safetensors"))
+    load_tensors(model, load_file(folder / "model.safetensors"), folder / "model.safetensors")
     if optimizer is not None:
         _fill(optimizer.state, load_file(folder / "optimizer.safetensors"), folder)
     return TrainState(**json.loads((folder / "state.json").read_text()))

@@ -95,32 +95,29 @@ def test_the_precisions_differ(tokens: Path, tmp_path: Path) -> None:
 def test_killed_while_saving(tokens: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     """At each point of the second save: nothing, everything but the name, the name, half of the old one gone."""
     config = tiny_run(tokens, keep_checkpoints=1)
-    whole = pretrain.run(config, tmp_path / "whole")
+    whole, folder = pretrain.run(config, tmp_path / "whole"), tmp_path / "broken" / "checkpoints"
     owner, name = {
         "begun": (states, "save_file"),
-        "written": (os, "replace"),
+        "written": (states, "_sync"),
         "named": (states, "_prune"),
         "pruning": (states.shutil, "rmtree"),
     }[moment]
     action: Callable[..., Any] = getattr(owner, name)
 
     def deadly(*arguments: Any, **named: Any) -> Any:
-        last = str(arguments[-1] if moment != "pruning" else arguments[0])
-        if moment == "pruning" and last.endswith("00000003"):
-            (Path(last) / "MANIFEST").unlink()
-            raise Killed
-        if moment != "pruning" and (tmp_path / "broken/checkpoints/00000003").exists():
+        second = folder / ("00000006" if moment in ("named", "pruning") else "00000006.tmp")
+        if second.exists():
             if moment == "begun":
-                Path(last).write_bytes(b"half")
-                raise Killed
-            if moment == "named" or "00000006" in last:
-                raise Killed
+                Path(arguments[-1]).write_bytes(b"half")
+            if moment == "pruning":
+                (Path(arguments[0]) / "MANIFEST").unlink()
+            raise Killed
         return action(*arguments, **named)
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(owner, name, deadly)
         pretrain.run(config, tmp_path / "broken")
-    found = [int(folder.name) for folder in states.checkpoints(tmp_path / "broken")]
+    found = [int(checkpoint.name) for checkpoint in states.checkpoints(tmp_path / "broken")]
     assert found == {"begun": [3], "written": [3], "named": [3, 6], "pruning": [6]}[moment]
     pretrain.run(config, tmp_path / "broken", resume=True)
     assert outcome(tmp_path / "broken") == outcome(whole.path)
@@ -187,12 +184,12 @@ def test_sigterm_ends_the_command_with_4_at_the_step_it_strikes(tokens: Path, tm
     command = [sys.executable, "-m", "presage", "pretrain", "tiny.json", "--out", "run"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     child = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment)
-    limit = time.monotonic() + 240
+    limit = time.monotonic() + 600
     while not (tmp_path / "run" / "metrics.jsonl").exists() and child.poll() is None and time.monotonic() < limit:
         time.sleep(0.05)
     before = len(rows_so_far(tmp_path / "run"))
     child.terminate()
-    _, said = child.communicate(timeout=60)
+    _, said = child.communicate(timeout=300)
     assert child.returncode == 4, said
     stopped = int(re.search(r"stopped by a signal at step (\d+), saved", said)[1])  # type: ignore[index]
     assert newest_checkpoint(tmp_path / "run").name == f"{stopped:08d}"
