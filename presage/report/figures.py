@@ -233,8 +233,12 @@ def _draw_zoom(axes: Any, figure: Figure, promise: Promise, narrow: bool) -> Non
                       color=DRAW["accent"], weight="bold", gid=figure.mark(promise.point), zorder=8)  # fmt: skip
     if not promise.actual.missing:
         axes.plot([1], [promise.actual.value], "D", color=DRAW["target"], markersize=7, zorder=6)
-        axes.annotate(promise.actual.shown, (1, promise.actual.value), (0, 9), textcoords="offset points", ha="center",
-                      color=DRAW["target"], weight="bold", gid=figure.mark(promise.actual), zorder=8)  # fmt: skip
+        # On the side away from the promise, whose own label reaches across when the two are close.
+        below = not promise.point.missing and promise.actual.value < promise.point.value
+        offset, va = (-9, "top") if below else (9, "bottom")
+        axes.annotate(promise.actual.shown, (1, promise.actual.value), (0, offset), textcoords="offset points",
+                      ha="center", va=va, color=DRAW["target"], weight="bold", gid=figure.mark(promise.actual),
+                      zorder=8)  # fmt: skip
 
 
 def _title(axes: Any, text: str) -> None:

@@ -1,0 +1,63 @@
+"""The committed demo holds: its digests, its seal, its table, and nothing of the machine it was made on."""
+
+from __future__ import annotations
+
+import csv
+import re
+import statistics
+from pathlib import Path
+
+from presage.core.look import damage, runs_below
+from presage.forecast.verify import omitted, verify
+
+EXAMPLE = Path(__file__).parent.parent / "docs" / "example"
+
+
+def test_the_seal_holds() -> None:
+    assert verify(EXAMPLE) == []
+    assert omitted(EXAMPLE) > 0, "the copy lists large files that it leaves out"
+
+
+def test_every_run_is_whole() -> None:
+    runs = runs_below(EXAMPLE)
+    assert {run.stage for run in runs} >= {
+        "corpus",
+        "tokenizer",
+        "shards",
+        "ladder",
+        "seal",
+        "pretrain",
+        "score",
+        "report",
+    }
+    assert [(run.path, damage(run)) for run in runs if damage(run)] == []
+
+
+def test_a_changed_rung_is_named(tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "example"
+    shutil.copytree(EXAMPLE, copy)
+    table = copy / "ladder" / "tables" / "rungs.csv"
+    table.write_text(table.read_text().replace("2.", "1.", 1))
+    assert any(name.endswith("ladder/tables/rungs.csv") for name, _ in verify(copy))
+
+
+def test_the_readme_tells_the_table() -> None:
+    with open(EXAMPLE / "seeds.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    page = (EXAMPLE.parent.parent / "README.md").read_text(encoding="utf-8")
+    errors = [abs(float(row["error_percent"])) for row in rows]
+    assert f"median error {statistics.median(errors):.2f} %" in page
+    assert f"worst {max(errors):.2f} %" in page
+    assert f"inside the interval {sum(int(row['inside']) for row in rows)} of {len(rows)}" in page
+    assert rows[0]["seal"] in page
+
+
+def test_no_path_of_a_machine() -> None:
+    """Absolute paths of users' or root's folders have no place in a published run."""
+    pattern = re.compile(r"(?<![\w.])/(?:home|root|Users|tmp|work)/")
+    texts = (
+        p for p in EXAMPLE.rglob("*") if p.suffix in {".json", ".csv", ".md", ".txt"} and p.name != "samples.jsonl"
+    )
+    assert [str(p) for p in texts if pattern.search(p.read_text(encoding="utf-8"))] == []
