@@ -143,6 +143,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
         (["corpus", "mine.py:corpus"], "--out"),
         (["corpus"], "RECIPE"),
         (["demo", "--minutes", "soon"], 'unable to convert "soon" into float'),
+        (["forecast", "fit", "points.csv", "--at", "inf"], "--at must be positive and finite"),
         (["check"], "requires an argument"),
         (["export", "a", "--to", "onnx", "--out", "b"], "onnx"),
     ],
@@ -274,6 +275,12 @@ def test_check_names_the_file_that_differs(two: Path, presage: Outcome) -> None:
     assert err == "presage: runs/a/result.json: 1 file differs\n"
 
 
+def test_check_names_the_run_of_a_file_in_a_folder(two: Path, presage: Outcome) -> None:
+    (two / "b" / "artifacts").mkdir()
+    (two / "b" / "artifacts" / "extra.bin").write_bytes(b"x")
+    assert "runs/b/artifacts/extra.bin: not listed in DONE\n" in presage("check", "runs")[1]
+
+
 def test_check_verifies_a_seal_where_there_is_one(two: Path, presage: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
     with RunDir.create("runs/f", "seal", Tiny()) as run:
         run.write_json("forecast.json", {})
@@ -282,10 +289,9 @@ def test_check_verifies_a_seal_where_there_is_one(two: Path, presage: Outcome, m
 
     def verify(path: Path) -> list[tuple[str, str]]:
         asked.append(path)
-        return [("forecast.json", "not what was sealed"), ("../ladder/DONE", "another digest")]
+        return [(f"{path}/forecast.json", "not what was sealed"), (f"{path}/../ladder/DONE", "another digest")]
 
-    monkeypatch.setitem(sys.modules, "presage.forecast.seal", SimpleNamespace(verify=verify))  # type: ignore[arg-type]
-    monkeypatch.setattr("presage.forecast.seal", sys.modules["presage.forecast.seal"], raising=False)
+    monkeypatch.setattr("presage.forecast.verify.verify", verify)
     for arguments in (["check", "runs"], ["forecast", "verify", "runs/f"]):
         code, out, err = presage(*arguments)
         assert code == 1

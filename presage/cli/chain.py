@@ -66,13 +66,14 @@ def fit(points: Path, /, *, at: float, level: float = 0.9, metric: str | None = 
     metric
         The column to fit, if not bpb or loss.
     """
+    import math
     from dataclasses import asdict
 
     from presage.forecast import law
     from presage.forecast.points import read_runs
 
-    if not 0 < level < 1 or not at > 0:
-        raise PresageError("--at must be positive and --level between 0 and 1", where="forecast fit")
+    if not 0 < level < 1 or not 0 < at < math.inf:
+        raise PresageError("--at must be positive and finite, and --level between 0 and 1", where="forecast fit")
     runs, noise = law.summarise(read_runs(points, metric))
     fitted = law.fit(runs, noise)
     expected, floor, warnings = fitted.predict(at, level), fitted.floor(level), law.warnings(fitted, at)

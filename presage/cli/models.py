@@ -29,7 +29,7 @@ def export(run: Path, /, *, to: Literal["hf"] = "hf", out: Path) -> None:
 
 @app.command(name="import", group=MODELS)
 def import_(directory: Path, /, *, out: Path) -> None:
-    """Read a transformers directory (GPT-2 or Qwen3 shapes) into a run.
+    """Read a transformers directory (GPT-1, GPT-2, Llama or Qwen3 shapes) into a run.
 
     Parameters
     ----------

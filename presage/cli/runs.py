@@ -40,11 +40,12 @@ def check(directory: Path, /, *more: Path) -> None:
 
     wrong: list[tuple[str, str]] = []
     for run in [run for root in (directory, *more) for run in runs_below(root)]:
-        found = damage(run)
+        found = [(f"{run.path}/{name}", problem) for name, problem in damage(run)]
         if not found and (run.path / "forecast.json").is_file():
-            found = importlib.import_module("presage.forecast.verify").verify(run.path)
+            verify = importlib.import_module("presage.forecast.verify").verify
+            found = [(n if "/" in n else f"{run.path}/{n}", problem) for n, problem in verify(run.path)]
         emit([f"{'damaged' if found else 'ok':8} {_stage_of(run):10} {run.path}"])
-        wrong += [(name if "/" in name else f"{run.path}/{name}", problem) for name, problem in found]
+        wrong += found
     verdict(wrong)
 
 

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
+from pydantic import Field
 
 from presage.core.config import Config
+from presage.core.errors import ConfigError, Unavailable
 
 
 class Device(Config):
@@ -18,17 +20,33 @@ class Device(Config):
 
     device: str = "cpu"
     dtype: Literal["float32", "bfloat16"] = "float32"
-    threads: int = 1
-    peak_flops: float | None = None
+    threads: int = Field(default=1, ge=1)
+    peak_flops: float | None = Field(default=None, gt=0)
     """Measured matmul FLOP/s in this dtype with these threads."""
     matmul: dict[str, float] = {}
     """What was measured: {'float32 x 2 threads': FLOP/s, …}."""
 
     def apply(self) -> torch.device:
-        """Set threads and allocator for this process and return the torch device."""
+        """Set threads and allocator for this process and return the torch device.
+
+        Raises ConfigError when `device` names none, Unavailable when it is a GPU that this machine does not have.
+        """
+        device = self._named()
         torch.set_num_threads(self.threads)
         keep_freed_memory()
-        return torch.device(self.device)
+        return device
+
+    def _named(self) -> torch.device:
+        try:
+            device: torch.device | None = torch.device(self.device)
+        except RuntimeError:
+            device = None
+        if device is None or device.type not in ("cpu", "cuda"):
+            raise ConfigError(f"'{self.device}' is no device", where="device.device", hint="cpu or cuda")
+        found = torch.cuda.device_count()
+        if device.type == "cuda" and (device.index or 0) >= found:
+            raise Unavailable(f"{self.device}: {found} CUDA devices found here", where="device.device", hint="use cpu")
+        return device
 
     def autocast(self) -> torch.autocast:
         """bf16 matmuls over fp32 weights, or nothing."""

@@ -69,6 +69,7 @@ class Config(BaseConfig):
         """What this run will be, for --dry-run. The time assumes 40 % of the matmul peak measured here."""
         flops = self.model.flops_per_token() * self.tokens
         device = self.device or measure()
+        peak = device.peak_flops
         states = 3 if self.optim.kind == "muon" else 4  # weights, gradients, one or two moments
         hidden = self.micro_batch * self.model.context_length * self.model.n_layers
         activations = hidden * (14 * self.model.d_model + 4 * self.model.d_ff)
@@ -81,7 +82,7 @@ class Config(BaseConfig):
             "FLOPs by 6ND": self.model.flops_6nd_per_token() * self.tokens,
             "memory, GB (estimate)": round(4 * (states * self.model.n_params + activations) / 1e9, 3),
             "device": f"{device.device}, {device.dtype}, {device.threads} threads",
-            "hours (estimate)": round(flops / (0.4 * (device.peak_flops or math.inf)) / 3600, 3),
+            "hours (estimate)": round(flops / (0.4 * peak) / 3600, 3) if peak else "not measured",
         }
 
 
