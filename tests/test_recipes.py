@@ -25,4 +25,4 @@ def test_a_recipe_is_one_line_a_field() -> None:
 
 
 def test_recipes_hold_no_path_of_this_machine() -> None:
-    assert all("= \"/" not in text and str(Path.cwd()) not in text for text in recipes().values())
+    assert all('= "/' not in text and str(Path.cwd()) not in text for text in recipes().values())

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 
 from presage.core.config import Config as BaseConfig
 from presage.core.errors import DataError
-from presage.core.run import RunDir
+from presage.core.run import RunDir, note
 from presage.data.attempt import attempt
 from presage.data.documents import Bad, Document, Limits, read_paths, split_text
 from presage.data.duplicates import Paragraphs, fingerprint, near_copies, signature
@@ -99,7 +99,11 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
             write_documents(run.artifact(f"{split}.jsonl.zst"), kept)
             tally.kept(split, kept)
         _write_tables(run, config, tally)
-        return run
+    if tally.bad:
+        first = tally.bad[0]
+        note(f"presage: {len(tally.bad)} unreadable documents left out, see {run.path / 'tables' / 'bad.csv'}")
+        note(f"presage: the first: {first.path} {first.place}: {first.reason}")
+    return run
 
 
 class _Tally:

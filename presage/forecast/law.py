@@ -33,6 +33,8 @@ MISFITS = (0.0, 0.001, 0.002, 0.004, 0.008, 0.016)
 DRIFT_PER_DECADE = 0.004
 # Run-to-run noise is known with few degrees of freedom; this many pseudo-observations of 0.4 % steady it.
 NOISE_PRIOR = (0.004, 4.0)
+NARROWEST = 1.5  # largest budget over smallest, below which no slope can be read off
+TINY, HUGE = 1e-60, 1e60  # beyond these a number is a slip, and its powers overflow
 B_GRID = np.linspace(0.02, 0.50, 161)
 C_SHARES = np.linspace(0.0, 0.97, 141)
 
@@ -105,6 +107,8 @@ class Fit:
 
     def predict(self, compute: float, level: float = 0.9, *, new_run: bool = True) -> Estimate:
         """The loss of one new run at `compute` (or of the law's mean there): median and central interval."""
+        if not TINY < compute < HUGE:
+            raise DataError(f"cannot predict at {compute} FLOPs", hint="compute is in FLOPs, for example 1e24")
         x = (compute / self.reference) ** -self.b
         mean = self.c + self.a * x
         beyond = max(0.0, math.log10(compute / max(p.compute for p in self.points)))
@@ -197,11 +201,18 @@ def _check(points: Sequence[Point]) -> None:
     budgets = len({p.compute for p in points})
     if budgets < 3:
         raise DataError(f"a law with a floor needs at least 3 different budgets, got {budgets}")
+    spread = max(p.compute for p in points) / min(p.compute for p in points)
+    if spread < NARROWEST:
+        raise DataError(
+            f"the budgets differ by a factor of {spread:.3g} in all", hint=f"at least {NARROWEST:g} is needed"
+        )
 
 
 def _check_positive(compute: float, loss: float, where: str) -> None:
     if not (0 < compute < math.inf and 0 < loss < math.inf):
         raise DataError(f"compute {compute} and loss {loss} must be positive", where=where)
+    if not (TINY < compute < HUGE and TINY < loss < HUGE):
+        raise DataError(f"compute {compute} or loss {loss} is beyond any run", where=where)
 
 
 def _errors(points: Sequence[Point]) -> Array:

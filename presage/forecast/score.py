@@ -7,7 +7,7 @@ from pathlib import Path
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
 from presage.core.errors import SealError
-from presage.core.run import RunDir
+from presage.core.run import RunDir, note
 from presage.forecast.seal import description_digest, seal_digest, target_description
 from presage.train import pretrain
 
@@ -40,12 +40,14 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         directory.result("inside", int(forecast["lo"] <= actual["value"] <= forecast["hi"]))
         directory.result("seal", forecast["seal"])
         directory.finish()
+    error = directory.value("error_percent")
+    note(f"promised {point:.4f}, came out at {actual['value']:.4f} {unit}: {error:+.2f} %")
     return directory
 
 
 def _check_pair(forecast: dict[str, object], target: RunDir) -> None:
     if seal_digest(forecast) != forecast["seal"]:
-        raise SealError("forecast.json does not match its own seal")
+        raise SealError("forecast.json does not match its own seal", where=forecast["seal"])
     if target.origin.get("seal") != forecast["seal"]:
         raise SealError("this run was not started under this seal", where=target.path)
     description, inputs = forecast["target"], forecast["inputs"]

@@ -22,7 +22,7 @@ from presage.core import origin
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent, flatten
 from presage.core.errors import SealError
-from presage.core.run import RunDir
+from presage.core.run import RunDir, note
 from presage.forecast import law
 from presage.train import pretrain
 
@@ -63,6 +63,10 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
             directory.result(key, forecast[key], level=config.level, unit=forecast["unit"])
         directory.result("seal", forecast["seal"])
         directory.finish()
+    for warning in forecast["warnings"]:
+        note(f"presage: {warning}")
+    note(f"sealed: {forecast['point']:.4f} {forecast['unit']}, {forecast['lo']:.4f} to {forecast['hi']:.4f}")
+    note(f"seal, to be published before the target runs: {forecast['seal']}")
     return directory
 
 

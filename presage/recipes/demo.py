@@ -112,8 +112,6 @@ def run(out: Path | str, *, minutes: float = 12.0, corpus: Path | str | None = N
         lambda: _seal(texts.path, vocabulary.path, tokens.path, rungs, minutes, left(), seed),
         out / "forecast",
     )
-    promise = sealed.read_json("forecast.json")
-    note(f"sealed: {promise['point']:.4f} bits per byte, {promise['lo']:.4f} to {promise['hi']:.4f}; {promise['seal']}")
     target = _stage(
         pretrain,
         lambda: sealed.config(seal_stage.Config).target.model_copy(update={"forecast": sealed.path}),
@@ -134,7 +132,6 @@ def run(out: Path | str, *, minutes: float = 12.0, corpus: Path | str | None = N
         out / "report",
     )
     taken = (time.perf_counter() - clock) / 60
-    note(f"came out at {score.value('actual'):.4f}, {score.value('error_percent'):+.2f} % from the promise")
     note(f"{minutes:g} minutes planned, {taken:.1f} taken; open {report.path / 'report.html'}")
     return report
 

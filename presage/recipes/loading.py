@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import pydantic
 
 from presage.core.config import Config, as_config_error
-from presage.core.errors import ConfigError, did_you_mean
+from presage.core.errors import ConfigError, PresageError, did_you_mean
 from presage.core.run import load_config
 
 C = TypeVar("C", bound=Config)
@@ -81,6 +81,8 @@ def _load_module(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
+    except PresageError:
+        raise
     except Exception as error:  # a recipe file is the user's own code: whatever it raises is about that file
         raise ConfigError(f"cannot be loaded: {type(error).__name__}: {error}", where=path) from error
     return module
