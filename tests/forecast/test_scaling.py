@@ -32,7 +32,8 @@ def test_a_run_spends_its_budget(budget: float) -> None:
     assert config.batch_tokens % config.model.context_length == 0
     assert config.schedule.warmup_tokens + config.schedule.decay_tokens <= config.tokens
     weights = config.model.n_params_non_embedding + 512 * config.model.d_model
-    assert config.tokens / weights == pytest.approx(RULE.tokens_per_param, rel=0.25)
+    # Widths go in steps of four: from 12 to 16 that is a third more weights and as many fewer tokens.
+    assert 1 / 1.4 < config.tokens / weights / RULE.tokens_per_param < 1.4
 
 
 @settings(max_examples=10)
