@@ -6,6 +6,7 @@ import ctypes
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -13,6 +14,7 @@ from pydantic import Field
 
 from presage.core.config import Config
 from presage.core.errors import ConfigError, Unavailable
+from presage.core.run import load_config
 
 
 class Device(Config):
@@ -70,6 +72,13 @@ def measure(seconds: float = 0.5, threads: int | None = None) -> Device:
         peak_flops=rates[best],
         matmul={f"{str(d).removeprefix('torch.')} x {threads} threads": r for d, r in rates.items()},
     )
+
+
+def recorded_or_measured(kind: type[Config], out: Path | str) -> Device:
+    """The device that the unfinished run of `kind` in `out` began with; a new measurement where there is none."""
+    begun = Path(out) / "config.json"
+    recorded: Device | None = getattr(load_config(kind, begun), "device", None) if begun.is_file() else None
+    return recorded or measure()
 
 
 def matmul_rate(device: str, dtype: torch.dtype, seconds: float, size: int = 1024) -> float:

@@ -18,10 +18,10 @@ from pydantic import Field, field_validator
 from presage.core import progress
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
-from presage.core.device import Device, measure, usable_cores
+from presage.core.device import Device, recorded_or_measured, usable_cores
 from presage.core.errors import ConfigError, Stopped
 from presage.core.progress import Progress
-from presage.core.run import RunDir, load_config
+from presage.core.run import RunDir
 from presage.core.seeds import derive
 from presage.forecast.law import summarise
 from presage.forecast.scaling import Rule
@@ -84,10 +84,10 @@ def target_and_rungs(target: float, ratio: float, rungs: int, decades: float) ->
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """Train every rung (finished ones are kept on resume), then write tables/rungs.csv and the pooled noise."""
-    config = _with_device(config, Path(out))
-    assert config.device is not None
+    device = config.device or recorded_or_measured(Config, out)
+    config = config.model_copy(update={"device": device})
     rungs = plan(config)
-    directory = RunDir.create(out, "ladder", config, seed=config.seed, resume=resume, device=config.device.model_dump())
+    directory = RunDir.create(out, "ladder", config, seed=config.seed, resume=resume, device=device.model_dump())
     with directory:
         _train(rungs, directory.path / "rungs", config)
         rows = [_row(name, budget, directory.path / "rungs" / name, config) for name, budget, _ in rungs]
@@ -200,11 +200,3 @@ def _row(name: str, budget: float, path: Path, config: Config) -> dict[str, Any]
             "digest": rung.digest,
         }
     )
-
-
-def _with_device(config: Config, out: Path) -> Config:
-    if config.device is not None:
-        return config
-    begun = out / "config.json"
-    device = load_config(Config, begun).device if begun.is_file() else None
-    return config.model_copy(update={"device": device or measure()})

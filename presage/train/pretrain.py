@@ -13,10 +13,10 @@ from torch import Tensor
 
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
-from presage.core.device import Device, measure
+from presage.core.device import Device, measure, recorded_or_measured
 from presage.core.energy import EnergyMeter
 from presage.core.errors import BudgetError, ConfigError, RunError
-from presage.core.run import RunDir, load_config
+from presage.core.run import RunDir
 from presage.core.seeds import derive
 from presage.data.loader import Loader, Split, Tokens, evaluation_windows
 from presage.model.config import ModelConfig
@@ -88,14 +88,14 @@ class Config(BaseConfig):
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """Train, evaluate, and write the run directory. Resume is exact to the bit on a CPU."""
-    config = _with_device(config, out)
-    assert config.device is not None
-    device = config.device.apply()
+    chosen = config.device or recorded_or_measured(Config, out)
+    config = config.model_copy(update={"device": chosen})
+    device = chosen.apply()
     tokens = Tokens(config.shards)
     split, held_out = tokens.split("train"), tokens.split("val")
     _check_fits(config, split)
     directory = RunDir.create(
-        out, "pretrain", config, seed=config.seed, resume=resume, device=config.device.model_dump(), seal=_seal(config)
+        out, "pretrain", config, seed=config.seed, resume=resume, device=chosen.model_dump(), seal=_seal(config)
     )
     with directory:
         meter, clock = EnergyMeter(), time.perf_counter()
@@ -117,11 +117,11 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
             next_token_loss,
             make_plan(config),
             directory,
-            config.device,
-            evaluate=lambda: _values(bits_per_byte(model, progress_windows, held_out.token_bytes, config.device)),
+            chosen,
+            evaluate=lambda: _values(bits_per_byte(model, progress_windows, held_out.token_bytes, chosen)),
             label=out.name,
         )
-        final = bits_per_byte(model, windows, held_out.token_bytes, config.device)
+        final = bits_per_byte(model, windows, held_out.token_bytes, chosen)
         if not any("val/bpb" in row for row in directory.rows() if row["step"] == state.step):  # killed after this line
             directory.metric(step=state.step, tokens=state.tokens, flops=state.flops, **_values(final))
         _write_results(directory, config, state, final)
@@ -195,15 +195,6 @@ def _ratio(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
 
 def _values(measures: dict[str, tuple[float, float]]) -> dict[str, float]:
     return {name: value for name, (value, _) in measures.items()}
-
-
-def _with_device(config: Config, out: Path) -> Config:
-    """Fill in a measured device, or the one an unfinished run began with."""
-    if config.device is not None:
-        return config
-    begun = Path(out) / "config.json"
-    device = load_config(Config, begun).device if begun.is_file() else None
-    return config.model_copy(update={"device": device or measure()})
 
 
 def _check_fits(config: Config, split: Split) -> None:
