@@ -135,7 +135,7 @@ ENGLISH = """| promised before training | 90 % interval | came out at | error |
 |---|---|---|---|
 | {promised} bits per byte | {lo} to {hi} | **{actual}** | {error} |
 
-Every fitted run used at most 1/{ratio} of the target's compute. Over {seeds} seed(s): median error {median},
+Every fitted run used at most 1/{ratio} of the target's compute. Over {seeds} seeds: median error {median},
 worst {worst}, inside the interval {inside} ([table](docs/example/seeds.csv)). Seal: `{seal}`.
 Check it: `presage forecast verify docs/example`."""
 CHINESE = """| 训练前的承诺 | 90 % 区间 | 实际结果 | 误差 |
