@@ -1,12 +1,14 @@
 """Stage `corpus`: sources to documents, cleaned, de-duplicated and split; every document removed is counted.
 
 Order: read; drop what is too short; drop exact and near copies; split by the hash of the file's path; drop paragraphs
-seen before. Copies are gone before the split, so none of them can straddle it.
+seen before; add generated documents. Copies are gone before the split, so none of them can straddle it. Generated
+documents are for training only: what is held out stays text that people wrote.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from pydantic import Field, field_validator
 from presage.core.config import Config as BaseConfig
 from presage.core.errors import DataError
 from presage.core.run import RunDir, note
+from presage.data import microcode
 from presage.data.attempt import attempt
 from presage.data.documents import Bad, Document, Limits, read_paths, split_text
 from presage.data.duplicates import Paragraphs, fingerprint, near_copies, signature
@@ -41,12 +44,27 @@ COUNTS = {
 } | {f"{split}/{unit}": unit for split in SPLITS for unit in ("documents", "bytes")}
 
 
+GENERATED = {"microcode": microcode.documents}
+"""Kinds of sources that are made, not read: (seed, count) to documents, a longer supply beginning with a shorter."""
+
+
+LICENCES = {
+    "files": "",
+    "python-docs": "see packages.csv",
+    "python-code": "see packages.csv",
+    "microcode": "Apache-2.0",
+}
+"""What tables/sources.csv says where the recipe says nothing."""
+
+
 class Source(BaseConfig):
-    """One source: files of yours (`paths`: files, folders, globs), or the Python of this machine."""
+    """One source: files of yours (`paths`: files, folders, globs), the Python of this machine, or generated tasks."""
 
     name: str
-    kind: Literal["python-docs", "python-code", "files"] = "files"
+    kind: Literal["python-docs", "python-code", "microcode", "files"] = "files"
     paths: tuple[str, ...] = ()
+    share: float | None = Field(default=None, gt=0, lt=1)
+    """For microcode: its part of all training bytes."""
     licence: str | None = None
     unique_paragraphs: bool | None = None
     """Keep a long paragraph once in the whole corpus; by default for python-docs only, whose libraries repeat notices
@@ -80,6 +98,12 @@ class Config(BaseConfig):
         for source in sources:
             if (source.kind == "files") != bool(source.paths):
                 raise ValueError(f"source '{source.name}': kind 'files' needs paths, the other kinds take none")
+            if (source.kind in GENERATED) != (source.share is not None):
+                raise ValueError(f"source '{source.name}': kind 'microcode' needs a share, the other kinds take none")
+        if all(source.kind in GENERATED for source in sources):
+            raise ValueError("generated documents are for training only: another source must be held out from")
+        if sum(source.share or 0.0 for source in sources) >= 1:
+            raise ValueError("the shares of generated sources leave nothing for the others")
         return sources
 
 
@@ -96,6 +120,8 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
             kept = list(_without_repeats(splits[split], once, config, tally))
             if not kept:
                 raise DataError(f"no document is left for the {split} split", hint=tally.summary())
+            if split == "train":
+                kept += _generated(config, sum(len(d.text.encode()) for d in kept))
             write_documents(run.artifact(f"{split}.jsonl.zst"), kept)
             tally.kept(split, kept)
         _write_tables(run, config, tally)
@@ -138,7 +164,7 @@ class _Tally:
 
 def _read(config: Config, tally: _Tally) -> Iterator[Document]:
     limits = Limits(config.max_document_bytes, config.max_file_bytes, config.text_key)
-    for source in config.sources:
+    for source in (s for s in config.sources if s.kind not in GENERATED):
         before = ""
         for package, item in _items(source, limits):
             if isinstance(item, Bad):
@@ -155,6 +181,20 @@ def _read(config: Config, tally: _Tally) -> Iterator[Document]:
                 tally.add(source.name, "removed/too_short")
                 continue
             yield item
+
+
+def _generated(config: Config, read: int) -> list[Document]:
+    """Documents of the generated sources, each up to its share of all training bytes, `read` of which are there."""
+    shares = {source.name: source.share for source in config.sources if source.share is not None}
+    total = read / (1 - sum(shares.values()))
+    documents: list[Document] = []
+    for source in config.sources:
+        left = (source.share or 0.0) * total
+        for document in GENERATED[source.kind](config.seed, sys.maxsize) if source.share else ():
+            if (left := left - len(document.text.encode())) < 0:
+                break
+            documents.append(Document(source.name, document.path, document.text))
+    return documents
 
 
 def _items(source: Source, limits: Limits) -> Iterator[tuple[Package | None, Document | Bad]]:
@@ -225,7 +265,7 @@ def _without_repeats(documents: list[Document], once: Paragraphs, config: Config
 
 def _write_tables(run: RunDir, config: Config, tally: _Tally) -> None:
     sources = [
-        {"source": s.name, "kind": s.kind, "licence": s.licence or ("" if s.kind == "files" else "see packages.csv")}
+        {"source": s.name, "kind": s.kind, "licence": s.licence or LICENCES[s.kind]}
         | {what: tally.counts[s.name, what] for what in COUNTS}
         for s in config.sources
     ]

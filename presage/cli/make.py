@@ -1,0 +1,65 @@
+"""Seeded data: `presage make GENERATOR --out FILE`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from cyclopts import App, Group
+
+from presage.cli.grammar import app, emit
+from presage.core.errors import DataError
+
+DATA = Group("Data", sort_key=4)
+
+make = App(name="make", help="Generate data from a seed: training texts and problems.", group=DATA)
+app.command(make)
+
+
+@make.command
+def microcode(
+    *,
+    out: Path,
+    seed: int = 0,
+    count: int = 1000,
+    split: Literal["train", "eval"] = "train",
+    levels: tuple[int, ...] = (1, 2, 3, 4, 5),
+) -> None:
+    """Small Python functions: training documents (train), or held-out problems with tests (eval), as JSON lines.
+
+    Parameters
+    ----------
+    out
+        The file to write; a corpus reads it when its name ends in .jsonl.
+    seed
+        Same seed, same file. No seed's training documents hold any seed's problems.
+    count
+        Documents of six functions each, or problems.
+    split
+        What to write.
+    levels
+        Levels of the problems, 1 to 5.
+    """
+    from presage.data import microcode as generator
+    from presage.tasks import microcode as task
+
+    if count < 1:
+        raise DataError(f"--count {count}", where="make microcode", hint="at least 1")
+    _prepare(out)
+    if split == "train":
+        generator.write(out, generator.documents(seed, count))
+    else:
+        task.save(out, generator.problems(seed, count, levels))
+    emit([str(out)])
+
+
+def _prepare(out: Path) -> None:
+    """The folder of a file that is to be made. Raises DataError for a name that no reader would take, or is taken."""
+    if not out.name.endswith(".jsonl"):
+        raise DataError("not a name for JSON lines", where=out, hint="end it in .jsonl, as readers expect")
+    if out.exists():
+        raise DataError("there is something of this name", where=out, hint="remove it or choose another --out")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot make its folder: {error.strerror}", where=out) from None

@@ -1,0 +1,1 @@
+"""Tasks that models attempt, and what decides whether they passed."""
