@@ -1,70 +1,43 @@
-"""The law of loss against compute, L(C) = a C^(-b) + c, with an interval that says how wrong it may be.
+"""The law of loss against compute, with an interval that says how wrong it may be.
 
-GPT-4's report fits three numbers to its small runs (§3.1) and prints no interval. Over two decades of compute the
-floor c and the exponent b can hardly be told apart, so a least-squares fit alone extrapolates wildly. Here b and c get
-weak priors from published laws, and the answer is the whole posterior: a is integrated out exactly (the model is
-linear in it), b, c and the misfit tau are summed over a grid. No sampling, no starting values, always the same answer.
+GPT-4's report fits L(C) = a C^(-b) + c to its small runs (§3.1) and prints no interval. Over two or three decades b
+and c can hardly be told apart, and real ladders do not follow the form exactly: a recipe that is poor when small gets
+better, a floor comes near. So the law here is
+
+    L(C) = (a C^(-b) + c) * (1 + g(log10 C))
+
+where g lets the slope wander slowly; how much, each ladder shows by itself. What it did among the rungs it may do
+again beyond them, so a ladder that bends gets a wide interval and one that does not a narrow one. The answer is the
+whole posterior: a is integrated out (the model is linear in it), b, c, the wander and the misfit are summed over a
+grid. No sampling, no starting values, always the same answer.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from presage.core.config import Config
-from presage.core.errors import DataError
+from presage.forecast.normals import quantiles
+from presage.forecast.points import Estimate, Point, check, check_compute, summarise
+from presage.forecast.prior import Prior, covariance
+
+__all__ = ["Estimate", "Fit", "Law", "Point", "fit", "summarise"]
 
 Array = np.ndarray
 
-# Exponents of L(C) at compute-optimal size, from published fits: Kaplan et al. 2020 0.050 (no floor); Hoffmann et al.
-# 2022 (approach 3) alpha beta / (alpha + beta) = 0.154 with alpha 0.34, beta 0.28; its re-analysis, Besiroglu et al.
-# 2024, 0.178 with 0.348 and 0.366.
-PRIOR_EXPONENT = (0.12, 0.05)
-# The floor as a share of the best fitted loss. Those fits put it at 1.69 and 1.82 nats per token, 0.57 and 0.61 bits
-# per byte, a quarter to a third of what a ladder of small models reaches; Kaplan's needs none. In between.
-PRIOR_FLOOR_SHARE = (0.20, 0.10)
-# Misfit of the law at one budget (width and depth are whole numbers), relative: half-normal scale and its grid.
-PRIOR_MISFIT = 0.004
-MISFITS = (0.0, 0.001, 0.002, 0.004, 0.008, 0.016)
-# What a law of this form has been seen to drift by per decade beyond the data, relative, one standard deviation.
-DRIFT_PER_DECADE = 0.004
-# Run-to-run noise is known with few degrees of freedom; this many pseudo-observations of 0.4 % steady it.
-NOISE_PRIOR = (0.004, 4.0)
-NARROWEST = 1.5  # largest budget over smallest, below which no slope can be read off
-TINY, HUGE = 1e-60, 1e60  # beyond these a number is a slip, and its powers overflow
-B_GRID = np.linspace(0.02, 0.50, 161)
-C_SHARES = np.linspace(0.0, 0.97, 141)
-
-
-@dataclass(frozen=True)
-class Point:
-    """The mean loss of `n` runs at one compute budget, with the standard error of that mean."""
-
-    compute: float
-    loss: float
-    stderr: float
-    n: int = 1
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value and the interval that holds it with probability `level`."""
-
-    value: float
-    lo: float
-    hi: float
-    level: float
-
-    @property
-    def half_width(self) -> float:
-        return (self.hi - self.lo) / 2
+WANDERS = (0.0, 0.015, 0.03, 0.06, 0.12, 0.24, 0.4)
+MISFITS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.012)
+SLOPES = (0.002, 0.8)  # -d ln L / d ln C at the largest budget: the range that is searched
+COARSE, FINE, SHARES = 32, 40, 40
+NEGLIGIBLE = 1e-7  # of the greatest weight
 
 
 class Law(Config):
-    """Posterior means of a C^(-b) + c (C in FLOPs)."""
+    """Posterior means of a C^b + c (C in FLOPs, b negative)."""
 
     form: str = "a*C^b+c"
     a: float
@@ -76,167 +49,177 @@ class Law(Config):
 
 
 @dataclass(frozen=True)
-class Fit:
-    """The posterior over (b, c, tau) with a's conditional mean and deviation in each cell."""
+class _Cells:
+    """Grid cells of one wander and misfit: G pairs (b, c) with a's conditional mean and deviation, and their weight."""
 
-    points: tuple[Point, ...]
-    reference: float
-    noise: float
+    wander: float
+    misfit: float
+    whiten: Array  # [n, n]: inverse Cholesky factor of the points' covariance
     b: Array
     c: Array
     a: Array
     a_sd: Array
-    tau: Array
     weight: Array
+    features: Array  # [G, n] whitened C^(-b)
+    residual: Array  # [G, n] whitened y - c - a C^(-b)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The posterior. `reference` is the compute at which a is measured: a is the loss above the floor there."""
+
+    points: tuple[Point, ...]
+    prior: Prior
+    noise: float
+    """Relative deviation of one run, as measured from repeats; 0 where it was not and is part of the misfit."""
     drift: float
+    reference: float
+    cells: tuple[_Cells, ...]
 
     @property
     def law(self) -> Law:
-        """The curve to draw: the posterior's best cell of b and c, written for C in FLOPs with b negative."""
-        b, c = float((self.weight * self.b).sum()), float((self.weight * self.c).sum())
+        """The curve to draw: the posterior means of b and c, and the a that fits the points best with them."""
+        b, c = self._mean("b"), self._mean("c")
         y = np.array([p.loss for p in self.points])
         x = (np.array([p.compute for p in self.points]) / self.reference) ** -b
-        w = 1 / _errors(self.points) ** 2
-        a = float((w * x * (y - c)).sum() / (w * x * x).sum())
+        weight = 1 / y**2
+        a = float((weight * x * (y - c)).sum() / (weight * x * x).sum())
         return Law(a=a * self.reference**b, b=-b, c=c)
+
+    @property
+    def wander(self) -> float:
+        """Posterior mean of how far the slope d ln L / d log10 C strays, one standard deviation."""
+        return float(sum(cell.wander * cell.weight.sum() for cell in self.cells))
+
+    @property
+    def misfit(self) -> float:
+        """Posterior mean of the relative deviation of one budget from any smooth curve."""
+        return float(sum(cell.misfit * cell.weight.sum() for cell in self.cells))
+
+    def exponent(self, level: float = 0.9) -> Estimate:
+        return self._quantiles("b", level)
 
     def floor(self, level: float = 0.9) -> Estimate:
         """The irreducible loss."""
-        lo, mid, hi = _quantiles(self.c, np.full_like(self.c, 1e-6), self.weight, level)
+        return self._quantiles("c", level)
+
+    def predict(self, compute: float, level: float = 0.9, *, new_run: bool = True, wander: bool = True) -> Estimate:
+        """The loss of one new run at `compute` (or of the law's mean there): median and central interval.
+
+        Without `wander` the form is taken to hold exactly: parameters and noise only.
+        """
+        mean, sd, weight = self.mixture(compute, new_run=new_run, wander=wander)
+        lo, mid, hi = (max(bound, 0.0) for bound in quantiles(mean, sd, weight, level))  # no loss is negative
         return Estimate(mid, lo, hi, level)
 
-    def predict(self, compute: float, level: float = 0.9, *, new_run: bool = True) -> Estimate:
-        """The loss of one new run at `compute` (or of the law's mean there): median and central interval."""
-        if not TINY < compute < HUGE:
-            raise DataError(f"cannot predict at {compute} FLOPs", hint="compute is in FLOPs, for example 1e24")
-        x = (compute / self.reference) ** -self.b
-        mean = self.c + self.a * x
-        beyond = max(0.0, math.log10(compute / max(p.compute for p in self.points)))
-        drift = self.drift * beyond
-        noise = self.noise if new_run else 0.0
-        relative = noise**2 + drift**2 + (self.tau**2 if new_run else 0.0)
-        sd = np.sqrt((self.a_sd * x) ** 2 + mean**2 * relative)
-        lo, mid, hi = _quantiles(mean, sd, self.weight, level)
+    def mixture(self, compute: float, *, new_run: bool = True, wander: bool = True) -> tuple[Array, Array, Array]:
+        """The predictive distribution itself: means, standard deviations and weights of the normals it is made of."""
+        check_compute(compute)
+        beyond = max(0.0, math.log10(compute / self.points[-1].compute))
+        kept = [cell for cell in self.cells if wander or cell.wander == 0]
+        parts = [self._at(cell, np.array([compute])) for cell in kept]
+        mean = np.concatenate([part[0][:, 0] for part in parts])
+        scatter = [(self.noise**2 + cell.misfit**2) * new_run + (self.drift * beyond) ** 2 for cell in kept]
+        variance = [p[1][:, 0, 0] + p[0][:, 0] ** 2 * s for p, s in zip(parts, scatter, strict=True)]
+        weight = np.concatenate([cell.weight for cell in kept])
+        return mean, np.sqrt(np.concatenate(variance)), weight / weight.sum()
+
+    def joint(self, computes: Sequence[float]) -> tuple[Array, Array]:
+        """Posterior mean [m] and covariance [m, m] of the law's loss, free of noise, at several computes."""
+        for compute in computes:
+            check_compute(compute)
+        at = np.array(computes, dtype=float)
+        parts = [(cell.weight, *self._at(cell, at)) for cell in self.cells]
+        mean = sum((w[:, None] * m).sum(axis=0) for w, m, _ in parts)
+        second = sum((w[:, None, None] * (v + m[:, :, None] * m[:, None, :])).sum(axis=0) for w, m, v in parts)
+        return mean, second - np.outer(mean, mean)
+
+    def _at(self, cell: _Cells, computes: Array) -> tuple[Array, Array]:
+        """Mean [G, m] and covariance [G, m, m] of the loss given b, c and the scales; a and g are integrated out."""
+        origin, length = math.log10(self.points[-1].compute), self.prior.wander_length
+        t, s = np.array([math.log10(p.compute) for p in self.points]), np.log10(computes)
+        y = np.array([p.loss for p in self.points])
+        shape = np.exp(-cell.b[:, None] * np.log(computes / self.reference))
+        curve = cell.c[:, None] + cell.a[:, None] * shape
+        gain = cell.wander**2 * (covariance(s, t, origin, length) * y) @ cell.whiten.T
+        own = cell.wander**2 * covariance(s, s, origin, length) - gain @ gain.T
+        mean = curve * (1 + cell.residual @ gain.T)
+        slope = (shape - curve * (cell.features @ gain.T)) * cell.a_sd[:, None]
+        return mean, slope[:, :, None] * slope[:, None, :] + curve[:, :, None] * curve[:, None, :] * own
+
+    def _mean(self, name: str) -> float:
+        return float(sum((cell.weight * getattr(cell, name)).sum() for cell in self.cells))
+
+    def _quantiles(self, name: str, level: float) -> Estimate:
+        value = np.concatenate([getattr(cell, name) for cell in self.cells])
+        weight = np.concatenate([cell.weight for cell in self.cells])
+        width = np.full_like(value, 0.02 * float(value.max() - value.min()) + 1e-12)  # smooths the grid's steps
+        lo, mid, hi = quantiles(value, width, weight, level)
         return Estimate(mid, lo, hi, level)
 
 
-def fit(points: Sequence[Point], noise: float = NOISE_PRIOR[0], drift: float = DRIFT_PER_DECADE) -> Fit:
-    """The posterior given mean losses at three or more budgets.
+def fit(points: Sequence[Point], noise: float = 0.0, drift: float = 0.0, prior: Prior | None = None) -> Fit:
+    """The posterior given losses at three or more budgets.
 
-    `noise` is one run's relative deviation, `drift` what the law may be off by per decade beyond the largest budget.
+    `noise` is one run's relative deviation where repeats measured it (0: it is found as part of the misfit); `drift`
+    is what the maker of a recipe knows it to be off by per decade beyond the largest budget, on top of the wander.
+    Raises DataError for points that no law can be fitted to.
     """
-    _check(points)
-    points = tuple(sorted(points, key=lambda p: p.compute))
-    if points[-1].loss >= points[0].loss:
-        raise DataError("the loss does not fall with compute", hint="is the loss column the right one?")
-    reference = math.exp(sum(math.log(p.compute) for p in points) / len(points))
-    x = np.log([p.compute / reference for p in points])
-    y, se = np.array([p.loss for p in points]), _errors(points)
-    b, share, tau = (g.ravel() for g in np.meshgrid(B_GRID, C_SHARES, np.array(MISFITS), indexing="ij"))
-    c = share * y.min()
-    variance = se**2 + (tau[:, None] * y) ** 2
-    features = np.exp(-b[:, None] * x)
-    precision = (features**2 / variance).sum(axis=1)
-    a = (features * (y - c[:, None]) / variance).sum(axis=1) / precision
-    residual = y - c[:, None] - a[:, None] * features
-    log_weight = -0.5 * (residual**2 / variance).sum(axis=1) - 0.5 * np.log(variance).sum(axis=1)
-    log_weight -= 0.5 * np.log(precision)
-    log_weight += _log_normal(b, *PRIOR_EXPONENT) + _log_normal(share, *PRIOR_FLOOR_SHARE)
-    log_weight += _log_normal(tau, 0.0, PRIOR_MISFIT)
-    log_weight[a <= 0] = -np.inf
-    weight = np.exp(log_weight - log_weight.max())
-    return Fit(points, reference, noise, b, c, a, 1 / np.sqrt(precision), tau, weight / weight.sum(), drift)
+    points = check(points)
+    prior = prior or Prior()
+    grid = _Grid(points, prior)
+    found = [cell for wander in WANDERS for cell in grid.cells(grid.range(wander), wander)]
+    top = max(log_weight.max() for *_, log_weight in found)
+    least = top + math.log(NEGLIGIBLE)
+    total = sum(float(np.exp(log_weight[log_weight > least] - top).sum()) for *_, log_weight in found)
+    cells = []
+    for wander, misfit, whiten, columns, log_weight in found:
+        keep = log_weight > least
+        weight = np.exp(log_weight[keep] - top) / total
+        b, c, a, a_sd, features, residual = (column[keep] for column in columns)
+        cells.append(_Cells(wander, misfit, whiten, b, c, a, a_sd, weight, features, residual))
+    return Fit(points, prior, noise, drift, grid.reference, tuple(cells))
 
 
-def summarise(runs: Sequence[tuple[float, float]]) -> tuple[list[Point], float]:
-    """(compute, loss) of single runs -> a Point per budget and the pooled relative noise of one run.
+class _Grid:
+    """The posterior's cells: slopes at the largest budget times shares of the floor, for every wander and misfit."""
 
-    The noise is pooled over budgets in logarithm; budgets with one run borrow it.
-    """
-    groups: dict[float, list[float]] = {}
-    for number, (compute, loss) in enumerate(runs, 1):
-        _check_positive(compute, loss, f"run {number}")
-        groups.setdefault(compute, []).append(loss)
-    squares = sum(float(((np.log(g) - np.log(g).mean()) ** 2).sum()) for g in groups.values())
-    freedom = sum(len(g) - 1 for g in groups.values())
-    prior, strength = NOISE_PRIOR
-    noise = math.sqrt((squares + strength * prior**2) / (freedom + strength))
-    points = [
-        Point(c, float(np.mean(g)), float(np.mean(g)) * noise / math.sqrt(len(g)), len(g)) for c, g in groups.items()
-    ]
-    return sorted(points, key=lambda p: p.compute), noise
+    def __init__(self, points: tuple[Point, ...], prior: Prior) -> None:
+        self.prior, self.y = prior, np.array([p.loss for p in points])
+        compute = np.array([p.compute for p in points])
+        self.largest = float(compute[-1])
+        self.reference = math.exp(float(np.log(compute).mean()))
+        self.x, self.t = np.log(compute / self.reference), np.log10(compute)
+        self.errors = np.array([p.stderr for p in points])
+        self.shares = prior.shares(self.largest, SHARES)
 
+    def range(self, wander: float) -> Array:
+        """The slopes that matter at this wander, finely: the less it may wander, the better the slope is known."""
+        slopes = np.geomspace(*SLOPES, COARSE)
+        for count in (COARSE, FINE):
+            weights = [weight.reshape(len(slopes), -1).max(axis=1) for *_, weight in self.cells(slopes, wander)]
+            likely = np.max(weights, axis=0)
+            near = np.flatnonzero(likely > likely.max() + math.log(NEGLIGIBLE))
+            first, last = max(near[0] - 1, 0), min(near[-1] + 1, len(slopes) - 1)
+            slopes = np.geomspace(slopes[first], slopes[last], count)
+        return slopes
 
-def warnings(fitted: Fit, target: float) -> list[str]:
-    """What a reader should know before trusting the number, in words."""
-    points = fitted.points
-    decades = math.log10(points[-1].compute / points[0].compute)
-    ratio = target / points[-1].compute
-    said = []
-    if len(points) < 5:
-        said.append(f"only {len(points)} budgets were fitted: the interval leans on the priors")
-    if decades < 2.5:
-        said.append(
-            f"the budgets span {decades:.1f} decades: the floor is not identified by them and comes from its prior"
-        )
-    if ratio > 100:
-        said.append(f"the target is {ratio:,.0f} times the largest fitted budget")
-    law = fitted.law
-    off = [(p.loss - law.loss(p.compute)) / error for p, error in zip(points, _errors(points), strict=True)]
-    if (
-        len(off) >= 5
-        and off[0] * off[-1] > 0
-        and off[0] * off[len(off) // 2] < 0
-        and min(abs(off[0]), abs(off[-1])) > 2.5
-    ):
-        said.append("the points bend against the law at both ends: an untuned recipe, or a law that does not hold here")
-    return said
-
-
-def _check(points: Sequence[Point]) -> None:
-    for number, point in enumerate(points, 1):
-        _check_positive(point.compute, point.loss, f"point {number}")
-        if not 0 <= point.stderr < math.inf:
-            raise DataError(f"stderr {point.stderr} must be zero or positive", where=f"point {number}")
-    budgets = len({p.compute for p in points})
-    if budgets < 3:
-        raise DataError(f"a law with a floor needs at least 3 different budgets, got {budgets}")
-    spread = max(p.compute for p in points) / min(p.compute for p in points)
-    if spread < NARROWEST:
-        raise DataError(
-            f"the budgets differ by a factor of {spread:.3g} in all", hint=f"at least {NARROWEST:g} is needed"
-        )
-
-
-def _check_positive(compute: float, loss: float, where: str) -> None:
-    if not (0 < compute < math.inf and 0 < loss < math.inf):
-        raise DataError(f"compute {compute} and loss {loss} must be positive", where=where)
-    if not (TINY < compute < HUGE and TINY < loss < HUGE):
-        raise DataError(f"compute {compute} or loss {loss} is beyond any run", where=where)
-
-
-def _errors(points: Sequence[Point]) -> Array:
-    """Standard errors, of which none is so small that it would drown the others."""
-    return np.array([max(p.stderr, 1e-6 * p.loss) for p in points])
-
-
-def _log_normal(x: Array, mean: float, sd: float) -> Array:
-    return -0.5 * ((x - mean) / sd) ** 2
-
-
-def _quantiles(mean: Array, sd: Array, weight: Array, level: float) -> tuple[float, float, float]:
-    """Lower bound, median and upper bound of a mixture of normals, by bisection on its distribution function."""
-    from scipy.special import ndtr
-
-    keep = weight > weight.max() * 1e-9
-    mean, sd, weight = mean[keep], sd[keep], weight[keep] / weight[keep].sum()
-
-    def quantile(q: float) -> float:
-        low, high = float((mean - 9 * sd).min()), float((mean + 9 * sd).max())
-        for _ in range(60):
-            middle = (low + high) / 2
-            below = float((weight * ndtr((middle - mean) / sd)).sum())
-            low, high = (middle, high) if below < q else (low, middle)
-        return (low + high) / 2
-
-    return quantile((1 - level) / 2), quantile(0.5), quantile((1 + level) / 2)
+    def cells(self, slopes: Array, wander: float) -> Iterator[tuple[float, float, Array, tuple[Array, ...], Array]]:
+        """(wander, misfit, whitening, (b, c, a, a_sd, features, residual), log weight) for every misfit."""
+        slope, share = (g.ravel() for g in np.meshgrid(slopes, self.shares, indexing="ij"))
+        b, c = slope / (1 - share), share * self.y.min()
+        shape, above = np.exp(-b[:, None] * self.x), self.y - c[:, None]
+        prior = self.prior.log_density(b, share, self.largest) + math.log(math.log(slopes[1] / slopes[0]))
+        wandering = covariance(self.t, self.t, float(self.t[-1]), self.prior.wander_length)
+        for misfit in MISFITS:
+            relative = wander**2 * wandering + misfit**2 * np.eye(len(self.y))
+            factor = np.linalg.cholesky(np.outer(self.y, self.y) * relative + np.diag(self.errors**2))
+            whiten = np.linalg.inv(factor)
+            features, left = shape @ whiten.T, above @ whiten.T
+            precision = (features**2).sum(axis=1)
+            a = (features * left).sum(axis=1) / precision
+            residual = left - a[:, None] * features
+            weight = prior + self.prior.log_scales(wander, misfit) - np.log(np.diag(factor)).sum()
+            weight = weight - 0.5 * (residual**2).sum(axis=1) - 0.5 * np.log(precision)
+            weight = np.where(a > 0, weight - np.log(np.maximum(a, 1e-300)), -np.inf)
+            yield wander, misfit, whiten, (b, c, a, 1 / np.sqrt(precision), features, residual), weight

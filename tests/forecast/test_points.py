@@ -9,9 +9,9 @@ import pytest
 
 from presage import cli
 from presage.core.errors import DataError
-from presage.forecast.points import read_runs
+from presage.forecast.points import Run, read_runs
 
-RUNS = [(1e11 * 4**i, 3.0 * 0.9**i + 0.6) for i in range(6)]
+RUNS = [(1e17 * 4**i, 3.0 * 0.85**i + 1.6) for i in range(6)]
 
 
 def table(path: Path, text: str) -> Path:
@@ -19,16 +19,25 @@ def table(path: Path, text: str) -> Path:
     return path
 
 
+def good(path: Path) -> Path:
+    return table(path, "compute,loss\n" + "".join(f"{c},{y}\n" for c, y in RUNS))
+
+
 def test_bits_per_byte_come_first_and_unfitted_rungs_are_left_out(tmp_path: Path) -> None:
     rungs = table(
         tmp_path / "rungs.csv", "name,compute,loss,bpb,fitted\na,1e9,2,1,True\nb,2e9,3,2,False\nc,4e9,1,.5,1\n"
     )
-    assert read_runs(rungs) == [(1e9, 1.0), (4e9, 0.5)]
-    assert read_runs(rungs, "loss") == [(1e9, 2.0), (4e9, 1.0)]
+    assert [run[:2] for run in read_runs(rungs)] == [(1e9, 1.0), (4e9, 0.5)]
+    assert [run[:2] for run in read_runs(rungs, "loss")] == [(1e9, 2.0), (4e9, 1.0)]
+
+
+def test_what_else_is_known_of_a_run(tmp_path: Path) -> None:
+    path = table(tmp_path / "p.csv", "compute,loss,n_params,tokens,seed,stderr\n1e9,2,1e3,2e5,7,0.1\n1e9,2.1,,,8,\n")
+    assert read_runs(path) == [Run(1e9, 2.0, 1e3, 2e5, 0.1, "7"), Run(1e9, 2.1, seed="8")]
 
 
 def test_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
-    assert read_runs(table(tmp_path / "p.csv", "\ufeffcompute,loss\r\n1e9,2\r\n")) == [(1e9, 2.0)]
+    assert read_runs(table(tmp_path / "p.csv", "\ufeffcompute,loss\r\n1e9,2\r\n")) == [Run(1e9, 2.0)]
 
 
 @pytest.mark.parametrize(
@@ -37,12 +46,16 @@ def test_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
         ("", r"p\.csv:1: no column 'compute' \(columns: none\)"),
         ("flops,loss\n1,2\n", r"p\.csv:1: no column 'compute' \(columns: flops, loss\)"),
         ("compute,los\n1,2\n", r"p\.csv:1: no column 'loss'"),
+        ("compute,loss,loss\n1,2,3\n", r"p\.csv:1: column 'loss' is there twice"),
+        ("compute,loss\n1,2,3\n", r"p\.csv:2: more cells than the 2 columns"),
         ("compute,loss\n1e9,2\n2e9,two\n", r"p\.csv:3: loss: 'two' is not a number"),
         ("compute,loss\n1e9\n", r"p\.csv:2: loss: '' is not a number"),
         ("compute,loss\n0,2\n", r"p\.csv:2: compute: 0 is not a positive number"),
         ("compute,loss\n1e9,nan\n", r"p\.csv:2: loss: nan is not"),
         ("compute,loss\n1e999,1\n", r"p\.csv:2: compute: 1e999 is not"),
         ("compute,loss\n1e9,-1\n", r"p\.csv:2: loss: -1 is not"),
+        ("compute,loss,stderr\n1e9,1,-1\n", r"p\.csv:2: stderr: -1 is not"),
+        ("compute,loss\n1e9,2\n2e9,1\n1e9,2\n", r"p\.csv:4: the same run as .*p\.csv:2 \(repeats need a column seed"),
     ],
 )
 def test_bad_tables_name_file_line_and_column(tmp_path: Path, text: str, message: str) -> None:
@@ -59,17 +72,47 @@ def test_no_table(tmp_path: Path) -> None:
 
 
 def test_fit_prints_value_and_interval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    points = table(tmp_path / "p.csv", "compute,loss\n" + "".join(f"{c},{y}\n" for c, y in RUNS))
-    assert cli.main(["forecast", "fit", str(points), "--at", "1e15", "--json"]) == 0
-    facts = json.loads(capsys.readouterr().out)
-    assert facts["lo"] < facts["value"] < facts["hi"] < RUNS[-1][1]
-    assert facts["at"] == 1e15
-    assert cli.main(["forecast", "fit", str(points), "--at", "1e15"]) == 0
-    assert capsys.readouterr().out.startswith(f"{facts['value']:.4f}  [{facts['lo']:.4f}, {facts['hi']:.4f}]")
+    points = good(tmp_path / "p.csv")
+    assert cli.main(["forecast", "fit", str(points), "--at", "1e22", "--at", "1e21", "--json"]) == 0
+    answers = json.loads(capsys.readouterr().out)
+    assert [answer["compute"] for answer in answers] == [1e22, 1e21]
+    first = answers[0]
+    assert first["lo"] < first["loss"] < first["hi"] < RUNS[-1][1]
+    assert first["floor"]["lo"] < first["floor"]["value"] < first["floor"]["hi"]
+    assert first["law"]["form"] == "a*C^b+c"
+    assert (first["n_points"], first["level"]) == (6, 0.9)
+    assert first["extrapolation"] == pytest.approx(1e22 / RUNS[-1][0])
+    assert first["if_the_form_held"]["lo"] > first["lo"]
+    assert cli.main(["forecast", "fit", str(points), "--at", "1e22"]) == 0
+    assert capsys.readouterr().out.startswith(f"{first['loss']:.4f}  [{first['lo']:.4f}, {first['hi']:.4f}]")
 
 
-@pytest.mark.parametrize("extra", [["--at", "0"], ["--at", "nan"], ["--at", "1e15", "--level", "1"], []])
-def test_fit_refuses_nonsense(tmp_path: Path, extra: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    points = table(tmp_path / "p.csv", "compute,loss\n" + "".join(f"{c},{y}\n" for c, y in RUNS))
-    assert cli.main(["forecast", "fit", str(points), *extra]) == 2
-    assert capsys.readouterr().err.startswith("presage: ")
+def test_unsorted_rows_change_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table(tmp_path / "a.csv", "compute,loss\n" + "".join(f"{c},{y}\n" for c, y in RUNS[::-1]))
+    good(tmp_path / "b.csv")
+    answers = []
+    for name in ("a.csv", "b.csv"):
+        assert cli.main(["forecast", "fit", str(tmp_path / name), "--at", "1e22", "--json"]) == 0
+        answers.append(capsys.readouterr().out)
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--at", "0"], "--at must be positive and finite"),
+        (["--at", "nan"], "--at must be positive and finite"),
+        (["--at", "1e22", "--level", "1"], "--level must lie between 0 and 1"),
+        (["--at", "1e18"], "lie within the fitted budgets"),
+        (["--at", "1e22", "--metric", "accuracy"], "no column 'accuracy'"),
+        ([], "at"),
+    ],
+)
+def test_fit_refuses_nonsense(
+    tmp_path: Path, extra: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["forecast", "fit", str(good(tmp_path / "p.csv")), *extra]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("presage: ")
+    assert message in said.err
+    assert not said.out
