@@ -1,0 +1,101 @@
+"""Metrics that may turn (`presage forecast trend`), and jumps that may be the metric's own (`forecast emergence`)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from presage.cli.grammar import AsJson, dumps, emit, forecast
+
+if TYPE_CHECKING:
+    from presage.forecast.emergence import Break, Emergence
+    from presage.forecast.trend import Trend
+
+
+@forecast.command
+def trend(points: Path, /, *, at: float, column: str | None = None, level: float = 0.9, json: AsJson = False) -> None:
+    """Tell whether a metric improves with compute, worsens or reverses, and print what it may be at another compute.
+
+    Where it does not simply improve there is no point forecast, but an interval that covers both continuations.
+
+    Parameters
+    ----------
+    points
+        CSV with a row for each model: columns compute (FLOPs), the metric, and stderr, or n (of how many trials a share
+        is). Several rows of one compute are runs of their own.
+    at
+        The compute to predict for, in FLOPs; beyond the largest in the table.
+    column
+        The metric's column, if not accuracy, value, loss or bpb. One named loss, bpb, nll or perplexity is better when
+        lower; any other must be a share between 0 and 1.
+    level
+        The probability that the interval should hold the metric with.
+    """
+    from presage.forecast import trend as trends
+    from presage.forecast.measured import read_points
+
+    measured, scale = read_points(points, column)
+    found = trends.trend(measured, at, scale, level)
+    if json:
+        emit([dumps(found.as_json())])
+        return
+    _warn(found.warnings)
+    emit(_trend_lines(found))
+
+
+@forecast.command
+def emergence(items: Path, /, *, level: float = 0.9, json: AsJson = False) -> None:
+    """Tell whether accuracy jumps because the model does, or only because the metric has a threshold.
+
+    Accuracy and the log-probability of the right answer are each compared with a smooth rise and with a break.
+
+    Parameters
+    ----------
+    items
+        CSV with a row for each item and model: columns item, compute (FLOPs), correct (0 or 1), logprob (nats, of the
+        right answer). Optional: margin (nats, over the best wrong answer), run (tells repetitions at one compute
+        apart). Every item must be there for every model.
+    level
+        The probability that the intervals of the breaks' places should hold with.
+    """
+    from presage.forecast import emergence as test
+
+    found = test.emergence(test.read_items(items), level)
+    if json:
+        emit([dumps(found.as_json())])
+        return
+    _warn(found.warnings)
+    emit(_emergence_lines(found))
+
+
+def _warn(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        print(f"presage: {warning}", file=sys.stderr)
+
+
+def _trend_lines(found: Trend) -> Iterator[str]:
+    value = "no forecast" if found.value is None else f"{found.value:.4f}"
+    yield f"{value}  [{found.lo:.4f}, {found.hi:.4f}]  at {found.at:.3g} FLOPs, {found.level:.0%} interval"
+    yield "; ".join(f"{name.replace('_', ' ')} {p:.2f}" for name, p in found.probability.items())
+    yield (
+        f"probability of a reversal: within the data {found.p_reversed_in_data:.2f}, "
+        f"from there to the target {found.p_reversal_before_target:.2f}"
+    )
+    (a, b), (c, d) = found.goes_on, found.reverses
+    yield f"if the trend goes on [{a:.4f}, {b:.4f}], if it reverses on the way [{c:.4f}, {d:.4f}]"
+
+
+def _emergence_lines(found: Emergence) -> Iterator[str]:
+    yield f"{found.verdict}: {found.n_items} items, {found.n_models} models, {found.level:.0%} intervals"
+    for name, one in {"accuracy": found.accuracy, **found.scores}.items():
+        yield f"{name:<9} {one.answer:<12} {_break(one)}"
+
+
+def _break(one: Break) -> str:
+    place = f"a break at {one.at:.3g} [{one.at_lo:.3g}, {one.at_hi:.3g}] FLOPs"
+    return (
+        f"log Bayes factor {one.log_bayes_factor:+.1f} for {place}; "
+        f"a step with probability {one.p_step:.2f}, of {one.step:+.3g} ± {one.step_stderr:.2g}"
+    )
