@@ -5,8 +5,8 @@ The verbs of the command line are functions here, imported when first used:
     import presage
     presage.demo("runs/demo", minutes=12)
     presage.verify("runs/demo")            # [] when the seal holds
-    law = presage.fit([presage.Point(1e11, 2.8, 0.01), …])
-    law.predict(1e13)
+    law = presage.fit([presage.Point(1e18, 2.8, 0.01), …])
+    law.predict(1e21)
 
 A stage is `presage.pretrain(config, out)` with a Config from its module, `presage.train.pretrain.Config`.
 """
@@ -30,6 +30,16 @@ _VERBS = {
     "demo": ("presage.recipes.demo", "run"),
     "verify": ("presage.forecast.verify", "verify"),
     "fit": ("presage.forecast.law", "fit"),
+    "fit_surface": ("presage.forecast.surface", "fit"),
+    "fit_capability": ("presage.forecast.capability", "fit"),
+    "backtest": ("presage.forecast.backtest", "predict"),
+    "attempts": ("presage.forecast.attempts", "run"),
+    "trend": ("presage.forecast.trend", "trend"),
+    "emergence": ("presage.forecast.emergence", "emergence"),
+    "plan": ("presage.forecast.plan", "make"),
+    "ledger": ("presage.forecast.ledger", "record"),
+    "family": ("presage.forecast.family", "forecast"),
+    "Prior": ("presage.forecast.prior", "Prior"),
     "Point": ("presage.forecast.law", "Point"),
     "RunDir": ("presage.core.run", "RunDir"),
     "Tokenizer": ("presage.data.bpe", "Tokenizer"),

@@ -27,7 +27,8 @@ LAYERS = (
     {"__main__"},
 )
 READS_ONLY = {"report": {"core"}}
-STAGE_MODULES = [*(module for module, _ in STAGES.values()), "presage.forecast.seal", "presage.forecast.score"]
+STAGE_MODULES = [*(module for module, _ in STAGES.values())]
+STAGE_MODULES += [f"presage.forecast.{name}" for name in ("seal", "score", "branches")]
 LINES = 400
 CODE_FROM_DATA = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
 CALLS = {"eval", "exec", "torch.load", "yaml.load", "yaml.unsafe_load", "np.load", "numpy.load"}

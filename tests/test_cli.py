@@ -287,7 +287,7 @@ def test_check_verifies_a_seal_where_there_is_one(two: Path, presage: Outcome, m
         run.finish()
     asked = []
 
-    def verify(path: Path) -> list[tuple[str, str]]:
+    def verify(path: Path, ledger: Path | None = None) -> list[tuple[str, str]]:
         asked.append(path)
         return [(f"{path}/forecast.json", "not what was sealed"), (f"{path}/../ladder/DONE", "another digest")]
 

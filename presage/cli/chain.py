@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from presage.cli.grammar import (
     CHAIN,
-    AsJson,
     Out,
     Quiet,
     Resume,
     app,
     be_quiet,
-    dumps,
     emit,
     forecast,
     run_stage,
     verdict,
 )
-from presage.core.errors import PresageError
 
 
 @app.command(group=CHAIN)
@@ -28,6 +27,7 @@ def demo(
     out: Path = Path("runs/demo"),
     minutes: float = 12,
     corpus: Path | None = None,
+    microcode: Annotated[bool, Parameter(negative="")] = False,
     seed: int = 0,
     quiet: Quiet = False,
 ) -> None:
@@ -41,51 +41,16 @@ def demo(
         How long it may take; the target's compute is scaled to the measured speed of this machine.
     corpus
         Your own files instead of the Python documentation on this machine.
+    microcode
+        Mix in generated functions and forecast how often the target will write held-out ones that pass their tests.
     seed
         Seed of everything random.
     """
     from presage.recipes import demo as recipe
 
     be_quiet(quiet)
-    recipe.run(out, minutes=minutes, corpus=corpus, seed=seed)
+    recipe.run(out, minutes=minutes, corpus=corpus, microcode=microcode, seed=seed)
     emit([str(out / "report" / "report.html")])
-
-
-@forecast.command
-def fit(points: Path, /, *, at: float, level: float = 0.9, metric: str | None = None, json: AsJson = False) -> None:
-    """Fit a*C^b+c to a table of runs and print the loss expected at another compute.
-
-    Parameters
-    ----------
-    points
-        CSV with a row a run: columns compute (FLOPs) and loss or bpb; a ladder's tables/rungs.csv will do.
-    at
-        The compute to predict for, in FLOPs.
-    level
-        The probability that the interval should hold the loss with.
-    metric
-        The column to fit, if not bpb or loss.
-    """
-    import math
-    from dataclasses import asdict
-
-    from presage.forecast import law
-    from presage.forecast.points import read_runs
-
-    if not 0 < level < 1 or not 0 < at < math.inf:
-        raise PresageError("--at must be positive and finite, and --level between 0 and 1", where="forecast fit")
-    runs, noise = law.summarise(read_runs(points, metric))
-    fitted = law.fit(runs, noise)
-    expected, floor, warnings = fitted.predict(at, level), fitted.floor(level), law.warnings(fitted, at)
-    for warning in warnings:
-        print(f"presage: {warning}", file=sys.stderr)
-    if json:
-        facts = {"at": at, **asdict(expected), "floor": asdict(floor), "law": fitted.law.model_dump()}
-        emit([dumps(facts | {"noise": noise, "points": [asdict(p) for p in runs], "warnings": warnings})])
-        return
-    curve = fitted.law
-    emit([f"{expected.value:.4f}  [{expected.lo:.4f}, {expected.hi:.4f}]  at {at:.3g} FLOPs, {level:.0%} interval"])
-    emit([f"law {curve.a:.4g} * C^{curve.b:.4g} + {curve.c:.4g}; floor [{floor.lo:.3f}, {floor.hi:.3f}]"])
 
 
 @forecast.command
@@ -96,6 +61,9 @@ def seal(
     out: Out,
     target_run: str = "../target",
     level: float = 0.9,
+    attempts: Path | None = None,
+    ledger: Path | None = None,
+    name: str = "",
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
@@ -111,22 +79,40 @@ def seal(
         Where the target will be written, relative to OUT: sealing is refused once it has begun there.
     level
         The probability that the interval should hold the target's loss with.
+    attempts
+        The ladder's attempts at problems: then a pass rate is promised as well.
+    ledger
+        A ledger to enter the forecast in.
+    name
+        What to call it there.
     """
     from presage.core.run import RunDir
     from presage.data import shards
     from presage.forecast import seal as stage
+    from presage.forecast.ledger import append_seal
     from presage.recipes.loading import resolve
     from presage.train import pretrain
 
     config = resolve(target, "pretrain", pretrain.Config)
     tokens = RunDir.open(config.shards, "shards").config(shards.Config)
     inputs = {"corpus": tokens.corpus, "tokenizer": tokens.tokenizer, "ladder": ladder, "target": config}
-    data = inputs | {"target_run": target_run, "level": level}
+    data = inputs | {"target_run": target_run, "level": level, "attempts": attempts}
     run_stage(stage, stage.Config.parse(data, where="forecast seal"), out, resume=resume, quiet=quiet)
+    if ledger:
+        append_seal(ledger, out, name)
 
 
 @forecast.command
-def score(*, forecast: Path, target: Path, out: Out, resume: Resume = False, quiet: Quiet = False) -> None:
+def score(
+    *,
+    forecast: Path,
+    target: Path,
+    out: Out,
+    attempts: Path | None = None,
+    ledger: Path | None = None,
+    resume: Resume = False,
+    quiet: Quiet = False,
+) -> None:
     """Promised against actual. A forecast that missed is a result: the exit code is 0.
 
     Parameters
@@ -135,24 +121,36 @@ def score(*, forecast: Path, target: Path, out: Out, resume: Resume = False, qui
         The run with the sealed forecast.
     target
         The finished target run.
+    attempts
+        The target's attempts at the problems that a pass rate was promised on.
+    ledger
+        The ledger that the forecast was entered in.
     """
     from presage.forecast import score as stage
+    from presage.forecast.ledger import append_score
 
-    run_stage(stage, stage.Config.parse({"forecast": forecast, "target": target}), out, resume=resume, quiet=quiet)
+    places = {"forecast": forecast, "target": target, "attempts": attempts}
+    run_stage(stage, stage.Config.parse(places), out, resume=resume, quiet=quiet)
+    if ledger:
+        append_score(ledger, out)
 
 
 @forecast.command
-def verify(directory: Path, /) -> None:
+def verify(directory: Path, /, *, ledger: Path | None = None) -> None:
     """Recompute every digest a sealed forecast stands on; names the files that differ and exits 1 if any does.
 
     Parameters
     ----------
     directory
-        The run with the sealed forecast, or the folder of the demo it belongs to.
+        The run with the sealed forecast, or the folder of the demo it belongs to: then every run in it is checked.
+    ledger
+        The ledger that holds this forecast, if not ledger.jsonl in that folder.
     """
     from presage.forecast import verify as verification
 
-    verdict(verification.verify(directory))
+    verdict(verification.verify(directory, ledger))
     left_out = verification.omitted(directory)
     note = f" ({left_out} large files are listed by digest but not included here)" if left_out else ""
     emit([f"{directory}: the seal holds{note}"])
+    if verification.other_version(directory):
+        emit(["sealed by another version of presage: every digest was recomputed, the law was not fitted again"])

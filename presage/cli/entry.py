@@ -13,7 +13,21 @@ from typing import NoReturn
 
 from cyclopts import CycloptsError
 
-from presage.cli import chain, models, runs, stages  # noqa: F401 - each adds its verbs to the app
+from presage.cli import (  # noqa: F401 - each adds its verbs to the app
+    capability,
+    chain,
+    family,
+    laws,
+    ledger,
+    make,
+    make_hindsight,
+    models,
+    plan,
+    runs,
+    stages,
+    surface,
+    trends,
+)
 from presage.cli.grammar import app, close_stdout, emit
 from presage.core.errors import PresageError, Stopped
 

@@ -15,6 +15,7 @@ STAGES = {
     "shards": ("presage.data.shards", "Documents to memory-mapped tokens."),
     "pretrain": ("presage.train.pretrain", "Tokens to a model."),
     "ladder": ("presage.forecast.ladder", "Many small models, from a list of compute budgets."),
+    "attempts": ("presage.forecast.attempts", "Models attempt generated problems: how often each passes."),
     "report": ("presage.report.render", "Run directories to one self-contained page."),
 }
 

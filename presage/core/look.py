@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from presage.core.config import diff, flatten
-from presage.core.errors import PresageError, RunError
+from presage.core.errors import CorruptError, PresageError, RunError
 from presage.core.run import RunDir
 
 MARKS = ("DONE", "origin.json")
+FORM = "not in the form that presage writes"
 
 
 def runs_below(root: Path | str) -> list[RunDir]:
@@ -38,24 +39,76 @@ def _configs_of_runs(root: Path) -> Iterator[Path]:
 
 
 def damage(run: RunDir) -> list[tuple[str, str]]:
-    """[(file, what is wrong)]: unfinished, changed against DONE, or a parent that is no longer the one recorded."""
+    """[(file, what is wrong)]: `altered`, or else a parent that is no longer the one recorded."""
+    return altered(run) or _told(run, _other_parents(run))
+
+
+def whole(path: Path | str, stage: str) -> RunDir:
+    """A finished run without damage. Raises CorruptError naming its first damaged file, RunError as `RunDir.open`."""
+    run = RunDir.open(path, stage)
+    for name, what in damage(run)[:1]:
+        raise CorruptError(what, where=run.path / name)
+    return run
+
+
+def altered(run: RunDir) -> list[tuple[str, str]]:
+    """[(file, what is wrong)] within the run alone: unfinished, changed against DONE, or DONE itself changed."""
     if not run.done:
         return [("DONE", "missing: the run is not finished")]
-    try:
-        return run.problems() or list(_changed_parents(run))
-    except PresageError as error:
-        return [(Path(str(error.where or run.path)).name, error.what)]
-    except (KeyError, TypeError, AttributeError):
-        return [("DONE", "not in the form that presage writes")]
+    return _told(run, _content(run))
 
 
-def _changed_parents(run: RunDir) -> Iterator[tuple[str, str]]:
-    """Parents that stand where config.json says, but with another content. One that was moved away is no damage."""
+def changed_parents(run: RunDir) -> Iterator[tuple[str, RunDir]]:
+    """(role, run) of parents that stand where config.json says with another content. One moved away is no damage."""
     places = flatten(run.read_json("config.json")["config"])
     for role, recorded in run.origin["parents"].items():
         parent = RunDir(Path(os.path.normpath(run.path / str(_at(places, role)))))
         if parent.done and parent.digest != recorded["digest"]:
-            yield "origin.json", f"parent '{role}' is not the run it was made from any more"
+            yield role, parent
+
+
+def _told(run: RunDir, problems: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The problems, and what cannot be read as one of them."""
+    found: list[tuple[str, str]] = []
+    try:
+        found.extend(problems)
+    except PresageError as error:
+        found.append((_name(run, error.where or run.path), error.what))
+    except OSError as error:
+        found.append((_name(run, error.filename or run.path), f"cannot be read: {error.strerror}"))
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
+        found.append(("DONE", FORM))
+    return found
+
+
+def _name(run: RunDir, place: object) -> str:
+    path = Path(str(place))
+    return path.relative_to(run.path).as_posix() if path.is_relative_to(run.path) else path.name
+
+
+def _content(run: RunDir) -> Iterator[tuple[str, str]]:
+    found = run.problems()
+    yield from found
+    if not found:
+        yield from _bookkeeping(run)
+
+
+def _bookkeeping(run: RunDir) -> Iterator[tuple[str, str]]:
+    """DONE and OMITTED count towards no digest: the one must read as `finish` writes it, the other must be true."""
+    done, config = run.read_json("DONE"), run.read_json("config.json")
+    files = dict(sorted(done["files"].items()))
+    facts = {"stage": config["stage"], "schema": config["schema"], "digest": done["digest"], "files": files}
+    written = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+    if (run.path / "DONE").read_bytes() != written.encode():
+        yield "DONE", FORM
+    yield from (("OMITTED", f"lists {name}, which DONE does not") for name in sorted(run.omitted() - files.keys()))
+    here = (name for name in sorted(run.omitted() & files.keys()) if (run.path / name).exists())
+    yield from (("OMITTED", f"lists {name}, which is here") for name in here)
+
+
+def _other_parents(run: RunDir) -> Iterator[tuple[str, str]]:
+    for role, _ in changed_parents(run):
+        yield "origin.json", f"parent '{role}' is not the run it was made from any more"
 
 
 def _at(flat: dict[str, Any], role: str) -> Any:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from multiprocessing.connection import wait as wait_for
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator
 
-from presage.core import progress
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
 from presage.core.device import Device, recorded_or_measured, usable_cores
-from presage.core.errors import ConfigError, Stopped
+from presage.core.errors import ConfigError
 from presage.core.progress import Progress
 from presage.core.run import RunDir
 from presage.core.seeds import derive
+from presage.core.workers import workers
 from presage.forecast.law import summarise
 from presage.forecast.scaling import Rule
 from presage.train import pretrain
@@ -45,6 +38,8 @@ class Config(BaseConfig):
     """Budgets below this are trained and shown but left out of the fit: the law does not hold there yet."""
     device: Device | None = None
     """None: measured once here; the rungs, the target and every resume use the outcome."""
+    checkpoints: int = Field(default=1, gt=0)
+    """Checkpoints a rung keeps, evenly spaced; decay branches start from those of the stable phase."""
     jobs: int = Field(default=0, ge=0)
     """Rungs trained side by side, one thread each; 0: one per core."""
     eval_tokens: int = Field(default=200_000, gt=0)
@@ -89,7 +84,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     rungs = plan(config)
     directory = RunDir.create(out, "ladder", config, seed=config.seed, resume=resume, device=device.model_dump())
     with directory:
-        _train(rungs, directory.path / "rungs", config)
+        train_all(rungs, directory.path / "rungs", config)
         rows = [_row(name, budget, directory.path / "rungs" / name, config) for name, budget, _ in rungs]
         directory.table("rungs", rows, COLUMNS)
         points, noise = summarise([(r["budget"], r["bpb"]) for r in rows])
@@ -112,16 +107,21 @@ def plan(config: Config) -> list[tuple[str, float, pretrain.Config]]:
             seed = derive(config.seed, "rung", f"{budget:.6g}", repeat) % 2**31
             changes: dict[str, object] = {"eval_tokens": config.eval_tokens, "keep_checkpoints": 1, "log_every": 20}
             rung = config.rule.config(budget, config.shards, seed=seed, device=device, **changes)
+            if config.checkpoints > 1:
+                every = {"checkpoint_every": rung.tokens // config.checkpoints}
+                rung = rung.model_copy(update=every | {"keep_checkpoints": config.checkpoints + 1})
             rungs.append((f"c{budget:.3g}-{repeat}", budget, rung))
     return rungs
 
 
-def _train(rungs: list[tuple[str, float, pretrain.Config]], folder: Path, config: Config) -> None:
-    """Longest first, so that the pool empties evenly."""
+def train_all(
+    rungs: list[tuple[str, float, pretrain.Config]], folder: Path, config: Config, label: str = "ladder"
+) -> None:
+    """Runs side by side, finished ones left out; longest first, so that the pool empties evenly."""
     waiting = [r for r in reversed(rungs) if not (folder / r[0] / "DONE").is_file()]
     done = sum(r[1] for r in rungs) - sum(r[1] for r in waiting)
     jobs = min(config.jobs or _places(config), max(len(waiting), 1))
-    with Progress("ladder", sum(r[1] for r in rungs), unit="FLOP") as bar, _pool(jobs) as pool:
+    with Progress(label, sum(r[1] for r in rungs), unit="FLOP") as bar, workers(jobs) as pool:
         bar.begin(done)
         futures: dict[Future[Any], float] = {
             pool.submit(_rung, rung, folder / name): budget for name, budget, rung in waiting
@@ -132,42 +132,6 @@ def _train(rungs: list[tuple[str, float, pretrain.Config]], folder: Path, config
                 future.result()
                 done += futures.pop(future)
             bar.update(done, left=len(futures))
-
-
-@contextlib.contextmanager
-def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Worker processes that stop with us: a signal reaches them as well, they save, and Stopped is raised here."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker)
-
-    def stop(number: int, _: object) -> None:
-        for process in list(getattr(pool, "_processes", {}).values()):
-            os.kill(process.pid, number)
-        raise Stopped("stopped by a signal; finished rungs are kept", hint="--resume goes on")
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=True, cancel_futures=True)
-        raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    pool.shutdown()
-
-
-def _start_worker() -> None:
-    """No bar of its own; and it ends with its parent, even one killed with SIGKILL, so that its rung can be resumed."""
-    progress.QUIET = True
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    wait_for([sentinel])
-    os._exit(Stopped.exit_code)
 
 
 def _places(config: Config) -> int:

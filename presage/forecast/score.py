@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
 from presage.core.errors import SealError
+from presage.core.look import whole
 from presage.core.run import RunDir, note
+from presage.forecast import ability
+from presage.forecast.seal import Config as Sealed
 from presage.forecast.seal import description_digest, seal_digest, target_description
 from presage.train import pretrain
 
@@ -17,13 +22,16 @@ __all__ = ["Config", "run"]
 class Config(BaseConfig):
     forecast: Parent
     target: Parent
+    attempts: Parent | None = None
+    """The target's attempts at the problems the forecast promised a pass rate on."""
 
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """Promised against actual. A miss is a result; SealError only when these two do not belong together."""
-    sealed, target = RunDir.open(config.forecast, "seal"), RunDir.open(config.target, "pretrain")
+    sealed, target = whole(config.forecast, "seal"), whole(config.target, "pretrain")
     forecast = sealed.read_json("forecast.json")
     _check_pair(forecast, target)
+    abilities = _abilities(config, sealed, forecast, target)
     directory = RunDir.create(out, "score", config, resume=resume)
     with directory:
         actual = target.results()[forecast["metric"]]
@@ -39,10 +47,37 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         )
         directory.result("inside", int(forecast["lo"] <= actual["value"] <= forecast["hi"]))
         directory.result("seal", forecast["seal"])
+        for name, facts in abilities:
+            directory.result(name, **facts)
         directory.finish()
     error = directory.value("error_percent")
     note(f"promised {point:.4f}, came out at {actual['value']:.4f} {unit}: {error:+.2f} %")
     return directory
+
+
+def _abilities(
+    config: Config, sealed: RunDir, forecast: dict[str, Any], target: RunDir
+) -> list[tuple[str, dict[str, Any]]]:
+    """[(name, result)] for every bucket of the sealed capability laws; none where the target was not examined."""
+    promised, ladder = forecast.get("capability"), sealed.config(Sealed).attempts
+    if config.attempts is None or promised is None or ladder is None:
+        return []
+    attempted = whole(config.attempts, "attempts")
+    if attempted.origin["parents"].get("run", {}).get("digest") != target.digest:
+        raise SealError("these are not this target's attempts", where=attempted.path)
+    actual = ability.outcome(ladder, attempted.path, promised)
+    return [row for law in promised["laws"] for row in _ability(law, *actual[law["bucket"]])]
+
+
+def _ability(law: dict[str, Any], value: float, stderr: float) -> list[tuple[str, dict[str, Any]]]:
+    name, unit = f"capability/{law['bucket']}", law["unit"]
+    interval = {"lo": law["lo"], "hi": law["hi"], "level": law["level"], "unit": unit}
+    return [
+        (f"{name}/promised", {"value": law["value"], **interval}),
+        (f"{name}/actual", {"value": value, "stderr": stderr, "unit": unit}),
+        (f"{name}/pass_rate", {"value": math.exp(-value), "unit": "geometric mean"}),
+        (f"{name}/inside", {"value": int(law["lo"] <= value <= law["hi"])}),
+    ]
 
 
 def _check_pair(forecast: dict[str, object], target: RunDir) -> None:

@@ -22,8 +22,11 @@ from presage.core import origin
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent, flatten
 from presage.core.errors import SealError
+from presage.core.look import whole
 from presage.core.run import RunDir, note
-from presage.forecast import law
+from presage.forecast import ability, law
+from presage.forecast.prior import Prior
+from presage.forecast.warnings import warnings
 from presage.train import pretrain
 
 __all__ = ["Config", "run"]
@@ -33,13 +36,18 @@ class Config(BaseConfig):
     corpus: Parent
     tokenizer: Parent
     ladder: Parent
+    attempts: Parent | None = None
+    """The ladder's attempts at problems: with them the forecast promises a pass rate as well."""
     target: pretrain.Config
     """The full config of the big run; it must take this forecast as its `forecast`, which is not part of the seal."""
     target_run: str = "../target"
     """Where the target will be written, relative to this run: sealing is refused once something stands there."""
     level: float = Field(default=0.9, gt=0, lt=1)
-    drift: float = Field(default=law.DRIFT_PER_DECADE, ge=0)
-    """What the law may be off by per decade beyond the largest rung, relative, one standard deviation."""
+    prior: Prior = Prior()
+    """What is known about the law before the rungs; a recipe with a history of its own may know more."""
+    drift: float = Field(default=0.0, ge=0)
+    """What the recipe's maker knows the law to be off by per decade beyond the largest rung, on top of what the rungs
+    show; relative, one standard deviation."""
     doubts: tuple[str, ...] = ()
     """What whoever made the recipe knows against this forecast; printed with its own warnings."""
     facts: dict[str, float] = {}
@@ -61,6 +69,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         directory.write_json("forecast.json", forecast)
         for key in ("point", "lo", "hi"):
             directory.result(key, forecast[key], level=config.level, unit=forecast["unit"])
+        _say_capability(directory, forecast["capability"])
         directory.result("seal", forecast["seal"])
         directory.finish()
     for warning in forecast["warnings"]:
@@ -78,8 +87,8 @@ def seal_digest(forecast: dict[str, Any]) -> str:
 
 def target_description(config: pretrain.Config) -> dict[str, Any]:
     """The target's flat config without paths: parents are sealed by digest, wherever they lie."""
-    flat = flatten(config)
-    return {key: value for key, value in flat.items() if key not in config.parents() and not key.startswith("forecast")}
+    flat, parents = flatten(config), config.parents()
+    return {key: value for key, value in flat.items() if key not in parents and not key.startswith("forecast")}
 
 
 def description_digest(description: dict[str, Any]) -> str:
@@ -93,7 +102,7 @@ def promise(ladder: RunDir, compute: float, config: Config) -> dict[str, Any]:
     points, noise = law.summarise([(r["budget"], r["bpb"]) for r in rows])
     fitted = {r["budget"] for r in rows if r["fitted"]}
     level = config.level
-    fit = law.fit([p for p in points if p.compute in fitted], noise, config.drift)
+    fit = law.fit([p for p in points if p.compute in fitted], noise, config.drift, config.prior)
     estimate, floor = fit.predict(compute, level), fit.floor(level)
     return {
         "law": fit.law.model_dump(),
@@ -103,32 +112,49 @@ def promise(ladder: RunDir, compute: float, config: Config) -> dict[str, Any]:
         "level": level,
         "floor": {"value": floor.value, "lo": floor.lo, "hi": floor.hi},
         "noise": noise,
+        "wander": fit.wander,
+        "misfit": fit.misfit,
         "drift": config.drift,
+        "prior": config.prior.model_dump(mode="json"),
         "points": [_point(p, rows, p.compute in fitted, fit.law.loss(p.compute)) for p in points],
         "curve": _curve(fit, min(p.compute for p in points), 2 * compute, level),
         "extrapolation": compute / max(fitted),
-        "warnings": [*config.doubts, *law.warnings(fit, compute)],
+        "warnings": [*config.doubts, *warnings(fit, compute)],
     }
 
 
 def _check_inputs(config: Config) -> None:
     """The target and the rungs learn from the same tokens, made from this corpus with this tokenizer."""
-    shards = RunDir.open(config.target.shards, "shards")
-    ladder = RunDir.open(config.ladder, "ladder")
+    shards = whole(config.target.shards, "shards")
+    ladder = whole(config.ladder, "ladder")
     made_from = shards.origin["parents"]
     wanted = {
-        "corpus": (made_from["corpus"], RunDir.open(config.corpus, "corpus"), shards),
-        "tokenizer": (made_from["tokenizer"], RunDir.open(config.tokenizer, "tokenizer"), shards),
+        "corpus": (made_from["corpus"], whole(config.corpus, "corpus"), shards),
+        "tokenizer": (made_from["tokenizer"], whole(config.tokenizer, "tokenizer"), shards),
         "target.shards": (ladder.origin["parents"]["shards"], shards, ladder),
     }
+    if config.attempts:
+        attempted = whole(config.attempts, "attempts")
+        if "ladder" not in attempted.origin["parents"]:
+            raise SealError("these are not a ladder's attempts", where=attempted.path)
+        wanted["ladder"] = (attempted.origin["parents"]["ladder"], ladder, attempted)
     for key, (recorded, parent, child) in wanted.items():
         if recorded["digest"] != parent.digest:
             raise SealError(f"{key} is not what {child.path} was made from", where=parent.path)
 
 
+def _say_capability(directory: RunDir, capability: dict[str, Any] | None) -> None:
+    for bucket in capability["laws"] if capability else ():
+        interval = {key: bucket[key] for key in ("lo", "hi", "level", "unit")}
+        directory.result(f"capability/{bucket['bucket']}", bucket["value"], **interval)
+
+
 def _forecast(config: Config) -> dict[str, Any]:
     ladder = RunDir.open(config.ladder, "ladder")
     compute = float(config.target.model.flops_per_token() * config.target.tokens)
+    capability, doubt = ability.promise(config.attempts, compute, config.level) if config.attempts else (None, "")
+    promised = promise(ladder, compute, config)
+    promised["warnings"] += [doubt] if doubt else []
     description = target_description(config.target)
     return {
         "metric": "val/bpb",
@@ -138,13 +164,15 @@ def _forecast(config: Config) -> dict[str, Any]:
             "config": description,
             "config_digest": description_digest(description),
         },
-        **promise(ladder, compute, config),
+        **promised,
+        "capability": capability,
         "facts": config.facts,
         "inputs": {
             "corpus": RunDir.open(config.corpus, "corpus").digest,
             "tokenizer": RunDir.open(config.tokenizer, "tokenizer").digest,
             "shards": RunDir.open(config.target.shards, "shards").digest,
             "ladder": ladder.digest,
+            "attempts": RunDir.open(config.attempts, "attempts").digest if config.attempts else None,
             "rungs": {row["name"]: row["digest"] for row in ladder.read_table("rungs")},
             "code": origin.code_digest(),
             "target_config": description_digest(description),

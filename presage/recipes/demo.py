@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,9 +19,12 @@ from presage.core.run import RunDir, load_config, note
 from presage.data import corpus as corpus_stage
 from presage.data import shards as shards_stage
 from presage.data import tokenizer as tokenizer_stage
+from presage.forecast import attempts as attempts_stage
 from presage.forecast import ladder as ladder_stage
+from presage.forecast import ledger
 from presage.forecast import score as score_stage
 from presage.forecast import seal as seal_stage
+from presage.forecast.prior import Prior
 from presage.forecast.scaling import Rule
 from presage.report import render as report_stage
 from presage.train import pretrain
@@ -48,15 +52,35 @@ DOUBT = (
 )
 EVAL_TOKENS = 131_072
 LADDER_SHARE = 0.38
+PRIOR = Prior(wander=0.002)
+"""Ladders of this recipe from 8e10 FLOPs on (docs/LOG.md) keep their slope far better than published ones."""
+LEDGER = "ledger.jsonl"
+ENOUGH = 8.0
+"""Minutes from which there is time for all SAMPLES."""
 RESERVE = 25.0
 """Seconds kept for the last evaluation, samples and the report."""
 RUNG_OVERHEAD = 0.7
 """Seconds a rung takes besides its training: opening shards, evaluation, writing."""
 
 
+MICROCODE = 0.2
+"""Microcode's part of the training bytes; held-out text has none of it."""
+PROBLEMS, SAMPLES, FEW_SAMPLES = 60, 200, 60
+"""Problems examined, and attempts at each by every model; the last where the demo is short."""
+ATTEMPT_SECONDS = 200.0
+"""What both examinations take at SAMPLES attempts."""
+
+
 def corpus() -> corpus_stage.Config:
     """Docstrings, comments and documentation of this machine's Python and its packages."""
     return corpus_stage.Config()
+
+
+def corpus_with_tasks() -> corpus_stage.Config:
+    """The same, and a fifth of microcode: what the demo reads when it forecasts a capability as well."""
+    docs = corpus_stage.Source(name="python-docs", kind="python-docs")
+    tasks = corpus_stage.Source(name="microcode", kind="microcode", share=MICROCODE)
+    return corpus_stage.Config(sources=(docs, tasks))
 
 
 def own_files(folder: Path) -> corpus_stage.Config:
@@ -83,23 +107,32 @@ def ladder() -> ladder_stage.Config:
     )
 
 
-def run(out: Path | str, *, minutes: float = 12.0, corpus: Path | str | None = None, seed: int = 0) -> RunDir:
+def run(
+    out: Path | str,
+    *,
+    minutes: float = 12.0,
+    corpus: Path | str | None = None,
+    microcode: bool = False,
+    seed: int = 0,
+) -> RunDir:
     """Walk every stage below `out`; finished stages are kept, so an interrupted demo goes on. Returns the report's run.
 
-    `minutes` counts from this call. Raises BudgetError below 2 minutes.
+    `minutes` counts from this call. With `microcode` a fifth of the training text is generated functions, and a pass
+    rate is promised beside the loss. Raises BudgetError below 2 minutes.
     """
     if minutes < 2:
         raise BudgetError(
             f"{minutes:g} minutes are too few for the whole chain", hint="--minutes 3 is the shortest useful"
         )
     clock, out = time.perf_counter(), Path(out)
+    spare = RESERVE + ATTEMPT_SECONDS * microcode * (1.0 if minutes >= ENOUGH else FEW_SAMPLES / SAMPLES)
 
     def left() -> float:
-        return 60 * minutes - (time.perf_counter() - clock) - RESERVE
+        return 60 * minutes - (time.perf_counter() - clock) - spare
 
     note(f"presage demo: {minutes:g} minutes, into {out}")
-    embedded = corpus_stage.Config() if corpus is None else own_files(Path(corpus))
-    texts = _stage(corpus_stage, lambda: embedded, out / "corpus")
+    sources = _sources(None if corpus is None else Path(corpus), microcode)
+    texts = _stage(corpus_stage, lambda: sources, out / "corpus")
     vocabulary = _stage(
         tokenizer_stage, lambda: tokenizer_stage.Config(corpus=texts.path, vocab_size=VOCAB), out / "tokenizer"
     )
@@ -107,17 +140,28 @@ def run(out: Path | str, *, minutes: float = 12.0, corpus: Path | str | None = N
         shards_stage, lambda: shards_stage.Config(corpus=texts.path, tokenizer=vocabulary.path), out / "shards"
     )
     rungs = _stage(ladder_stage, lambda: _ladder(tokens.path, minutes, left(), seed), out / "ladder")
+    samples = SAMPLES if minutes >= ENOUGH else FEW_SAMPLES
+    examine = partial(attempts_stage.Config, problems=PROBLEMS, samples=samples, seed=seed)
+    examined = _has_microcode(texts)
+    tried = _stage(attempts_stage, lambda: examine(ladder=rungs.path), out / "attempts") if examined else None
     sealed = _stage(
         seal_stage,
-        lambda: _seal(texts.path, vocabulary.path, tokens.path, rungs, minutes, left(), seed),
+        lambda: _seal(texts.path, vocabulary.path, tokens.path, rungs, tried, minutes, left(), seed),
         out / "forecast",
     )
+    _enter(out / LEDGER, sealed, f"demo, seed {seed}")
     target = _stage(
         pretrain,
         lambda: sealed.config(seal_stage.Config).target.model_copy(update={"forecast": sealed.path}),
         out / "target",
     )
-    score = _stage(score_stage, lambda: score_stage.Config(forecast=sealed.path, target=target.path), out / "score")
+    last = _stage(attempts_stage, lambda: examine(run=target.path), out / "target-attempts") if examined else None
+    score = _stage(
+        score_stage,
+        lambda: score_stage.Config(forecast=sealed.path, target=target.path, attempts=last.path if last else None),
+        out / "score",
+    )
+    ledger.append_score(out / LEDGER, score.path)
     report = _stage(
         report_stage,
         lambda: report_stage.Config(
@@ -128,12 +172,33 @@ def run(out: Path | str, *, minutes: float = 12.0, corpus: Path | str | None = N
             forecast=sealed.path,
             target=target.path,
             score=score.path,
+            attempts=tried.path if tried else None,
+            target_attempts=last.path if last else None,
         ),
         out / "report",
     )
     taken = (time.perf_counter() - clock) / 60
     note(f"{minutes:g} minutes planned, {taken:.1f} taken; open {report.path / 'report.html'}")
     return report
+
+
+def _enter(file: Path, sealed: RunDir, name: str) -> None:
+    """Into the ledger, unless an interrupted demo has done so."""
+    entered = ledger.read(file) if file.is_file() else []
+    if all(getattr(entry.what, "seal", None) != sealed.value("seal") for entry in entered):
+        ledger.append_seal(file, sealed.path, name)
+
+
+def _sources(folder: Path | None, microcode: bool) -> corpus_stage.Config:
+    if folder is None:
+        return corpus_with_tasks() if microcode else corpus()
+    own = own_files(folder)
+    tasks = corpus_with_tasks().sources[1:] if microcode else ()
+    return own.model_copy(update={"sources": own.sources + tasks})
+
+
+def _has_microcode(texts: RunDir) -> bool:
+    return any(source.kind == "microcode" for source in texts.config(corpus_stage.Config).sources)
 
 
 def _stage(stage: Any, make: Callable[[], Config], out: Path) -> RunDir:
@@ -176,7 +241,14 @@ def _unfitted(smallest: float) -> tuple[float, ...]:
 
 
 def _seal(
-    texts: Path, vocabulary: Path, shards: Path, ladder: RunDir, minutes: float, seconds: float, seed: int
+    texts: Path,
+    vocabulary: Path,
+    shards: Path,
+    ladder: RunDir,
+    tried: RunDir | None,
+    minutes: float,
+    seconds: float,
+    seed: int,
 ) -> seal_stage.Config:
     """The target takes the time that is left, at the planned ratio to the largest rung or a twentieth more."""
     made = ladder.config(ladder_stage.Config)
@@ -190,7 +262,15 @@ def _seal(
     every = target.tokens // 12
     target = target.model_copy(update={"eval_every": every, "checkpoint_every": 3 * every})
     facts = {"minutes": minutes, "seconds_for_target": seconds, "target_flops_per_second": rate, "ratio": ratio}
-    sealed = seal_stage.Config(corpus=texts, tokenizer=vocabulary, ladder=ladder.path, target=target, facts=facts)
+    sealed = seal_stage.Config(
+        corpus=texts,
+        tokenizer=vocabulary,
+        ladder=ladder.path,
+        attempts=tried.path if tried else None,
+        target=target,
+        prior=PRIOR,
+        facts=facts,
+    )
     return (
         sealed if made.fit_from >= HOLDS_FROM else sealed.model_copy(update={"drift": DRIFT_BELOW, "doubts": (DOUBT,)})
     )
