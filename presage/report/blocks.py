@@ -114,14 +114,16 @@ class Picture:
 
 @dataclass
 class Quote:
-    """A sample: what the model was given and what it wrote."""
+    """A sample: what the model was given and what it wrote. `note` says what to know about it."""
 
     prompt: Fact
     completion: Fact
+    note: Text | None = None
     kind = "quote"
 
     def facts(self) -> Iterator[Fact]:
         yield from (self.prompt, self.completion)
+        yield from self.note.facts() if self.note else ()
 
     @property
     def fence(self) -> str:

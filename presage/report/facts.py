@@ -25,6 +25,8 @@ from presage.report import formats
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 INTEGER = re.compile(r"-?(0|[1-9]\d*)")
+VERBATIM = frozenset({"completion", "problem", "model"})
+"""Columns with texts that are kept as they are, also where one is empty or reads as a number."""
 TEXT_COLUMNS = frozenset({"name", "version", "digest", "licence", "package", "source", "file", "path", "reason"})
 SHORT = 16  # hex digits of a digest beside a value; the whole digest stands in the list of sources
 HEX = re.compile(r"[0-9a-f]{12}|[0-9a-f]{40}|[0-9a-f]{64}")
@@ -206,13 +208,15 @@ def _parse(base: Path, file: str) -> Any:
     if file.endswith(".jsonl"):
         return list(run.rows(file))
     if file.endswith(".csv"):
-        text = (base / file).read_text(encoding="utf-8")
+        text = (base / file).read_bytes().decode()  # a line end in what a model wrote stays what it is
         return [{k: _cell(k, v) for k, v in row.items()} for row in csv.DictReader(io.StringIO(text))]
     return run.read_json(file)
 
 
 def _cell(column: str, text: str | None) -> Any:
     """A table's cell: a number where it reads as one, None where it is empty, otherwise text (a version is text)."""
+    if column in VERBATIM:
+        return text
     if text is None or text == "":
         return None
     if text in ("True", "False"):

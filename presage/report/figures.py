@@ -20,6 +20,8 @@ from presage.report.svg import DRAW
 FORECAST = ("forecast", "forecast.json")
 RUNGS = ("ladder", "tables/rungs.csv")
 BINS_PER_DECADE = 12
+DECADES = (7, 4)  # that have room for a tick each, in a wide and in a narrow figure
+SMALL = 5  # points: a mark of a small panel
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -112,37 +114,42 @@ def _draw_forecast(canvas: Any, figure: Figure, narrow: bool, sources: Sources) 
     main, zoom = canvas.subplots(2 if narrow else 1, 1 if narrow else 2, gridspec_kw=shape)
     target = sources.get(*FORECAST, "target.compute")
     curve = [row for row in sources.get(*FORECAST, "curve", []) if row.get("loss") is not None]
-    promise = Promise(sources)
-    _draw_law(main, curve, target)
+    promise = Promise.of_loss(sources)
+    draw_law(main, curve, target)
     _draw_seeds(main, figure, sources, target)
     low = _draw_points(main, figure, sources, target)
-    _draw_target(main, figure, promise)
+    draw_target(main, figure, promise)
     _label_law(main, curve, target, narrow)
-    _relative_axis(main, target, [low, *(row["compute"] / target for row in curve)], narrow)
-    _title(main, "bits per byte")
-    _draw_zoom(zoom, figure, promise, narrow)
+    relative_axis(main, target, [low, *(row["compute"] / target for row in curve)], DECADES[narrow])
+    title_above(main, "bits per byte")
+    draw_zoom(zoom, figure, promise, narrow)
 
 
+@dataclass(frozen=True)
 class Promise:
-    """The four facts the figure is about."""
+    """The four facts such a figure is about."""
 
-    def __init__(self, sources: Sources) -> None:
-        self.point = sources.fact(*FORECAST, "point", "loss")
-        self.lo = sources.fact(*FORECAST, "lo", "loss")
-        self.hi = sources.fact(*FORECAST, "hi", "loss")
-        self.actual = sources.result("score", "actual", "loss")
-        if self.actual.missing:
-            self.actual = sources.result("target", "val/bpb", "loss")
+    point: Fact
+    lo: Fact
+    hi: Fact
+    actual: Fact
+
+    @classmethod
+    def of_loss(cls, sources: Sources) -> Promise:
+        point, lo, hi = (sources.fact(*FORECAST, key, "loss") for key in ("point", "lo", "hi"))
+        scored, trained = sources.result("score", "actual", "loss"), sources.result("target", "val/bpb", "loss")
+        return cls(point, lo, hi, trained if scored.missing else scored)
 
     @property
     def bars(self) -> list[list[float]]:
         return [[self.point.value - self.lo.value], [self.hi.value - self.point.value]]
 
 
-def _draw_law(axes: Any, curve: list[dict[str, float]], target: float) -> None:
+def draw_law(axes: Any, curve: list[dict[str, float]], target: float, key: str = "loss") -> None:
+    """The law as a dashed line and its interval as a band; `key` names the value in the rows of `curve`."""
     x = [row["compute"] / target for row in curve]
     axes.fill_between(x, [r["lo"] for r in curve], [r["hi"] for r in curve], color=DRAW["band"], linewidth=0, zorder=1)
-    axes.plot(x, [row["loss"] for row in curve], color=DRAW["accent"], dashes=(5, 3), linewidth=1.4, zorder=2)
+    axes.plot(x, [row[key] for row in curve], color=DRAW["accent"], dashes=(5, 3), linewidth=1.4, zorder=2)
 
 
 def _draw_seeds(axes: Any, figure: Figure, sources: Sources, target: float) -> None:
@@ -178,16 +185,19 @@ def _label_points(axes: Any, sources: Sources, target: float) -> None:
             axes.annotate(text, place, offset, textcoords="offset points", color=DRAW["accent"], zorder=8)
 
 
-def _draw_target(axes: Any, figure: Figure, promise: Promise) -> None:
+def draw_target(axes: Any, figure: Figure, promise: Promise, size: float = 6.5) -> None:
+    """The promise with its interval, and what came out as a diamond; a small one is not labelled."""
     if not promise.point.missing:
         axes.errorbar([1.0], [promise.point.value], yerr=promise.bars, color=DRAW["accent"], capsize=3, linewidth=1.2,
                       fmt="_", markersize=8, zorder=6)  # fmt: skip
     if not promise.actual.missing:
         gid = figure.mark(promise.actual)
-        axes.plot([1.0], [promise.actual.value], "D", color=DRAW["target"], markersize=6.5, zorder=7,
+        axes.plot([1.0], [promise.actual.value], "D", color=DRAW["target"], markersize=size, zorder=7,
                   markeredgecolor=DRAW["paper"], markeredgewidth=0.8, gid=gid)  # fmt: skip
-        axes.annotate("target", (1.0, promise.actual.value), (-2, 11), textcoords="offset points", ha="center",
-                      color=DRAW["target"], weight="bold", zorder=8)  # fmt: skip
+    if not promise.actual.missing and size > SMALL:
+        missed = not promise.lo.missing and promise.actual.value < promise.lo.value  # above it the promise has its bar
+        axes.annotate("target", (1.0, promise.actual.value), (-2, -20 if missed else 11), textcoords="offset points",
+                      ha="center", color=DRAW["target"], weight="bold", zorder=8)  # fmt: skip
 
 
 def _label_law(axes: Any, curve: list[dict[str, float]], target: float, narrow: bool) -> None:
@@ -200,9 +210,13 @@ def _label_law(axes: Any, curve: list[dict[str, float]], target: float, narrow: 
                   ha="right", va="top", color=DRAW["accent"], zorder=8)  # fmt: skip
 
 
-def _relative_axis(axes: Any, target: float, places: list[float], narrow: bool) -> None:
+def relative_axis(axes: Any, target: float, places: list[float], decades: int) -> None:
+    """Compute in units of the target's, as in the figures of the GPT-4 report; `places` are all that must fit.
+
+    Beyond so many `decades` every second one has a tick.
+    """
     low = math.floor(math.log10(min(places)) + 1e-9)
-    step = 2 if (-low > (4 if narrow else 7)) else 1
+    step = 2 if -low > decades else 1
     ticks = [10.0**e for e in range(0, low - 1, -step)]
     axes.set_xscale("log")
     axes.set_xlim(min(places) / 1.8, 2.2)
@@ -211,16 +225,16 @@ def _relative_axis(axes: Any, target: float, places: list[float], narrow: bool) 
     axes.set_xlabel("training compute, relative to the target")
 
 
-def _draw_zoom(axes: Any, figure: Figure, promise: Promise, narrow: bool) -> None:
+def draw_zoom(axes: Any, figure: Figure, promise: Promise, narrow: bool) -> None:
     """The target alone: what was promised, with its interval, beside what came out."""
     axes.set_xlim(-0.7, 1.7)
     axes.set_xticks([0, 1], ["promised", "actual"])
     axes.tick_params(axis="x", length=0)
-    _title(axes, "at the target")
+    title_above(axes, "at the target")
     seen = [f.value for f in (promise.lo, promise.hi, promise.actual) if not f.missing]
     if not seen:
         return
-    margin = (max(seen) - min(seen)) * 0.22 or 0.05
+    margin = (max(seen) - min(seen)) * (0.34 if narrow else 0.22) or 0.05  # room for a number beyond either end
     axes.set_ylim(min(seen) - margin, max(seen) + margin)
     if not promise.point.missing:
         axes.axhspan(promise.lo.value, promise.hi.value, color=DRAW["band"], linewidth=0, zorder=1)
@@ -241,7 +255,7 @@ def _draw_zoom(axes: Any, figure: Figure, promise: Promise, narrow: bool) -> Non
                       zorder=8)  # fmt: skip
 
 
-def _title(axes: Any, text: str) -> None:
+def title_above(axes: Any, text: str) -> None:
     """The vertical axis is named above it, horizontally, where it can be read."""
     axes.set_title(text, loc="left", fontsize=10, color=DRAW["muted"], pad=9)
 
@@ -281,7 +295,7 @@ def _draw_curves(canvas: Any, figure: Figure, narrow: bool, sources: Sources, ru
         axes.minorticks_off()
         axes.set_xlabel(label)
         axes.margins(x=0.06, y=0.16)
-        _title(axes, name)
+        title_above(axes, name)
 
 
 def _lonely(rows: list[dict[str, Any]]) -> bool:

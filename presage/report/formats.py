@@ -115,5 +115,6 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "verdict": lambda v: "inside" if v else "outside",
     "yesno": lambda v: "yes" if v else "no",
     "hex12": lambda v: str(v)[:12],
+    "stem": lambda v: str(v).removesuffix(" "),  # models are given a prompt without its last space
 }
-_TEXT_FORMS = {"hex12"}
+_TEXT_FORMS = {"hex12", "stem"}

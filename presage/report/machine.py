@@ -6,7 +6,9 @@ from presage.core.config import flatten
 from presage.report.blocks import Block, Cell, Pairs, Section, Table, Text
 from presage.report.facts import Sources, leaves
 
-STAGES = ("corpus", "tokenizer", "shards", "ladder", "forecast", "target", "score")
+STAGES = ("corpus", "tokenizer", "shards", "ladder", "attempts", "forecast", "target", "target_attempts", "score")
+OPTIONAL = ("attempts", "target_attempts")
+"""Stages that a chain may do without: they are not missing."""
 DEVICE_FORMS = {"peak_flops": "rate", "memory": "bytes", "bytes": "bytes"}
 
 
@@ -81,7 +83,9 @@ def _clock(s: Sources) -> Table:
 
 
 def _digests(s: Sources) -> Pairs:
-    return Pairs("Digests of the run directories", [(run, s.fact(run, "DONE", "digest")) for run in STAGES])
+    there = [run for run in STAGES if run not in OPTIONAL or s.has(run, "DONE")]
+    rows: list[tuple[str, Cell]] = [(run.replace("_", " "), s.fact(run, "DONE", "digest")) for run in there]
+    return Pairs("Digests of the run directories", rows)
 
 
 def _device_form(key: str) -> str:

@@ -28,6 +28,8 @@ STAGES = {
     "forecast": "seal",
     "target": "pretrain",
     "score": "score",
+    "attempts": "attempts",
+    "target_attempts": "attempts",
 }
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PDF_SECONDS = 90
@@ -43,6 +45,10 @@ class Config(BaseConfig):
     forecast: Parent | None = None
     target: Parent | None = None
     score: Parent | None = None
+    attempts: Parent | None = None
+    """The ladder's attempts at problems, where the forecast promises a capability."""
+    target_attempts: Parent | None = None
+    """The target's."""
     title: str = "A loss, foretold"
     pdf: bool = True
     """Also report.pdf, where a Chromium is on PATH."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from presage.report import figures, machine
+from presage.report import ability, ability_figure, figures, machine
 from presage.report.blocks import Block, Cell, Items, Pairs, Picture, Quote, Section, Table, Text
 from presage.report.facts import Fact, Sources, leaves
-from presage.report.tables import absent, csv_table, form_of, label_of, results
+from presage.report.tables import absent, csv_table, form_of, interval, label_of, results
 
 FORECAST = figures.FORECAST
 RUNGS = figures.RUNGS
@@ -16,7 +16,7 @@ KNOWN_POINT = ("compute", "loss", "stderr", "n", "n_params", "tokens", "fitted")
 
 
 def headline(s: Sources) -> Text:
-    """The one sentence the whole run was made for."""
+    """The one sentence the whole run was made for, and a second where a capability was promised too."""
     if s.get(*FORECAST, "point") is None:
         return Text("There is no forecast in this run: the promise is {point}.", point=s.fact(*FORECAST, "point"))
     promise = Text(
@@ -27,13 +27,14 @@ def headline(s: Sources) -> Text:
         lo=s.fact(*FORECAST, "lo", "loss"),
         hi=s.fact(*FORECAST, "hi", "loss"),
     )
-    return Text(
+    outcome = Text(
         "{promise} It came out at {actual}: an error of {error}, {inside} the interval.",
         promise=promise,
         actual=s.result("score", "actual", "loss"),
         error=s.result("score", "error_percent", "signed_percent"),
         inside=s.result("score", "inside", "verdict"),
     )
+    return Text("{loss} {ability}", loss=outcome, ability=ability.sentence(s)) if ability.promised(s) else outcome
 
 
 def seals(s: Sources) -> list[tuple[str, Fact]]:
@@ -49,7 +50,8 @@ def sections(s: Sources) -> list[Section]:
     """The whole report, in the order of reading."""
     makers: tuple[Callable[[Sources], Section], ...] = (
         promise, curves, rungs, residuals, samples, corpus, target, machine.section, limits, withheld)  # fmt: skip
-    return [make(s) for make in makers]
+    parts = [make(s) for make in makers]
+    return [parts[0], ability.section(s), *parts[1:]] if ability.promised(s) else parts
 
 
 def promise(s: Sources) -> Section:
@@ -65,13 +67,21 @@ def promise(s: Sources) -> Section:
         ("a", s.fact(*FORECAST, "law.a", "auto")),
         ("b", s.fact(*FORECAST, "law.b", "power")),
         ("c, the floor, bits per byte", s.fact(*FORECAST, "law.c", "loss")),
-        ("floor, with its interval", _interval(s, "floor.value", "floor.lo", "floor.hi")),
+        ("floor, with its interval", interval(s, FORECAST, ("floor.value", "floor.lo", "floor.hi"))),
         ("target's compute, FLOPs", s.fact(*FORECAST, "target.compute", "flops")),
         ("target's compute over the largest fitted rung's", s.fact(*FORECAST, "extrapolation", "times")),
-        ("promise, bits per byte", _interval(s, "point", "lo", "hi")),
-        ("noise of one run, relative", s.fact(*FORECAST, "noise", "share")),
+        ("promise, bits per byte", interval(s, FORECAST, ("point", "lo", "hi"))),
+        ("noise of one run, of its loss", s.fact(*FORECAST, "noise", "share")),
+        ("how far the law's slope strays among the rungs, of the loss per decade", _share(s, "wander")),
+        ("how far single budgets lie off any smooth curve, of the loss", _share(s, "misfit")),
+        ("added by the recipe's maker, per decade beyond the rungs", _share(s, "drift")),
+    ]
+    prior = leaves({"prior": s.get(*FORECAST, "prior", {})})
+    assumed: list[tuple[str, Cell]] = [
+        (label_of(key.removeprefix("prior.")), s.fact(*FORECAST, key)) for key in prior if key != "prior"
     ]
     section.blocks.append(Pairs("The law that was sealed", law))
+    section.blocks += [Pairs("What was assumed before any rung", assumed, fold=True)] if assumed else []
     section.blocks.append(Pairs("The seal, three times", seals(s)))
     return section
 
@@ -89,9 +99,8 @@ def _figure_1_caption(s: Sources) -> Text:
     )
 
 
-def _interval(s: Sources, value: str, lo: str, hi: str) -> Text:
-    facts = {name: s.fact(*FORECAST, key, "loss") for name, key in (("v", value), ("lo", lo), ("hi", hi))}
-    return Text("{v} ({lo} to {hi})", **facts)
+def _share(s: Sources, key: str) -> Fact:
+    return s.fact(*FORECAST, key, "share")
 
 
 def curves(s: Sources) -> Section:
@@ -174,7 +183,8 @@ def residuals(s: Sources) -> Section:
 
 def _other_scores(s: Sources) -> Iterable[str]:
     shown = {"promised", "lo", "hi", "actual", "error_percent", "inside", "seal"}
-    return [name for name in s.data("score", "result.json") or {} if name not in shown]
+    found = s.data("score", "result.json") or {}
+    return [name for name in found if name not in shown and not name.startswith(ability_figure.SCORED)]
 
 
 def _tables(s: Sources, run: str) -> list[str]:
@@ -271,13 +281,11 @@ def limits(s: Sources) -> Section:
     said = [Text("The forecast itself warns: {w}", w=s.fact(*FORECAST, f"warnings.{i}"))
             for i in range(len(s.get(*FORECAST, "warnings", [])))]  # fmt: skip
     fixed = [
+        *ability.limits(s),
         Text(
-            "The promise is about one number, bits per byte on held-out files of this corpus, for one recipe. It says "
-            "nothing about any ability of the model, nor about other text, another recipe or another tokenizer."
-        ),
-        Text(
-            "The interval covers the noise of the rungs and of the fit, under the assumption that the law goes on to "
-            "hold. A law that bends between the largest rung and the target is not covered."
+            "The interval of the loss covers the noise of one run, what the rungs leave open about the law's numbers, "
+            "and its form: beyond the rungs the slope may wander as it did among them. A bend of which the rungs show "
+            "nothing is not covered, nor is a target that is trained otherwise than they were."
         ),
         Text(
             "The seal proves that forecast, rungs, corpus, tokenizer, code and the target's settings belong together "

@@ -31,6 +31,12 @@ def form_of(name: str) -> str:
     return COLUMN_FORMS.get(last, ending)
 
 
+def interval(s: Sources, place: tuple[str, str], keys: tuple[str, str, str], form: str = "loss") -> Text:
+    """A value and its interval: 1.234 (1.200 to 1.270); `keys` of value, lower and upper end in the file at `place`."""
+    value, lo, hi = (s.fact(*place, key, form) for key in keys)
+    return Text("{value} ({lo} to {hi})", value=value, lo=lo, hi=hi)
+
+
 def results(s: Sources, run: str, caption: str) -> Block:
     """Every entry of a run's result.json."""
     found = s.data(run, "result.json")

@@ -14,11 +14,13 @@ import pytest
 from presage.core.config import Config, Parent
 from presage.core.run import RunDir
 from presage.report import render
+from tests.report import abilities
+from tests.report.reading import Page
 
 A, B, C = 60.0, -0.135, 0.55
 TARGET = 4e13
 BUDGETS = (2e10, 4e10, 8e10, 1.6e11, 2.5e11, 4e11, 6.3e11, 8e11, 1.0e12, 1.26e12)
-ROLES = ("corpus", "tokenizer", "shards", "ladder", "forecast", "target", "score")
+ROLES = ("corpus", "tokenizer", "shards", "ladder", "forecast", "target", "score", "attempts", "target_attempts")
 
 
 class AnyConfig(Config):
@@ -39,16 +41,17 @@ class Chain:
     root: Path
 
     def config(self, without: tuple[str, ...] = (), **more: Any) -> render.Config:
-        paths = {role: self.root / role for role in ROLES if role not in without}
+        there = [role for role in ROLES if (self.root / role).exists() and role not in without]
+        paths = {role: self.root / role for role in there}
         return render.Config.parse(paths | {"title": "A synthetic chain", "pdf": False} | more)
 
 
-def build(root: Path, seed: int = 0) -> Chain:
-    """Write the chain."""
+def build(root: Path, seed: int = 0, *, able: bool = False) -> Chain:
+    """Write the chain; where it is `able`, with a capability promised and scored as well."""
     rng = np.random.default_rng(seed)
     _data_stages(root)
     _ladder(root, rng)
-    forecast = _forecast(root)
+    forecast = _forecast(root, able)
     actual = law(TARGET) * 1.004
     _pretrain(root / "target", rng, TARGET, actual, 7_340_032, 24_000_000, seal=forecast["seal"])
     with RunDir.create(root / "score", "score", AnyConfig(parent=root / "target")) as run:
@@ -59,7 +62,12 @@ def build(root: Path, seed: int = 0) -> Chain:
         run.result("half_width_percent", 50 * (forecast["hi"] - forecast["lo"]) / forecast["point"])
         run.result("inside", int(forecast["lo"] <= actual <= forecast["hi"]))
         run.result("seal", forecast["seal"])
+        if able:
+            abilities.outcomes(run, forecast["capability"])
         run.finish()
+    if able:
+        abilities.attempts(root, "attempts", ["c11-s0", "c11-s1"], AnyConfig(settings={"samples": 200}))
+        abilities.attempts(root, "target_attempts", ["target"], AnyConfig(settings={"samples": 200}))
     return Chain(root)
 
 
@@ -145,7 +153,7 @@ def _rung_loss(budget: float) -> float:
     return law(budget) * (1.0 if budget >= 8e10 else 0.955)
 
 
-def _forecast(root: Path) -> dict[str, Any]:
+def _forecast(root: Path, able: bool) -> dict[str, Any]:
     wanted = np.append(np.geomspace(BUDGETS[0], TARGET, 40), 2 * TARGET)
     spread = [0.004 + 0.004 * max(0.0, float(np.log10(c / BUDGETS[2]))) for c in wanted]
     curve = [{"compute": float(c), "loss": law(c), "lo": law(c) * (1 - w), "hi": law(c) * (1 + w)}
@@ -160,7 +168,10 @@ def _forecast(root: Path) -> dict[str, Any]:
         "law": {"form": "a*C^b+c", "a": A, "b": B, "c": C},
         "point": last["loss"], "lo": last["lo"], "hi": last["hi"], "level": 0.9,
         "floor": {"value": C, "lo": 0.31, "hi": 0.74}, "points": points, "curve": curve,
-        "noise": 0.0041, "facts": {"minutes": 13.0, "target_flops_per_second": 1.1e11},
+        "noise": 0.0041, "wander": 0.021, "misfit": 0.0034, "drift": 0.0,
+        "prior": {"exponent": 0.3, "floor_shares": [[12.0, 0.29], [17.0, 0.62]]},
+        "capability": abilities.promise([b for b in BUDGETS if b >= 8e10], TARGET) if able else None,
+        "facts": {"minutes": 13.0, "target_flops_per_second": 1.1e11},
         "extrapolation": TARGET / (BUDGETS[-1] * 0.998),
         "warnings": ["the floor is only known to within 0.43 bits per byte"],
         "inputs": dict.fromkeys(("corpus", "tokenizer", "shards", "ladder", "code", "target_config"), "1" * 64),
@@ -172,11 +183,49 @@ def _forecast(root: Path) -> dict[str, Any]:
     return data
 
 
-@pytest.fixture(scope="session")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    return build(tmp_path_factory.mktemp("chain"))
+@dataclass
+class Told:
+    """A chain, the report on it, and its page as a tree."""
+
+    chain: Chain
+    report: RunDir
+    page: Page
+
+
+def tell(chain: Chain, out: Path) -> Told:
+    report = render.run(chain.config(), out)
+    return Told(chain, report, Page((report.path / "report.html").read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="session")
-def report(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
-    return render.run(chain.config(), tmp_path_factory.mktemp("report") / "out")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """A chain that promises a loss."""
+    return tell(build(tmp_path_factory.mktemp("chain")), tmp_path_factory.mktemp("report") / "out")
+
+
+@pytest.fixture(scope="session")
+def able(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """A chain that promises a capability as well."""
+    return tell(build(tmp_path_factory.mktemp("chain"), able=True), tmp_path_factory.mktemp("report") / "out")
+
+
+@pytest.fixture(scope="session", params=["plain", "able"])
+def told(request: pytest.FixtureRequest) -> Told:
+    """Either."""
+    found: Told = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="session")
+def chain(plain: Told) -> Chain:
+    return plain.chain
+
+
+@pytest.fixture(scope="session")
+def report(plain: Told) -> RunDir:
+    return plain.report
+
+
+@pytest.fixture(scope="session")
+def page(plain: Told) -> Page:
+    return plain.page

@@ -82,6 +82,16 @@ def test_tables_keep_versions_as_text_and_numbers_as_numbers(chain: Chain) -> No
     assert (row["version"], row["documents"]) == ("3.10", 860)
 
 
+def test_what_a_model_wrote_is_kept_word_for_word(tmp_path: Path) -> None:
+    written = ["", "7", "1e5", "True", " a\r\n b", 'x, "y"', "\u2028"]
+    with RunDir.create(tmp_path / "run", "attempts", AnyConfig()) as run:
+        run.table("attempts", [{"model": "1", "passed": False, "completion": text} for text in written])
+        run.finish()
+    rows = Sources({"target_attempts": tmp_path / "run"}).rows("target_attempts", "tables/attempts.csv")
+    assert [row["completion"] for row in rows] == written
+    assert {(row["model"], row["passed"]) for row in rows} == {("1", False)}
+
+
 def test_a_file_changed_after_done_is_refused(tmp_path: Path) -> None:
     with RunDir.create(tmp_path / "run", "corpus", AnyConfig()) as run:
         run.result("x", 1)

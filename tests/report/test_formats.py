@@ -46,7 +46,8 @@ def test_scientific_keeps_three_digits(value: float) -> None:
      (32_216.7, "count", "32,217"), (32_216.7, "auto", "32,217"), (1.1e11, "auto", "1.10 × 10¹¹"),
      (1_650_123_456, "whole", "1650123456"), (1_650_123_456, "setting", "1,650,123,456"),
      (1, "verdict", "inside"), (0, "verdict", "outside"), (["a", 2], "auto", "a, 2"), ({}, "auto", "none"),
-     ("3.10", "loss", "3.10"), ("ab" * 32, "hex12", "ab" * 6), (0.999999, "relative", "1.00")],
+     ("3.10", "loss", "3.10"), ("ab" * 32, "hex12", "ab" * 6), ("f:\n    ", "stem", "f:\n   "),
+     (0.999999, "relative", "1.00")],
 )  # fmt: skip
 def test_forms(value: object, form: str, text: str) -> None:
     assert show(value, form) == text
