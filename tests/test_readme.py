@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from presage.cli.grammar import app
-from presage.forecast import law
+from presage.forecast import points
+from presage.forecast.prior import Prior
 from presage.forecast.scaling import Rule
 from presage.recipes import demo
 from tests.imports import ROOT
@@ -103,9 +104,11 @@ def test_the_demo_is_described_as_it_is(page: str) -> None:
 def test_the_method_is_described_with_the_numbers_in_the_code() -> None:
     """Priors and the recipe in docs/forecasting.md are those of law.py and scaling.py."""
     text = _text("docs/forecasting.md")
-    exponent, floor, noise = law.PRIOR_EXPONENT, law.PRIOR_FLOOR_SHARE, law.NOISE_PRIOR
-    said = [f"{exponent[0]} ± {exponent[1]}", f"{floor[0]} ± {floor[1]}", f"{100 * law.PRIOR_MISFIT:g} %"]
-    said += [f"{100 * law.DRIFT_PER_DECADE:g} %", f"{100 * noise[0]:g} %", f"{noise[1]:g} pseudo-observations"]
+    prior, noise = Prior(), points.NOISE_PRIOR
+    names = ("exponent", "exponent_spread", "wander", "misfit")
+    said = [f"`{name}` = {getattr(prior, name):g}" for name in names]
+    said += [f"`floor_spread` = {prior.floor_spread:g}"] + [f"{share:g} " for _, share in prior.floor_shares]
+    said += [f"{noise[1]:g} pseudo-observations of {100 * noise[0]:g} %"]
     said += [f"`{name}`" for name in Rule.model_fields if name not in ("vocab_size", "context_length")]
     assert [words for words in said if words not in text] == []
 
