@@ -152,5 +152,6 @@ def verify(directory: Path, /, *, ledger: Path | None = None) -> None:
     left_out = verification.omitted(directory)
     note = f" ({left_out} large files are listed by digest but not included here)" if left_out else ""
     emit([f"{directory}: the seal holds{note}"])
+    emit(verification.unseen(directory))
     if verification.other_version(directory):
         emit(["sealed by another version of presage: every digest was recomputed, the law was not fitted again"])

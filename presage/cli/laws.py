@@ -72,6 +72,8 @@ def backtest(exercises: Path, /, *, out: Path, level: float = 0.9, json: AsJson 
 
     if not 0 < level < 1:
         raise PresageError("--level must lie between 0 and 1", where="forecast backtest")
+    if out.resolve() == exercises.resolve():
+        raise DataError("would be overwritten", where=exercises, hint="give another --out")
     forecasts = [tests.predict(exercise, level) for exercise in tests.exercises(exercises)]
     tests.write_predictions(forecasts, out)
     table = tests.scores(forecasts, tests.truths(exercises))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ def ledger(
     """
     from presage.forecast import ledger as ledgers
 
+    if head is not None and not (re.fullmatch("[0-9a-f]{64}", head) and int(head, 16)):
+        raise PresageError(f"'{head}' is no published head", where="--head", hint="64 hexadecimal digits")
     for run in add:
         _enter(file, run, name)
     broken = ledgers.problems(file)

@@ -7,6 +7,7 @@ losses, which it does not even parse; `truths` reads those, for scoring alone.
 from __future__ import annotations
 
 import csv
+import io
 import math
 import statistics
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from presage.core.errors import DataError
+from presage.core.files import atomic_write
 from presage.forecast import law, least_squares, normals
 from presage.forecast.points import Estimate, Run, number, summarise
 from presage.forecast.prior import Prior
@@ -117,13 +119,18 @@ def scores(forecasts: Sequence[Forecast], truth: dict[str, float]) -> list[tuple
 
 
 def write_predictions(forecasts: Sequence[Forecast], out: Path) -> None:
-    """CSV with columns exercise, loss, lo, hi."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with open(out, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["exercise", "loss", "lo", "hi"])
-        for f in forecasts:
-            writer.writerow([f.exercise.name, f.estimate.value, f.estimate.lo, f.estimate.hi])
+    """CSV with columns exercise, loss, lo, hi; written whole or not at all. DataError where no file can be."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["exercise", "loss", "lo", "hi"])
+    for f in forecasts:
+        writer.writerow([f.exercise.name, f.estimate.value, f.estimate.lo, f.estimate.hi])
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(out) as file:
+            file.write(text.getvalue().encode())
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror}", where=out, hint="--out names a file") from None
 
 
 def crps(sample: np.ndarray, truth: float) -> float:

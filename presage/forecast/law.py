@@ -106,7 +106,7 @@ class Fit:
     def predict(self, compute: float, level: float = 0.9, *, new_run: bool = True, wander: bool = True) -> Estimate:
         """The loss of one new run at `compute` (or of the law's mean there): median and central interval.
 
-        Without `wander` the form is taken to hold exactly: parameters and noise only.
+        Without `wander` the form is taken to hold exactly, or as nearly as the points allow: parameters and noise only.
         """
         mean, sd, weight = self.mixture(compute, new_run=new_run, wander=wander)
         lo, mid, hi = (max(bound, 0.0) for bound in quantiles(mean, sd, weight, level))  # no loss is negative
@@ -116,7 +116,8 @@ class Fit:
         """The predictive distribution itself: means, standard deviations and weights of the normals it is made of."""
         check_compute(compute)
         beyond = max(0.0, math.log10(compute / self.points[-1].compute))
-        kept = [cell for cell in self.cells if wander or cell.wander == 0]
+        least = min(cell.wander for cell in self.cells)
+        kept = [cell for cell in self.cells if wander or cell.wander == least]
         parts = [self._at(cell, np.array([compute])) for cell in kept]
         mean = np.concatenate([part[0][:, 0] for part in parts])
         scatter = [(self.noise**2 + cell.misfit**2) * new_run + (self.drift * beyond) ** 2 for cell in kept]
@@ -175,6 +176,8 @@ def fit(points: Sequence[Point], noise: float = 0.0, drift: float = 0.0, prior: 
     cells = []
     for wander, misfit, whiten, columns, log_weight in found:
         keep = log_weight > least
+        if not keep.any():
+            continue
         weight = np.exp(log_weight[keep] - top) / total
         b, c, a, a_sd, features, residual = (column[keep] for column in columns)
         cells.append(_Cells(wander, misfit, whiten, b, c, a, a_sd, weight, features, residual))

@@ -126,7 +126,8 @@ class SurfaceFit:
         mean = c.e + c.t * f
         drift = self.drift * sum(outside(self.points, n_params, tokens))
         relative = drift**2 + new_run * (self.noise**2 + c.tau**2)
-        return _interval(mean, np.sqrt(c.ee + 2 * f * c.et + f * f * c.tt + mean**2 * relative), c.weight, level)
+        at = _interval(mean, np.sqrt(c.ee + 2 * f * c.et + f * f * c.tt + mean**2 * relative), c.weight, level)
+        return Estimate(max(at.value, 0.0), max(at.lo, 0.0), max(at.hi, 0.0), level)  # no loss is negative
 
     def frontier(self, compute: float, flops_per_param_token: float = 6.0, level: float = 0.9) -> Optimum:
         """The size and tokens that promise the lowest loss where `flops_per_param_token` N D = `compute` FLOPs.

@@ -125,6 +125,15 @@ def _input(role: str, run: RunDir, digest: str) -> Iterator[Problem]:
         yield str(run.path / "DONE"), f"a whole run, but not the one that was sealed as {role}"
 
 
+def unseen(path: Path | str) -> list[str]:
+    """What of the chain is not there to be checked, in words."""
+    sealed = RunDir(_forecast_dir(Path(path)))
+    target = _target_of(sealed, sealed.config(seal.Config))
+    missing = [] if any(target.path.glob("*")) else [f"no target at {target.path}: only the promise was checked"]
+    scores = [run for run in (_others(Path(path), sealed) if sealed.path != Path(path) else []) if run.stage == "score"]
+    return missing if scores or missing or sealed.path == Path(path) else ["no score in this folder"]
+
+
 def other_version(path: Path | str) -> bool:
     """Whether the forecast was sealed by another version of presage: its promise is then not fitted again."""
     return bool(_sealed_by_other(RunDir(_forecast_dir(Path(path))).read_json("forecast.json")))

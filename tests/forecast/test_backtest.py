@@ -52,6 +52,16 @@ def test_predictions_are_written_and_scored(tmp_path: Path, capsys: pytest.Captu
     assert "nothing to score" in capsys.readouterr().out
 
 
+def test_the_table_of_exercises_is_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path / "e.csv", exercise())
+    before = path.read_bytes()
+    for out in (path, tmp_path):
+        assert cli.main(["forecast", "backtest", str(path), "--out", str(out)]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert path.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["e.csv"]
+
+
 def test_scores_by_hand() -> None:
     ladder = backtest.Exercise("a", "s", tuple(backtest.Run(c, y) for c, y in RUNGS), 1e22)
     made = backtest.predict(ladder)

@@ -71,6 +71,12 @@ def test_a_slope_that_wanders_widens_the_interval() -> None:
     assert bent.predict(TARGET).half_width > 1.5 * straight.predict(TARGET).half_width
 
 
+def test_points_that_no_exact_law_fits_still_have_an_answer() -> None:
+    steep = fit([Point(1e18, 3.3, 0.0), Point(1e19, 2.9, 0.0), Point(1e20, 1.9, 0.0)])
+    for at in (steep.predict(1e22), steep.predict(1e22, wander=False), steep.predict(1e26)):
+        assert 0 <= at.lo <= at.value <= at.hi < 3.3
+
+
 def test_a_prior_that_knows_the_recipe_narrows_the_interval() -> None:
     wide, _ = planted(noise=0.004)
     narrow = fit(wide.points, wide.noise, prior=Prior(wander=0.004))
