@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from cyclopts import App, Group, Parameter
 
 from presage import __version__
-from presage.core.errors import CheckFailed
+from presage.core.errors import CheckFailed, PresageError
 
 CHAIN = Group("The whole chain", sort_key=0)
 STEPS = Group("Stages", sort_key=1)
@@ -42,6 +42,12 @@ def run_stage(stage: Any, config: Any, out: Path, *, resume: bool = False, quiet
     be_quiet(quiet)
     run = stage.run(config, out, resume=resume)
     emit([str(run.path)])
+
+
+def check_level(level: float, verb: str) -> None:
+    """PresageError for what is no probability of an interval."""
+    if not 0 < level < 1:
+        raise PresageError("--level must lie between 0 and 1", where=verb)
 
 
 def be_quiet(quiet: bool) -> None:

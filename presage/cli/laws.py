@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from presage.cli.grammar import AsJson, dumps, emit, forecast
+from presage.cli.grammar import AsJson, check_level, dumps, emit, forecast
 from presage.core.errors import DataError, PresageError
 
 
@@ -39,8 +39,7 @@ def fit(
     from presage.forecast import law
     from presage.forecast.points import read_runs
 
-    if not 0 < level < 1:
-        raise PresageError("--level must lie between 0 and 1", where="forecast fit")
+    check_level(level, "forecast fit")
     if not all(0 < compute < math.inf for compute in at):
         raise PresageError("--at must be positive and finite", where="forecast fit")
     runs, noise = law.summarise(read_runs(points, metric))
@@ -70,8 +69,7 @@ def backtest(exercises: Path, /, *, out: Path, level: float = 0.9, json: AsJson 
 
     from presage.forecast import backtest as tests
 
-    if not 0 < level < 1:
-        raise PresageError("--level must lie between 0 and 1", where="forecast backtest")
+    check_level(level, "forecast backtest")
     if out.resolve() == exercises.resolve():
         raise DataError("would be overwritten", where=exercises, hint="give another --out")
     forecasts = [tests.predict(exercise, level) for exercise in tests.exercises(exercises)]

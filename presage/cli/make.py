@@ -40,26 +40,17 @@ def microcode(
     levels
         Levels of the problems, 1 to 5.
     """
+    from presage.core.files import prepare_new
     from presage.data import microcode as generator
     from presage.tasks import microcode as task
 
     if count < 1:
         raise DataError(f"--count {count}", where="make microcode", hint="at least 1")
-    _prepare(out)
+    if not out.name.endswith(".jsonl"):
+        raise DataError("not a name for JSON lines", where=out, hint="end it in .jsonl, as readers expect")
+    prepare_new(out)
     if split == "train":
         generator.write(out, generator.documents(seed, count))
     else:
         task.save(out, generator.problems(seed, count, levels))
     emit([str(out)])
-
-
-def _prepare(out: Path) -> None:
-    """The folder of a file that is to be made. Raises DataError for a name that no reader would take, or is taken."""
-    if not out.name.endswith(".jsonl"):
-        raise DataError("not a name for JSON lines", where=out, hint="end it in .jsonl, as readers expect")
-    if out.exists():
-        raise DataError("there is something of this name", where=out, hint="remove it or choose another --out")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot make its folder: {error.strerror}", where=out) from None

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from presage.cli.grammar import AsJson, Out, Quiet, Resume, dumps, emit, forecast, run_stage
+from presage.cli.grammar import AsJson, Out, Quiet, Resume, check_level, dumps, emit, forecast, run_stage
 from presage.core.errors import PresageError
 
 Several = Parameter(consume_multiple=True)
@@ -50,8 +50,7 @@ def surface(
     from presage.forecast import surface as law
     from presage.forecast.sized import read_points
 
-    if not 0 < level < 1:
-        raise PresageError("--level must lie between 0 and 1", where="forecast surface")
+    check_level(level, "forecast surface")
     if len(n_params) != len(tokens) or not (n_params or at):
         raise PresageError(
             f"{len(n_params)} --n-params, {len(tokens)} --tokens and {len(at)} --at are no question",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from presage.core.errors import CorruptError, RunError
+from presage.core.errors import CorruptError, DataError, RunError
 
 
 def own_files(root: Path) -> list[Path]:
@@ -62,6 +62,16 @@ def atomic_write(path: Path) -> Iterator[Any]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def prepare_new(path: Path) -> None:
+    """Make the folder of a file that is to be written. DataError when there is something of this name, or no folder."""
+    if path.exists():
+        raise DataError("there is something of this name", where=path, hint="remove it or choose another --out")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot make its folder: {error.strerror}", where=path) from None
 
 
 def cannot_write(path: Path, error: OSError) -> RunError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammainc
 
+from presage.forecast.normals import central
+
 Array = np.ndarray
 
 NEGLIGIBLE = 1e-6  # components lighter than this, beside the heaviest, are left out
@@ -24,12 +26,7 @@ def quantiles(mean: Array, relative: Array, weight: Array, level: float) -> tupl
     least = max(0.0, float((mean * (1 - 9 * spread)).min()))
     greatest = float((mean * (1 + 9 * spread + 20 * relative)).max())
 
-    def quantile(q: float) -> float:
-        low, high = least, greatest
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            below = float((weight * gammainc(shape, rate * middle)).sum())
-            low, high = (middle, high) if below < q else (low, middle)
-        return (low + high) / 2
+    def below(value: float) -> float:
+        return float((weight * gammainc(shape, rate * value)).sum())
 
-    return quantile((1 - level) / 2), quantile(0.5), quantile((1 + level) / 2)
+    return central(below, least, greatest, level, HALVINGS)

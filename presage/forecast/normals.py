@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 Array = np.ndarray
@@ -29,12 +31,22 @@ def quantiles(mean: Array, sd: Array, weight: Array, level: float) -> tuple[floa
 
     mean, sd, weight = thin(mean, sd, weight)
 
+    def below(value: float) -> float:
+        return float((weight * ndtr((value - mean) / sd)).sum())
+
+    return central(below, float((mean - 9 * sd).min()), float((mean + 9 * sd).max()), level, HALVINGS)
+
+
+def central(
+    below: Callable[[float], float], least: float, greatest: float, level: float, halvings: int
+) -> tuple[float, float, float]:
+    """Lower bound, median and upper bound of the central interval of a distribution function between two values."""
+
     def quantile(q: float) -> float:
-        low, high = float((mean - 9 * sd).min()), float((mean + 9 * sd).max())
-        for _ in range(HALVINGS):
+        low, high = least, greatest
+        for _ in range(halvings):
             middle = (low + high) / 2
-            below = float((weight * ndtr((middle - mean) / sd)).sum())
-            low, high = (middle, high) if below < q else (low, middle)
+            low, high = (middle, high) if below(middle) < q else (low, middle)
         return (low + high) / 2
 
     return quantile((1 - level) / 2), quantile(0.5), quantile((1 + level) / 2)

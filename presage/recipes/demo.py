@@ -61,8 +61,6 @@ RESERVE = 25.0
 """Seconds kept for the last evaluation, samples and the report."""
 RUNG_OVERHEAD = 0.7
 """Seconds a rung takes besides its training: opening shards, evaluation, writing."""
-
-
 MICROCODE = 0.2
 """Microcode's part of the training bytes; held-out text has none of it."""
 PROBLEMS, SAMPLES, FEW_SAMPLES = 60, 200, 60
@@ -74,13 +72,6 @@ ATTEMPT_SECONDS = 200.0
 def corpus() -> corpus_stage.Config:
     """Docstrings, comments and documentation of this machine's Python and its packages."""
     return corpus_stage.Config()
-
-
-def corpus_with_tasks() -> corpus_stage.Config:
-    """The same, and a fifth of microcode: what the demo reads when it forecasts a capability as well."""
-    docs = corpus_stage.Source(name="python-docs", kind="python-docs")
-    tasks = corpus_stage.Source(name="microcode", kind="microcode", share=MICROCODE)
-    return corpus_stage.Config(sources=(docs, tasks))
 
 
 def own_files(folder: Path) -> corpus_stage.Config:
@@ -190,11 +181,9 @@ def _enter(file: Path, sealed: RunDir, name: str) -> None:
 
 
 def _sources(folder: Path | None, microcode: bool) -> corpus_stage.Config:
-    if folder is None:
-        return corpus_with_tasks() if microcode else corpus()
-    own = own_files(folder)
-    tasks = corpus_with_tasks().sources[1:] if microcode else ()
-    return own.model_copy(update={"sources": own.sources + tasks})
+    read = corpus() if folder is None else own_files(folder)
+    tasks = corpus_stage.Source(name="microcode", kind="microcode", share=MICROCODE)
+    return read.model_copy(update={"sources": (*read.sources, tasks)}) if microcode else read
 
 
 def _has_microcode(texts: RunDir) -> bool:

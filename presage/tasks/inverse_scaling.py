@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from presage.core.errors import DataError
-from presage.core.files import atomic_write
+from presage.core.files import atomic_write, prepare_new
 
 NEEDED = ("prompt", "classes", "answer_index")
 COMPRESSED = (".gz", ".xz")
@@ -71,12 +71,7 @@ def save(path: Path, items: Sequence[Item]) -> None:
     lines = {".csv": _as_csv, ".jsonl": _as_json}.get(path.suffix)
     if lines is None:
         raise DataError("not a name for items", where=path, hint="end it in .jsonl or .csv")
-    if path.exists():
-        raise DataError("there is something of this name", where=path, hint="remove it or choose another --out")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot make its folder: {error.strerror}", where=path) from None
+    prepare_new(path)
     with atomic_write(path) as file:
         file.write(lines(items).encode("utf-8"))
 

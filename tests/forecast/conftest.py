@@ -13,6 +13,7 @@ from presage.core.run import RunDir
 from presage.forecast import ladder, score, seal
 from presage.forecast.scaling import Rule
 from presage.train import pretrain
+from tests.forecast.lab import make_ledger
 from tests.tiny import make_shards
 
 BUDGETS = (1e7, 2e7, 4e7, 8e7)
@@ -37,6 +38,20 @@ class Chain:
     def copy(self, to: Path) -> Chain:
         shutil.copytree(self.root, to)
         return Chain(to)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger of three forecasts."""
+    return make_ledger(tmp_path_factory.mktemp("record"))
+
+
+@pytest.fixture
+def ledger(kept: Path, tmp_path: Path) -> Path:
+    """A copy to be changed."""
+    copy = tmp_path / "ledger.jsonl"
+    copy.write_bytes(kept.read_bytes())
+    return copy
 
 
 @pytest.fixture(scope="session")

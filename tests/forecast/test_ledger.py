@@ -19,23 +19,10 @@ from presage import cli
 from presage.core.errors import CorruptError, RunError, SealError
 from presage.core.run import RunDir
 from presage.forecast import ledger as ledgers
-from tests.forecast.lab import capability, digest_of, lines, make_ledger, relinked, scored, sealed, write
+from tests.forecast.lab import capability, digest_of, lines, relinked, scored, sealed, write
 from tests.imports import ROOT
 
 assert presage.cli.ledger  # adds its verb
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_ledger(tmp_path_factory.mktemp("record"))
-
-
-@pytest.fixture
-def ledger(kept: Path, tmp_path: Path) -> Path:
-    """A copy to be changed."""
-    copy = tmp_path / "ledger.jsonl"
-    copy.write_bytes(kept.read_bytes())
-    return copy
 
 
 # ---- what it holds --------------------------------------------------------------------------------------------------

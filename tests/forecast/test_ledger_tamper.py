@@ -13,20 +13,7 @@ from hypothesis import strategies as st
 
 from presage.core.errors import CorruptError
 from presage.forecast import ledger as ledgers
-from tests.forecast.lab import digest_of, lines, make_ledger, relinked, write
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_ledger(tmp_path_factory.mktemp("record"))
-
-
-@pytest.fixture
-def ledger(kept: Path, tmp_path: Path) -> Path:
-    """A copy to be changed."""
-    copy = tmp_path / "ledger.jsonl"
-    copy.write_bytes(kept.read_bytes())
-    return copy
+from tests.forecast.lab import digest_of, lines, relinked, write
 
 
 def test_every_flipped_byte_is_found_in_its_line(ledger: Path) -> None:
