@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from presage.cli.grammar import (
     CHAIN,
@@ -27,7 +24,7 @@ def demo(
     out: Path = Path("runs/demo"),
     minutes: float = 12,
     corpus: Path | None = None,
-    microcode: Annotated[bool, Parameter(negative="")] = False,
+    microcode: bool | None = None,
     seed: int = 0,
     quiet: Quiet = False,
 ) -> None:
@@ -42,7 +39,8 @@ def demo(
     corpus
         Your own files instead of the Python documentation on this machine.
     microcode
-        Mix in generated functions and forecast how often the target will write held-out ones that pass their tests.
+        Mix in generated functions and forecast how often the target will write held-out ones that pass their tests; by
+        default with the embedded corpus, not with your own files.
     seed
         Seed of everything random.
     """

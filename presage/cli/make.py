@@ -9,6 +9,7 @@ from cyclopts import App, Group
 
 from presage.cli.grammar import app, emit
 from presage.core.errors import DataError
+from presage.data.microcode_families import LEVELS
 
 DATA = Group("Data", sort_key=4)
 
@@ -23,7 +24,7 @@ def microcode(
     seed: int = 0,
     count: int = 1000,
     split: Literal["train", "eval"] = "train",
-    levels: tuple[int, ...] = (1, 2, 3, 4, 5),
+    levels: tuple[int, ...] = LEVELS,
 ) -> None:
     """Small Python functions: training documents (train), or held-out problems with tests (eval), as JSON lines.
 
@@ -38,7 +39,7 @@ def microcode(
     split
         What to write.
     levels
-        Levels of the problems, 1 to 5.
+        Which levels, 1 to 7: two and three words, then functions with numbers of growing difficulty.
     """
     from presage.core.files import prepare_new
     from presage.data import microcode as generator
@@ -50,7 +51,7 @@ def microcode(
         raise DataError("not a name for JSON lines", where=out, hint="end it in .jsonl, as readers expect")
     prepare_new(out)
     if split == "train":
-        generator.write(out, generator.documents(seed, count))
+        generator.write(out, generator.documents(seed, count, levels))
     else:
         task.save(out, generator.problems(seed, count, levels))
     emit([str(out)])

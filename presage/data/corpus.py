@@ -24,6 +24,7 @@ from presage.data.attempt import attempt
 from presage.data.documents import Bad, Document, Limits, read_paths, split_text
 from presage.data.duplicates import Paragraphs, fingerprint, near_copies, signature
 from presage.data.embedded import Package, read_embedded
+from presage.data.microcode_families import LEVELS
 from presage.data.records import SPLITS, write_documents
 
 __all__ = ["Config", "run"]
@@ -45,7 +46,7 @@ COUNTS = {
 
 
 GENERATED = {"microcode": microcode.documents}
-"""Kinds of sources that are made, not read: (seed, count) to documents, a longer supply beginning with a shorter."""
+"""Kinds of sources that are made, not read: to documents by (seed, count, levels); a longer supply begins with a shorter."""
 
 
 LICENCES = {
@@ -65,6 +66,8 @@ class Source(BaseConfig):
     paths: tuple[str, ...] = ()
     share: float | None = Field(default=None, gt=0, lt=1)
     """For microcode: its part of all training bytes."""
+    levels: tuple[int, ...] | None = None
+    """For microcode: which levels; by default all."""
     licence: str | None = None
     unique_paragraphs: bool | None = None
     """Keep a long paragraph once in the whole corpus; by default for python-docs only, whose libraries repeat notices
@@ -100,6 +103,8 @@ class Config(BaseConfig):
                 raise ValueError(f"source '{source.name}': kind 'files' needs paths, the other kinds take none")
             if (source.kind in GENERATED) != (source.share is not None):
                 raise ValueError(f"source '{source.name}': kind 'microcode' needs a share, the other kinds take none")
+            if source.kind not in GENERATED and source.levels is not None:
+                raise ValueError(f"source '{source.name}': levels are for kind 'microcode'")
         if all(source.kind in GENERATED for source in sources):
             raise ValueError("generated documents are for training only: another source must be held out from")
         if sum(source.share or 0.0 for source in sources) >= 1:
@@ -190,7 +195,10 @@ def _generated(config: Config, read: int) -> list[Document]:
     documents: list[Document] = []
     for source in config.sources:
         left = (source.share or 0.0) * total
-        for document in GENERATED[source.kind](config.seed, sys.maxsize) if source.share else ():
+        if source.share is None:
+            continue
+        levels = LEVELS if source.levels is None else source.levels
+        for document in GENERATED[source.kind](config.seed, sys.maxsize, levels):
             if (left := left - len(document.text.encode())) < 0:
                 break
             documents.append(Document(source.name, document.path, document.text))

@@ -35,7 +35,7 @@ SOURCE = "microcode"
 NAMES = ("f", "g", "h")
 FUNCTIONS = 6
 """Functions in one training document: about 135 tokens of the demo's vocabulary."""
-SHARES = (0.4, 0.25, 0.15, 0.1, 0.1)
+SHARES = (0.35, 0.05, 0.2, 0.15, 0.1, 0.075, 0.075)
 """Share of each level among the functions trained on."""
 LEAST_TESTS = 4
 INDENT = "    "
@@ -73,13 +73,18 @@ class Hit(NamedTuple):
 # ---- drawing ---------------------------------------------------------------------------------------------------------
 
 
-def documents(seed: int, count: int) -> Iterator[Document]:
-    """Training texts of FUNCTIONS functions each; none is held out. A longer supply begins with a shorter one's."""
-    by_level = [_families(level) for level in LEVELS]
+def documents(seed: int, count: int, levels: Sequence[int] = LEVELS) -> Iterator[Document]:
+    """Training texts of FUNCTIONS functions each; none is held out. A longer supply begins with a shorter one's.
+
+    Of `levels` only, in their SHARES. Raises DataError for an unknown level.
+    """
+    chosen = _checked(levels)
+    by_level = [_families(level) for level in chosen]
+    shares = np.array([SHARES[LEVELS.index(level)] for level in chosen])
     for index in range(count):
         chance = stream(seed, SOURCE, index)
-        levels = chance.choice(len(LEVELS), size=FUNCTIONS, p=SHARES)
-        functions = [_draw(by_level[level], chance) for level in levels]
+        places = chance.choice(len(chosen), size=FUNCTIONS, p=shares / shares.sum())
+        functions = [_draw(by_level[place], chance) for place in places]
         yield Document(SOURCE, f"{SOURCE}/{seed}/{index:07d}", "\n".join(functions))
 
 
@@ -96,13 +101,19 @@ def problems(seed: int, count: int, levels: Sequence[int] = LEVELS) -> list[Prob
     The same function comes again, under other names, only when its level has no other left. Raises DataError for an
     unknown level, or for more problems than there are.
     """
-    unknown = set(levels) - set(LEVELS)
-    if unknown or not levels or count < 1:
-        what = f"no level {min(unknown)}" if unknown else "no levels" if not levels else f"{count} problems"
-        raise DataError(what, where=SOURCE, hint=f"levels are {LEVELS[0]} to {LEVELS[-1]}, and at least one problem")
-    ordered = sorted(set(levels))
+    ordered = _checked(levels)
+    if count < 1:
+        raise DataError(f"{count} problems", where=SOURCE, hint="at least one")
     shares = [count // len(ordered) + (place < count % len(ordered)) for place in range(len(ordered))]
     return [problem for level, share in zip(ordered, shares, strict=True) for problem in _of_level(seed, level, share)]
+
+
+def _checked(levels: Sequence[int]) -> list[int]:
+    unknown = set(levels) - set(LEVELS)
+    if unknown or not levels:
+        what = f"no level {min(unknown)}" if unknown else "no levels"
+        raise DataError(what, where=SOURCE, hint=f"levels are {LEVELS[0]} to {LEVELS[-1]}")
+    return sorted(set(levels))
 
 
 def _draw(families: list[list[Combination]], chance: np.random.Generator) -> str:

@@ -20,9 +20,11 @@ from typing import Any
 Constants = tuple[Any, ...]
 Value = Callable[..., Any]
 HELD_OUT = 0.2
-LEVELS = (1, 2, 3, 4, 5)
-COMPOSED = 5
-"""The level of compositions; a step of this level never stands alone."""
+CONSTANT = "number"
+"""The one family that does not depend on its argument."""
+LEVELS = (1, 2, 3, 4, 5, 6, 7)
+COMPOSED = 7
+"""The level of compositions with numbers; a step of this level never stands alone."""
 
 SMALL = tuple(range(1, 10))
 FACTORS = tuple(range(2, 10))
@@ -56,6 +58,10 @@ class Family:
     constants: tuple[Constants, ...]
     text: Callable[[str, Constants], tuple[str, str]]
     value: Value
+    taught: bool = False
+    """Nothing of it is held out: what compositions are made of."""
+    parts: Callable[[Constants], list[Constants]] | None = None
+    """Constants of the shorter functions in it: held out is just what holds one that is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +92,7 @@ def combinations() -> tuple[Combination, ...]:
     for family in sorted(families(), key=lambda family: family.level):
         values = probes(family.kind)
         made = (Combination(family, constants, _outputs(family, constants, values)) for constants in family.constants)
-        found += _with_held_out([combination for combination in made if _is_new(combination, seen)])
+        found += _with_held_out([combination for combination in made if _is_new(combination, seen)], found)
     return tuple(found)
 
 
@@ -103,20 +109,95 @@ def _is_new(combination: Combination, seen: set[object]) -> bool:
     signature = (combination.family.kind, type(combination.outputs[0]), combination.outputs)
     known = signature in seen
     seen.add(signature)
-    constant = combination.family.level > 1 and len(set(combination.outputs)) == 1
+    constant = combination.family.name != CONSTANT and len(set(combination.outputs)) == 1
     return not (known or constant)
 
 
-def _with_held_out(family: list[Combination]) -> list[Combination]:
-    """One in five of a family, the lowest by the hash of their keys; none of a family of one or two."""
+def _with_held_out(family: list[Combination], found: list[Combination]) -> list[Combination]:
+    """One in five of a family, the lowest by the hash of their keys; none of what is taught, or of one or two.
+
+    Of a family with parts: every combination with a part that computes what a function held out of `found` does.
+    """
     ranked = sorted(family, key=lambda c: hashlib.sha256(f"microcode\0{c.key}".encode()).digest())
     chosen = set(ranked[: round(HELD_OUT * len(family))])
+    if family and family[0].family.parts:
+        known = {(c.family.kind, c.outputs) for c in found if c.held_out}
+        chosen = {c for c in family if any((c.family.kind, outputs) in known for outputs in _of_parts(c))}
+    if family and family[0].family.taught:
+        chosen = set()
     return [replace(combination, held_out=combination in chosen) for combination in family]
+
+
+def _of_parts(combination: Combination) -> Iterator[tuple[Any, ...]]:
+    family = combination.family
+    assert family.parts is not None
+    values = probes(family.kind)
+    yield from (_outputs(family, constants, values) for constants in family.parts(combination.constants))
 
 
 def families() -> list[Family]:
     """All families, in the order in which equal functions are given to them."""
-    return [*_simple(), *_composed("int", INT_STEPS), *_composed("str", STR_STEPS)]
+    worded = [*_worded("int", INT_WORDS), *_worded("str", STR_WORDS)]
+    return [*worded, *_simple(), *_composed("int", INT_STEPS), *_composed("str", STR_STEPS)]
+
+
+# ---- words: one after another, with no number to copy ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Word:
+    """One operation by a word of its own; `{v}` in the code is what it is done to."""
+
+    name: str
+    code: str
+    value: Value
+
+
+INT_WORDS = (
+    Word("doubled", "{v} * 2", lambda x: x * 2),
+    Word("tripled", "{v} * 3", lambda x: x * 3),
+    Word("halved", "{v} // 2", lambda x: x // 2),
+    Word("squared", "{v} * {v}", lambda x: x * x),
+    Word("incremented", "{v} + 1", lambda x: x + 1),
+    Word("decremented", "{v} - 1", lambda x: x - 1),
+    Word("negated", "-{v}", lambda x: -x),
+    Word("unsigned", "abs({v})", lambda x: abs(x)),
+    Word("clipped", "max({v}, 0)", lambda x: max(x, 0)),
+    Word("wrapped", "{v} % 10", lambda x: x % 10),
+)
+STR_WORDS = (
+    Word("reversed", "{v}[::-1]", lambda s: s[::-1]),
+    Word("uppercased", "{v}.upper()", lambda s: s.upper()),
+    Word("lowercased", "{v}.lower()", lambda s: s.lower()),
+    Word("beheaded", "{v}[1:]", lambda s: s[1:]),
+    Word("trimmed", "{v}[:-1]", lambda s: s[:-1]),
+    Word("repeated", "{v} + {v}", lambda s: s + s),
+    Word("swapped", "{v}.swapcase()", lambda s: s.swapcase()),
+    Word("titled", "{v}.title()", lambda s: s.title()),
+)
+
+
+def _worded(kind: str, words: tuple[Word, ...]) -> Iterator[Family]:
+    """Single words, taught, and two or three different ones in a row, a line of code each."""
+    by_name = {word.name: word for word in words}
+
+    def text(v: str, names: Constants) -> tuple[str, str]:
+        *first, last = (by_name[name].code.format(v=v) for name in names)
+        lines = [*(f"{v} = {code}" for code in first), f"return {last}"]
+        return f"Return {v} {', then '.join(names)}.", "\n    ".join(lines)
+
+    def value(argument: Any, *names: str) -> Any:
+        for name in names:
+            argument = by_name[name].value(argument)
+        return argument
+
+    def pairs(names: Constants) -> list[Constants]:
+        return list(itertools.pairwise(names))
+
+    for length, level in ((1, 1), (2, 1), (3, 2)):
+        rows = tuple(itertools.permutations(by_name, length))
+        parts = pairs if length == 3 else None
+        yield Family(f"{kind}.words.{length}", level, kind, rows, text, value, taught=length == 1, parts=parts)
 
 
 # ---- steps: what can be done to a value, alone or after another step -------------------------------------------------
@@ -136,18 +217,18 @@ class Step:
 
 
 INT_STEPS = (
-    Step("plus", "sum", 1, "plus {0}", "{v} + {0}", SMALL, lambda x, k: x + k),
-    Step("minus", "sum", 1, "minus {0}", "{v} - {0}", SMALL, lambda x, k: x - k),
-    Step("times", "times", 1, "times {0}", "{v} * {0}", FACTORS, lambda x, k: x * k),
-    Step("over", "over", 2, "over {0}", "{v} // {0}", FACTORS, lambda x, k: x // k),
-    Step("modulo", "modulo", 2, "modulo {0}", "{v} % {0}", FACTORS, lambda x, k: x % k),
+    Step("plus", "sum", 3, "plus {0}", "{v} + {0}", SMALL, lambda x, k: x + k),
+    Step("minus", "sum", 3, "minus {0}", "{v} - {0}", SMALL, lambda x, k: x - k),
+    Step("times", "times", 3, "times {0}", "{v} * {0}", FACTORS, lambda x, k: x * k),
+    Step("over", "over", 4, "over {0}", "{v} // {0}", FACTORS, lambda x, k: x // k),
+    Step("modulo", "modulo", 4, "modulo {0}", "{v} % {0}", FACTORS, lambda x, k: x % k),
 )
 STR_STEPS = (
-    Step("append", "append", 2, "plus {0!r}", "{v} + {0!r}", LETTERS, lambda s, c: s + c),
+    Step("append", "append", 4, "plus {0!r}", "{v} + {0!r}", LETTERS, lambda s, c: s + c),
     # Alone it would read like `times` does on numbers, and be trained on where that is held out.
     Step("repeat", "repeat", COMPOSED, "times {0}", "{v} * {0}", FACTORS, lambda s, k: s * k),
-    Step("head", "cut", 2, "up to {0}", "{v}[:{0}]", SMALL, lambda s, k: s[:k]),
-    Step("tail", "cut", 2, "from {0}", "{v}[{0}:]", SMALL, lambda s, k: s[k:]),
+    Step("head", "cut", 4, "up to {0}", "{v}[:{0}]", SMALL, lambda s, k: s[:k]),
+    Step("tail", "cut", 4, "from {0}", "{v}[{0}:]", SMALL, lambda s, k: s[k:]),
 )
 
 
@@ -209,43 +290,43 @@ def _product(numbers: list[int], start: int) -> int:
 
 
 _TABLE: tuple[tuple[str, int, str, tuple[tuple[Any, ...], ...], str, str, Value], ...] = (
-    ("number", 1, "int", (SMALL,), "Return {0}.", "return {0}", lambda x, k: k),
-    ("from", 2, "int", (SMALL,), "Return {0} minus {v}.", "return {0} - {v}", lambda x, k: k - x),
-    ("above", 2, "int", (SMALL,), "Return {v} above {0}.", "return {v} > {0}", lambda x, k: x > k),
-    ("below", 2, "int", (SMALL,), "Return {v} below {0}.", "return {v} < {0}", lambda x, k: x < k),
-    ("prepend", 2, "str", (LETTERS,), "Return {0!r} plus {v}.", "return {0!r} + {v}", lambda s, c: c + s),
-    ("max", 3, "int", (SMALL,), "Return the max of {v} and {0}.", "return max({v}, {0})", lambda x, k: max(x, k)),
-    ("min", 3, "int", (SMALL,), "Return the min of {v} and {0}.", "return min({v}, {0})", lambda x, k: min(x, k)),
-    ("abs", 3, "int", (SMALL,), "Return the abs of {v} minus {0}.", "return abs({v} - {0})", lambda x, k: abs(x - k)),
+    (CONSTANT, 3, "int", (SMALL,), "Return {0}.", "return {0}", lambda x, k: k),
+    ("from", 4, "int", (SMALL,), "Return {0} minus {v}.", "return {0} - {v}", lambda x, k: k - x),
+    ("above", 4, "int", (SMALL,), "Return {v} above {0}.", "return {v} > {0}", lambda x, k: x > k),
+    ("below", 4, "int", (SMALL,), "Return {v} below {0}.", "return {v} < {0}", lambda x, k: x < k),
+    ("prepend", 4, "str", (LETTERS,), "Return {0!r} plus {v}.", "return {0!r} + {v}", lambda s, c: c + s),
+    ("max", 5, "int", (SMALL,), "Return the max of {v} and {0}.", "return max({v}, {0})", lambda x, k: max(x, k)),
+    ("min", 5, "int", (SMALL,), "Return the min of {v} and {0}.", "return min({v}, {0})", lambda x, k: min(x, k)),
+    ("abs", 5, "int", (SMALL,), "Return the abs of {v} minus {0}.", "return abs({v} - {0})", lambda x, k: abs(x - k)),
     (
-        *("one.above", 3, "int", (SMALL,), "Return 1 if {v} above {0}, else 0.", "return 1 if {v} > {0} else 0"),
+        *("one.above", 5, "int", (SMALL,), "Return 1 if {v} above {0}, else 0.", "return 1 if {v} > {0} else 0"),
         lambda x, k: 1 if x > k else 0,
     ),
     (
-        *("same.above", 3, "int", (SMALL,), "Return {v} if above {0}, else 0.", "return {v} if {v} > {0} else 0"),
+        *("same.above", 5, "int", (SMALL,), "Return {v} if above {0}, else 0.", "return {v} if {v} > {0} else 0"),
         lambda x, k: x if x > k else 0,
     ),
     (
-        *("none.above", 3, "int", (SMALL,)),
+        *("none.above", 5, "int", (SMALL,)),
         *("If {v} above {0}, return 0, else {v}.", "if {v} > {0}:\n        return 0\n    return {v}"),
         lambda x, k: 0 if x > k else x,
     ),
     (
-        *("each.plus", 4, "list", (SMALL,), "Return the items of {v} plus {0}.", "return [i + {0} for i in {v}]"),
+        *("each.plus", 6, "list", (SMALL,), "Return the items of {v} plus {0}.", "return [i + {0} for i in {v}]"),
         lambda a, k: [i + k for i in a],
     ),
     (
-        *("each.minus", 4, "list", (SMALL,), "Return the items of {v} minus {0}.", "return [i - {0} for i in {v}]"),
+        *("each.minus", 6, "list", (SMALL,), "Return the items of {v} minus {0}.", "return [i - {0} for i in {v}]"),
         lambda a, k: [i - k for i in a],
     ),
     (
-        *("each.times", 4, "list", (FACTORS,), "Return the items of {v} times {0}.", "return [i * {0} for i in {v}]"),
+        *("each.times", 6, "list", (FACTORS,), "Return the items of {v} times {0}.", "return [i * {0} for i in {v}]"),
         lambda a, k: [i * k for i in a],
     ),
     (
         *(
             "items.above",
-            4,
+            6,
             "list",
             (SMALL,),
             "Return the items of {v} above {0}.",
@@ -256,7 +337,7 @@ _TABLE: tuple[tuple[str, int, str, tuple[tuple[Any, ...], ...], str, str, Value]
     (
         *(
             "items.below",
-            4,
+            6,
             "list",
             (SMALL,),
             "Return the items of {v} below {0}.",
@@ -265,27 +346,27 @@ _TABLE: tuple[tuple[str, int, str, tuple[tuple[Any, ...], ...], str, str, Value]
         lambda a, k: [i for i in a if i < k],
     ),
     (
-        *("tally", 4, "list", (SMALL,)),
+        *("tally", 6, "list", (SMALL,)),
         *("Return how many items of {v} are above {0}.", "return len([i for i in {v} if i > {0}])"),
         lambda a, k: len([i for i in a if i > k]),
     ),
     (
-        *("total", 4, "list", (SMALL,)),
+        *("total", 6, "list", (SMALL,)),
         *("Return {0} plus all items of {v}.", "k = {0}\n    for i in {v}:\n        k += i\n    return k"),
         lambda a, k: k + sum(a),
     ),
     (
-        *("product", 4, "list", (SMALL,)),
+        *("product", 6, "list", (SMALL,)),
         *("Return {0} times all items of {v}.", "k = {0}\n    for i in {v}:\n        k *= i\n    return k"),
         lambda a, k: _product(a, k),
     ),
     (
-        *("above.plus", 5, "list", (SMALL, SMALL)),
+        *("above.plus", 7, "list", (SMALL, SMALL)),
         *("Return the items of {v} above {0}, then plus {1}.", "return [i + {1} for i in {v} if i > {0}]"),
         lambda a, k, m: [i + m for i in a if i > k],
     ),
     (
-        *("above.times", 5, "list", (SMALL, FACTORS)),
+        *("above.times", 7, "list", (SMALL, FACTORS)),
         *("Return the items of {v} above {0}, then times {1}.", "return [i * {1} for i in {v} if i > {0}]"),
         lambda a, k, m: [i * m for i in a if i > k],
     ),

@@ -1,6 +1,6 @@
 """Stage: models attempt microcode problems; how often each passes, by sampling, and how likely the solutions are.
 
-Of a ladder every model at its fitted budgets is sampled twice over: once to sort the problems by difficulty, once to
+Of a ladder every model at its fitted budgets (or the larger of them) is sampled twice over: once to sort the problems by difficulty, once to
 fit (sorting by the samples one fits makes the easy look easier than they are). A single run, the target, is sampled to
 score. Both use the same problems, drawn from the seed; none is in the training texts (presage.data.microcode).
 """
@@ -23,12 +23,13 @@ from presage.core.run import RunDir
 from presage.core.seeds import derive
 from presage.core.workers import workers
 from presage.data.microcode import Problem, problems
+from presage.data.microcode_families import LEVELS
 
 __all__ = ["Config", "run"]
 
 COLUMNS = ["problem", "difficulty", "compute", "run", "split", "n", "passed", "nll"]
 MAX_NEW_TOKENS = 48
-BATCH = 512
+BATCH = 1024
 
 
 class Config(BaseConfig):
@@ -36,11 +37,15 @@ class Config(BaseConfig):
     run: Parent | None = None
     """A ladder or a single run, not both."""
     problems: int = Field(default=60, ge=5)
-    levels: tuple[int, ...] = (1, 2, 3, 4, 5)
+    levels: tuple[int, ...] = LEVELS
     samples: int = Field(default=200, ge=1)
-    """Per problem and model, for the fit; a ladder's are sampled as often again for the buckets."""
+    """Per problem and model, for the fit."""
+    bucket_samples: int | None = Field(default=None, ge=1)
+    """Per problem and model of a ladder, to sort the problems by difficulty; by default as many as for the fit."""
     runs_per_budget: int = Field(default=2, ge=1)
     """How many of a ladder's repeats are sampled."""
+    from_compute: float = Field(default=0.0, ge=0)
+    """Smallest of a ladder's budgets whose models are sampled, FLOPs."""
     temperature: float = Field(default=1.0, gt=0)
     seed: int = 0
     """Of the problems; samples are drawn from it and the model's name."""
@@ -54,8 +59,13 @@ class Config(BaseConfig):
     def plan(self) -> dict[str, object]:
         """What --dry-run prints."""
         models = _models(self)
-        splits = 1 if self.ladder is None else 2
-        return {"models": len(models), "samples": len(models) * splits * self.problems * self.samples}
+        return {"models": len(models), "samples": len(models) * self.problems * sum(self.splits.values())}
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Samples of each split, per problem and model."""
+        sorting = {} if self.ladder is None else {"bucket": self.bucket_samples or self.samples}
+        return sorting | {"fit": self.samples}
 
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
@@ -87,10 +97,17 @@ def _models(config: Config) -> list[tuple[str, float, Path]]:
         return [(run.path.name, float(run.value("flops")), run.path)]
     assert config.ladder is not None
     ladder = RunDir.open(config.ladder, "ladder")
-    rows = [row for row in ladder.read_table("rungs") if row["fitted"] == "1"]
     by_budget: dict[float, list[str]] = {}
-    for row in rows:
+    for row in ladder.read_table("rungs"):
+        if row["fitted"] != "1" or float(row["budget"]) < config.from_compute:
+            continue
         by_budget.setdefault(float(row["budget"]), []).append(row["name"])
+    if not by_budget:
+        raise ConfigError(
+            f"no fitted run of {config.from_compute:g} FLOPs or more",
+            where=str(config.ladder),
+            hint="lower from_compute",
+        )
     return [
         (name, budget, ladder.path / "rungs" / name)
         for budget in sorted(by_budget, reverse=True)
@@ -128,8 +145,9 @@ def _attempt(config: Config, name: str, budget: float, path: Path, threads: int)
     drawn = problems(config.seed, config.problems, config.levels)
     likelihood = _solutions(model, tokenizer, drawn)
     rows, shown = [], []
-    for split in ("fit",) if config.ladder is None else ("bucket", "fit"):
-        texts = _samples(model, tokenizer, drawn, config, derive(config.seed, "attempts", name, split))
+    for split, count in config.splits.items():
+        seed = derive(config.seed, "attempts", name, split)
+        texts = _samples(model, tokenizer, drawn, count, config.temperature, seed)
         for problem, nll, completions in zip(drawn, likelihood, texts, strict=True):
             passed = count_passed(problem, completions, prompt=stem(problem))
             facts = {"problem": problem.id, "difficulty": problem.level, "compute": budget, "run": name}
@@ -140,25 +158,35 @@ def _attempt(config: Config, name: str, budget: float, path: Path, threads: int)
     return rows, shown
 
 
-def _samples(model: Any, tokenizer: Any, drawn: list[Problem], config: Config, seed: int) -> Iterator[list[str]]:
-    """`config.samples` completions of every problem. A bare newline ends one: in the middle of a body none is bare."""
+def _samples(
+    model: Any, tokenizer: Any, drawn: list[Problem], count: int, temperature: float, seed: int
+) -> Iterator[list[str]]:
+    """`count` completions of every problem. A bare newline ends one: in the middle of a body none is bare.
+
+    Several problems share a batch; what a row becomes depends on its own prompt and seed only.
+    """
     from presage.model.decode import generate
+    from presage.model.sampling import row_seeds
     from presage.tasks.microcode import stem
 
     stops = {ids[0] for text in ("\n", "\n\n") if len(ids := tokenizer.encode(text)) == 1}
-    for number, problem in enumerate(drawn):
-        prompt = tokenizer.encode(stem(problem))
+    seeds = [row_seeds(derive(seed, number) % 2**31, count) for number in range(len(drawn))]
+    together = max(1, BATCH // count)
+    for first in range(0, len(drawn), together):
+        part = range(first, min(first + together, len(drawn)))
+        prompts = [tokenizer.encode(stem(drawn[number])) for number in part]
         ids = generate(
             model,
-            [prompt] * config.samples,
+            [prompt for prompt in prompts for _ in range(count)],
             MAX_NEW_TOKENS,
-            temperature=config.temperature,
-            seed=derive(seed, number) % 2**31,
+            temperature=temperature,
+            seed=[row for number in part for row in seeds[number]],
             stop_ids=stops,
             eot=tokenizer.eot,
             batch_size=BATCH,
         )
-        yield [tokenizer.decode(row) for row in ids]
+        texts = [tokenizer.decode(row) for row in ids]
+        yield from (texts[place : place + count] for place in range(0, len(texts), count))
 
 
 def _solutions(model: Any, tokenizer: Any, drawn: list[Problem]) -> list[float]:
