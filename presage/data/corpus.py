@@ -46,7 +46,7 @@ COUNTS = {
 
 
 GENERATED = {"microcode": microcode.documents}
-"""Kinds of sources that are made, not read: to documents by (seed, count, levels); a longer supply begins with a shorter."""
+"""Kinds of sources that are made: documents by (seed, count, levels), a longer supply beginning with a shorter."""
 
 
 LICENCES = {

@@ -187,8 +187,9 @@ def _agreement(combination: Combination) -> np.ndarray:
 
 
 def _near(combination: Combination) -> Iterator[Sequence[object]]:
-    """Outputs of rivals outside the families: a number one off (> for >= among them), and always the same answer."""
+    """Outputs of rivals outside the families: the argument, always the same answer, a number one off (> for >=, too)."""
     values = probes(combination.family.kind)
+    yield [frozen(value) for value in values]
     yield from ([output] * len(values) for output in set(combination.outputs))
     for place, constant in enumerate(combination.constants):
         for changed in (constant - 1, constant + 1) if isinstance(constant, int) else ():

@@ -162,8 +162,6 @@ INT_WORDS = (
     Word("decremented", "{v} - 1", lambda x: x - 1),
     Word("negated", "-{v}", lambda x: -x),
     Word("unsigned", "abs({v})", lambda x: abs(x)),
-    Word("clipped", "max({v}, 0)", lambda x: max(x, 0)),
-    Word("wrapped", "{v} % 10", lambda x: x % 10),
 )
 STR_WORDS = (
     Word("reversed", "{v}[::-1]", lambda s: s[::-1]),
@@ -172,8 +170,6 @@ STR_WORDS = (
     Word("beheaded", "{v}[1:]", lambda s: s[1:]),
     Word("trimmed", "{v}[:-1]", lambda s: s[:-1]),
     Word("repeated", "{v} + {v}", lambda s: s + s),
-    Word("swapped", "{v}.swapcase()", lambda s: s.swapcase()),
-    Word("titled", "{v}.title()", lambda s: s.title()),
 )
 
 

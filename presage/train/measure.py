@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 
 import torch
@@ -13,9 +14,10 @@ from presage.train.pretrain import Config, next_token_loss
 
 
 def training_rate(config: Config, device: Device, seconds: float = 2.0) -> float:
-    """FLOP/s of full steps (forward, backward, clip, update) of this config's shape and batch.
+    """FLOP/s of full steps (forward, backward, clip, update) of this config's shape and batch: of the median step.
 
-    The first step is not counted. Restores the number of threads it found.
+    The first step is not counted, and a burst of other work slows only some of the others. Restores the number of
+    threads it found.
     """
     threads = torch.get_num_threads()
     place = device.apply()
@@ -34,12 +36,12 @@ def training_rate(config: Config, device: Device, seconds: float = 2.0) -> float
         optimizer.zero_grad()
 
     step(1)
-    count, start = 1, time.perf_counter()
-    while time.perf_counter() - start < seconds:
-        count += 1
-        step(count)
-    if place.type == "cuda":
-        torch.cuda.synchronize()
-    spent = time.perf_counter() - start
+    times: list[float] = []
+    while sum(times) < seconds:
+        start = time.perf_counter()
+        step(len(times) + 2)
+        if place.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
     torch.set_num_threads(threads)
-    return (count - 1) * tokens.numel() * config.model.flops_per_token() / spent
+    return tokens.numel() * config.model.flops_per_token() / statistics.median(times)
