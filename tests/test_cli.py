@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from presage import cli
+from presage.cli.grammar import percent
 from presage.core.config import Config, Parent
 from presage.core.errors import CheckFailed, PresageError, Stopped, Unavailable
 from presage.core.run import RunDir
@@ -211,6 +212,32 @@ def test_sigterm_stops_with_exit_code_4(tiny: Path) -> None:
     process.stderr.close()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["corpus", "mine.py:corpus", "--out", "a"], "go on with the same command and --resume"),
+        (["make", "microcode", "--out", "a.jsonl"], "run the same command again"),
+    ],
+)
+@pytest.mark.parametrize(("name", "word"), [("SIGTERM", "SIGTERM"), ("SIGINT", "Ctrl-C")])
+def test_an_interrupted_verb_says_how_to_go_on(
+    tiny: Path, presage: Outcome, monkeypatch: pytest.MonkeyPatch, arguments: list[str], hint: str, name: str, word: str
+) -> None:
+    def struck(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.Signals[name])
+
+    monkeypatch.setitem(sys.modules, "presage.data.corpus", SimpleNamespace(Config=Tiny, run=struck))  # type: ignore[arg-type]
+    monkeypatch.setattr("presage.data.microcode.write", struck)
+    assert presage(*arguments) == (4, "", f"presage: stopped by {word} ({hint})\n")
+
+
+@pytest.mark.parametrize(
+    ("level", "text"), [(0.9, "90%"), (0.999, "99.9%"), (0.57, "57%"), (0.99999999, "99.999999%"), (1e-3, "0.1%")]
+)
+def test_levels_are_printed_as_they_were_given(level: float, text: str) -> None:
+    assert percent(level) == text
+
+
 def test_a_reader_that_goes_away_is_no_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -292,6 +319,7 @@ def test_check_verifies_a_seal_where_there_is_one(two: Path, presage: Outcome, m
         return [(f"{path}/forecast.json", "not what was sealed"), (f"{path}/../ladder/DONE", "another digest")]
 
     monkeypatch.setattr("presage.forecast.verify.verify", verify)
+    monkeypatch.setattr("presage.forecast.verify.examine", lambda *asked: SimpleNamespace(problems=verify(*asked)))
     for arguments in (["check", "runs"], ["forecast", "verify", "runs/f"]):
         code, out, err = presage(*arguments)
         assert code == 1

@@ -21,8 +21,9 @@ from presage.recipes import demo
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ("corpus", "tokenizer", "shards")
 LARGEST = 450_000
-BEGIN, END = "<!-- example:begin -->", "<!-- example:end -->"
 FIELDS = ("promised", "lo", "hi", "actual", "error_percent", "half_width_percent", "inside")
+ABILITY = "capability/all"
+YES_NO: dict[object, str] = {0: "no", 1: "yes"}
 
 
 def main() -> None:
@@ -57,7 +58,16 @@ def _row(seed: int, folder: Path) -> dict[str, object]:
     fitted = [p for p in forecast["points"] if p["fitted"]]
     extra = {"target_flops": forecast["target"]["compute"], "ratio": forecast["extrapolation"]}
     extra |= {"budgets": len(fitted), "runs": sum(p["n"] for p in fitted), "noise": forecast["noise"]}
-    return {"seed": seed} | {f: score.value(f) for f in FIELDS} | extra | {"seal": forecast["seal"]}
+    return {"seed": seed} | {f: score.value(f) for f in FIELDS} | _ability(score) | extra | {"seal": forecast["seal"]}
+
+
+def _ability(score: RunDir) -> dict[str, object]:
+    """The second promise, -E[log pass rate] in nats, as columns that begin with pass_."""
+    results = score.results()
+    promised, actual = results[f"{ABILITY}/promised"], results[f"{ABILITY}/actual"]
+    facts = {"promised": promised["value"], "lo": promised["lo"], "hi": promised["hi"], "actual": actual["value"]}
+    facts |= {"rate": results[f"{ABILITY}/pass_rate"]["value"], "inside": results[f"{ABILITY}/inside"]["value"]}
+    return {f"pass_{name}": value for name, value in facts.items()}
 
 
 def publish(tree: Path, out: Path) -> None:
@@ -88,23 +98,38 @@ def _write_table(rows: list[dict[str, object]], path: Path) -> None:
         writer.writerows(rows)
 
 
+LOSS_TABLE = (
+    "| seed | promised | 90 % interval | came out at | error | half-width | inside | runs fitted | ratio |",
+    "| {seed} | {promised:.4f} | {lo:.4f} to {hi:.4f} | {actual:.4f} | {error_percent:+.2f} % "
+    "| {half_width_percent:.2f} % | {verdict} | {runs:.0f} | {ratio:.1f} |",
+)
+ABILITY_TABLE = (
+    "| seed | promised | 90 % interval | came out at | inside | as a pass rate |",
+    "| {seed} | {pass_promised:.3f} | {pass_lo:.3f} to {pass_hi:.3f} | {pass_actual:.3f} | {pass_verdict} "
+    "| {pass_rate:.1%} |",
+)
+
+
 def _update_forecasting(rows: list[dict[str, object]]) -> None:
     """The same table in docs/forecasting.md, for reading."""
-    lines = ["| seed | promised | 90 % interval | came out at | error | half-width | inside | runs fitted | ratio |"]
-    lines += ["|---|---|---|---|---|---|---|---|---|"]
-    for row in rows:
-        number = {key: float(str(row[key])) for key in (*FIELDS, "runs", "ratio")}
-        lines.append(
-            "| {seed} | {promised:.4f} | {lo:.4f} to {hi:.4f} | {actual:.4f} | {error_percent:+.2f} % "
-            "| {half_width_percent:.2f} % | {verdict} | {runs:.0f} | {ratio:.1f} |".format(
-                seed=row["seed"], verdict="yes" if number["inside"] else "no", **number
-            )
-        )
     path = ROOT / "docs" / "forecasting.md"
     page = path.read_text(encoding="utf-8")
-    before, after = page.split("<!-- seeds:begin -->")[0], page.split("<!-- seeds:end -->")[1]
-    table = "\n".join(lines)
-    path.write_text(f"{before}<!-- seeds:begin -->\n{table}\n<!-- seeds:end -->{after}", encoding="utf-8")
+    page = _between(page, "seeds", _table(rows, *LOSS_TABLE))
+    path.write_text(_between(page, "pass-seeds", _table(rows, *ABILITY_TABLE)), encoding="utf-8")
+
+
+def _table(rows: list[dict[str, object]], head: str, line: str) -> str:
+    lines = [head, "|" + "---|" * (head.count("|") - 1)]
+    for row in rows:
+        number = {key: float(str(value)) for key, value in row.items() if key not in ("seed", "seal")}
+        verdicts = {"verdict": YES_NO[row["inside"]], "pass_verdict": YES_NO[row["pass_inside"]]}
+        lines.append(line.format(seed=row["seed"], **verdicts, **number))
+    return "\n".join(lines)
+
+
+def _between(page: str, mark: str, text: str) -> str:
+    begin, end = f"<!-- {mark}:begin -->", f"<!-- {mark}:end -->"
+    return f"{page.split(begin)[0]}{begin}\n{text}\n{end}{page.split(end)[1]}"
 
 
 def _update_readmes(folder: Path, rows: list[dict[str, object]]) -> None:
@@ -122,28 +147,34 @@ def _update_readmes(folder: Path, rows: list[dict[str, object]]) -> None:
         "inside": f"{inside} of {len(rows)}",
         "seal": score["seal"]["value"],
         "seeds": len(rows),
+        "pass_inside": f"{sum(int(str(row['pass_inside'])) for row in rows)} of {len(rows)}",
+        "pass_error": f"{float(str(rows[0]['pass_actual'])) / float(str(rows[0]['pass_promised'])) - 1:+.0%}",
         "ratio": f"{float(str(rows[0]['ratio'])):.0f}",
     }
+    facts |= {key: f"{float(str(rows[0][key])):.3f}" for key in ("pass_promised", "pass_lo", "pass_hi", "pass_actual")}
     for name, text in (("README.md", ENGLISH), ("README.zh-CN.md", CHINESE)):
         path = ROOT / name
         page = path.read_text(encoding="utf-8")
-        before, after = page.split(BEGIN)[0], page.split(END)[1]
-        path.write_text(f"{before}{BEGIN}\n{text.format(**facts)}\n{END}{after}", encoding="utf-8")
+        path.write_text(_between(page, "example", text.format(**facts)), encoding="utf-8")
 
 
 ENGLISH = """| promised before training | 90 % interval | came out at | error |
 |---|---|---|---|
 | {promised} bits per byte | {lo} to {hi} | **{actual}** | {error} |
+| {pass_promised} nats, mean −log pass rate | {pass_lo} to {pass_hi} | **{pass_actual}** | {pass_error} |
 
-Every fitted run used at most 1/{ratio} of the target's compute. Over {seeds} seeds: median error {median},
-worst {worst}, inside the interval {inside} ([table](docs/example/seeds.csv)). Seal: `{seal}`.
+The second line is about generated functions held out of the training text: tests passed, by sampling. Every fitted
+run used at most 1/{ratio} of the target's compute. Over {seeds} seeds, all reported: the loss's median error {median},
+worst {worst}, inside the interval {inside}; the pass rate inside {pass_inside}
+([table](docs/example/seeds.csv)). Seal: `{seal}`.
 Check it: `presage forecast verify docs/example`."""
 CHINESE = """| 训练前的承诺 | 90 % 区间 | 实际结果 | 误差 |
 |---|---|---|---|
 | {promised} 比特/字节 | {lo} 至 {hi} | **{actual}** | {error} |
+| {pass_promised} 纳特：平均 −log 通过率 | {pass_lo} 至 {pass_hi} | **{pass_actual}** | {pass_error} |
 
-参与拟合的每次训练至多使用目标计算量的 1/{ratio}。{seeds} 个随机种子：误差中位数 {median}，最大 {worst}，
-落入区间 {inside}（[表格](docs/example/seeds.csv)）。封印：`{seal}`。
+参与拟合的每次训练至多使用目标计算量的 1/{ratio}。{seeds} 个随机种子全部列出：损失误差中位数 {median}，最大 {worst}，
+落入区间 {inside}；通过率落入区间 {pass_inside}（[表格](docs/example/seeds.csv)）。封印：`{seal}`。
 自行核验：`presage forecast verify docs/example`。"""
 
 if __name__ == "__main__":

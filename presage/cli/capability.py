@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from presage.cli.grammar import AsJson, dumps, emit, forecast
+from presage.cli.grammar import AsJson, dumps, emit, forecast, in_columns, percent, warn
 from presage.core.errors import PresageError
 
 
@@ -51,10 +50,12 @@ def capability(
 
     from presage.forecast import capability as law
     from presage.forecast.samples import read_samples
+    from presage.forecast.table import about
 
     if not 0 < level < 1 or not all(0 < compute < math.inf for compute in at):
         raise PresageError("--at must be positive and finite, and --level between 0 and 1", where="forecast capability")
-    fitted = law.fit(read_samples(samples), buckets, min_passed)
+    with about(samples):
+        fitted = law.fit(read_samples(samples), buckets, min_passed)
     largest = float(fitted.overall.rungs.compute[-1])
     if min(at) <= largest:
         raise PresageError(
@@ -63,8 +64,7 @@ def capability(
             hint="a forecast is for a larger model; leave rows out of the table to test the law on them",
         )
     facts = [fact for compute in at for fact in law.forecast(fitted, compute, level, pass_at)]
-    for warning in _warnings(facts):
-        print(f"presage: {warning}", file=sys.stderr)
+    warn(_warnings(facts))
     if json:
         emit([dumps(facts)])
         return
@@ -84,22 +84,23 @@ def _lines(facts: list[dict[str, Any]]) -> Iterator[str]:
     first = facts[0]
     problems, k = first["problems"], first["pass_at"] and first["pass_at"]["k"]
     far = f"{float(format(first['extrapolation'], '.3g')):,g} times the largest fitted compute"
-    yield f"at {first['compute']:.3g} FLOPs, {far}; {first['level']:.0%} intervals"
+    yield f"at {first['compute']:.3g} FLOPs, {far}; {percent(first['level'])} intervals"
     yield (
         f"{problems['kept']} problems with at least {problems['min_passed']} passes by every model; "
         f"{problems['dropped']} dropped for that, {problems['set_aside']} never solved set aside"
     )
-    last = f"  {f'mean pass@{k}':<22}" if k else ""
-    yield f"{'bucket':<8}{'problems':>8}  {'-E[log pass rate]':<24}{'pass rate':<22}{'k':<20}{last}".rstrip()
-    for fact in facts:
-        rate, law = fact["pass_rate"], fact["law"]
-        kept = f"{fact['problems']['kept']}/{fact['problems']['kept'] + fact['problems']['dropped']}"
-        row = f"{fact['bucket']:<8}{kept:>8}  {_interval(fact, '.3f'):<24}{_interval(rate, '.1%'):<22}"
-        row += f"{_interval(law['k'], '.3f'):<20}" + (f"  {_interval(fact['pass_at'], '.1%')}" if k else "")
-        yield row.rstrip()
+    head = ["bucket", "problems", "-E[log pass rate]", "pass rate", "k", *([f"mean pass@{k}"] if k else [])]
+    yield from in_columns([head, *map(_cells, facts)])
     yield "the pass rate is the geometric mean over problems"
     if first["by_likelihood"]:
         yield f"by the reference solutions' likelihood, all problems: {_interval(first['by_likelihood'], '.3f')}"
+
+
+def _cells(fact: dict[str, Any]) -> list[str]:
+    kept, dropped = fact["problems"]["kept"], fact["problems"]["dropped"]
+    loss, rate, k = _interval(fact, ".3f"), _interval(fact["pass_rate"], ".1%"), _interval(fact["law"]["k"], ".3f")
+    last = [_interval(fact["pass_at"], ".1%")] if fact["pass_at"] else []
+    return [fact["bucket"], f"{kept}/{kept + dropped}", loss, rate, k, *last]
 
 
 def _interval(value: dict[str, Any], form: str) -> str:

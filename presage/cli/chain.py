@@ -146,10 +146,11 @@ def verify(directory: Path, /, *, ledger: Path | None = None) -> None:
     """
     from presage.forecast import verify as verification
 
-    verdict(verification.verify(directory, ledger))
-    left_out = verification.omitted(directory)
-    note = f" ({left_out} large files are listed by digest but not included here)" if left_out else ""
+    found = verification.examine(directory, ledger)
+    verdict(found.problems)
+    note = f" ({found.omitted} large files are listed by digest but not included here)" if found.omitted else ""
     emit([f"{directory}: the seal holds{note}"])
-    emit(verification.unseen(directory))
-    if verification.other_version(directory):
-        emit(["sealed by another version of presage: every digest was recomputed, the law was not fitted again"])
+    emit(found.unseen)
+    if found.other_version:
+        fit = "the same promise" if found.refitted else "another promise, as another version's may"
+        emit([f"sealed by another version of presage: every digest was recomputed; this version's law gives {fit}"])

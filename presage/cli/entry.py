@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import inspect
 import signal
 import sys
 import tempfile
@@ -51,10 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except CycloptsError as error:
         return _complain(" ".join(str(error).split()), BAD_INPUT)
+    except Interrupted as error:
+        return _complain(f"{error} ({_how_to_go_on(arguments)})", STOPPED)
     except PresageError as error:
         return _complain(str(error), error.exit_code)
     except KeyboardInterrupt:
-        return _complain("stopped by Ctrl-C", STOPPED)
+        return _complain(f"stopped by Ctrl-C ({_how_to_go_on(arguments)})", STOPPED)
     except BrokenPipeError:
         close_stdout()
     except Exception as error:
@@ -62,11 +65,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class Interrupted(Stopped):
+    """A signal that came where nobody was waiting for one."""
+
+
 def _stop(number: int, _: object) -> NoReturn:
-    raise Stopped(
-        f"stopped by {signal.Signals(number).name}",
-        hint="go on with the same command and --resume; a demo goes on by itself",
-    )
+    raise Interrupted(f"stopped by {signal.Signals(number).name}")
+
+
+def _how_to_go_on(arguments: Sequence[str] | None) -> str:
+    """What gets the work done after all: only some verbs take --resume."""
+    _, apps, _ = app.parse_commands(arguments)
+    verb = apps[-1].default_command
+    resumes = verb is not None and "resume" in inspect.signature(verb).parameters
+    return "go on with the same command and --resume" if resumes else "run the same command again"
 
 
 def _complain(text: str, code: int) -> int:

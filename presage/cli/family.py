@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from presage.cli.grammar import AsJson, dumps, emit, forecast
+from presage.cli.grammar import AsJson, dumps, emit, forecast, percent
 from presage.core.errors import PresageError
 
 Several = Parameter(consume_multiple=True)
@@ -71,7 +71,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     for row in found["members"]:
         role = "fitted" if row["fitted"] else "held out"
         yield f"  {row['bpb']:.4f} bits/byte  {row['n_params_non_embedding']:>15,} N  {role:8}  {row['model']}"
-    yield f"promised {promise['point']:.4f} [{promise['lo']:.4f}, {promise['hi']:.4f}], {promise['level']:.0%} interval"
+    interval = f"[{promise['lo']:.4f}, {promise['hi']:.4f}], {percent(promise['level'])} interval"
+    yield f"promised {promise['point']:.4f} {interval}"
     verdict = "inside" if score["inside"] else "MISSED"
     yield f"came out at {score['actual']:.4f}: {score['error_percent']:+.2f} %, {verdict}"
     yield from (f"warning: {warning}" for warning in promise["warnings"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
-from presage.cli.grammar import AsJson, check_level, dumps, emit, forecast
+from presage.cli.grammar import AsJson, check_level, dumps, emit, forecast, percent, warn
 from presage.core.errors import DataError, PresageError
+
+POINT = ("compute", "loss", "stderr", "n")  # what the JSON answer says of a fitted point
 
 
 @forecast.command
@@ -38,17 +39,17 @@ def fit(
 
     from presage.forecast import law
     from presage.forecast.points import read_runs
+    from presage.forecast.table import about
 
     check_level(level, "forecast fit")
     if not all(0 < compute < math.inf for compute in at):
         raise PresageError("--at must be positive and finite", where="forecast fit")
-    runs, noise = law.summarise(read_runs(points, metric))
-    fitted = law.fit(runs, noise)
+    with about(points):
+        fitted = law.fit(*law.summarise(read_runs(points, metric)))
     for compute in at:
-        _check_beyond(fitted, compute)
+        _check_outside(fitted, compute)
     answers = [_answer(fitted, compute, level) for compute in at]
-    for warning in dict.fromkeys(text for answer in answers for text in answer["warnings"]):
-        print(f"presage: {warning}", file=sys.stderr)
+    warn(text for answer in answers for text in answer["warnings"])
     emit([dumps(answers)] if json else [line for answer in answers for line in _lines(answer)])
 
 
@@ -82,10 +83,11 @@ def backtest(exercises: Path, /, *, out: Path, level: float = 0.9, json: AsJson 
     emit(_table(table) if table else ["no target's loss is given: nothing to score"])
 
 
-def _check_beyond(fitted: Any, compute: float) -> None:
-    from presage.forecast.points import check_compute
+def _check_outside(fitted: Any, compute: float) -> None:
+    from presage.forecast.points import check_compute, check_not_far_below
 
     check_compute(compute)
+    check_not_far_below(compute, [point.compute for point in fitted.points])
     low, high = fitted.points[0].compute, fitted.points[-1].compute
     if low <= compute <= high:
         raise DataError(
@@ -97,8 +99,6 @@ def _check_beyond(fitted: Any, compute: float) -> None:
 
 def _answer(fitted: Any, compute: float, level: float) -> dict[str, Any]:
     """One object of the JSON answer; docs/forecasting.md lists its keys."""
-    from dataclasses import asdict
-
     from presage.forecast.least_squares import bootstrap
     from presage.forecast.warnings import warnings
 
@@ -121,16 +121,16 @@ def _answer(fitted: Any, compute: float, level: float) -> dict[str, Any]:
         "wander": fitted.wander,
         "misfit": fitted.misfit,
         "prior": fitted.prior.model_dump(),
-        "points": [asdict(point) for point in fitted.points],
+        "points": [{key: getattr(point, key) for key in POINT} for point in fitted.points],
         "warnings": warnings(fitted, compute),
     }
 
 
 def _lines(answer: dict[str, Any]) -> list[str]:
     law, floor, plain = answer["law"], answer["floor"], answer["least_squares"]
-    head = "{loss:.4f}  [{lo:.4f}, {hi:.4f}]  at {compute:.3g} FLOPs, {level:.0%} interval".format(**answer)
+    head = "{loss:.4f}  [{lo:.4f}, {hi:.4f}]  at {compute:.3g} FLOPs".format(**answer)
     return [
-        f"{head}, {answer['extrapolation']:.3g} times the largest run",
+        f"{head}, {percent(answer['level'])} interval, {answer['extrapolation']:.3g} times the largest run",
         f"  law {law['a']:.4g} * C^{law['b']:.4g} + {law['c']:.4g}; floor [{floor['lo']:.3f}, {floor['hi']:.3f}]; "
         f"least squares alone says {plain['loss']:.4f}",
     ]

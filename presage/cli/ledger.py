@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from presage.cli.grammar import AsJson, dumps, emit, forecast
+from presage.cli.grammar import AsJson, dumps, emit, forecast, percent
 from presage.core.errors import CheckFailed, PresageError
 
 HONESTY = """\
@@ -43,7 +43,8 @@ def ledger(
     from presage.forecast import ledger as ledgers
 
     if head is not None and not (re.fullmatch("[0-9a-f]{64}", head) and int(head, 16)):
-        raise PresageError(f"'{head}' is no published head", where="--head", hint="64 hexadecimal digits")
+        hint = "64 hexadecimal digits, as a ledger with entries prints them"
+        raise PresageError(f"'{head}' is no published head", where="--head", hint=hint)
     for run in add:
         _enter(file, run, name)
     broken = ledgers.problems(file)
@@ -53,10 +54,10 @@ def ledger(
     entries = ledgers.read(file)
     record = ledgers.record(entries)
     covered = ledgers.position(entries, head) if head else None
-    emit([dumps(record | {"published_head_covers": covered})] if json else _lines(file, record))
     if head and covered is None:
-        what = "the published head is not in this chain: it was rewritten, or cut short"
-        raise CheckFailed(what, where=file)
+        chain = "this chain: it was rewritten, or cut short" if entries else "this ledger, which has no entries"
+        raise CheckFailed(f"the published head is not in {chain}", where=file)
+    emit([dumps(record | {"published_head_covers": covered})] if json else _lines(file, record))
     if head and not json:
         emit([f"published head: entries 1 to {covered} of {len(entries)} are as they were when it was published"])
 
@@ -75,6 +76,9 @@ def _enter(file: Path, run: Path, name: str) -> None:
 
 
 def _lines(file: Path, record: dict[str, Any]) -> Iterator[str]:
+    if not record["entries"]:
+        yield f"{file}: no entries yet, so no head to publish"
+        return
     yield f"{file}: {record['entries']} entries, an unbroken chain"
     for metric, facts in record["metrics"].items():
         yield from _summary(metric, facts)
@@ -100,7 +104,7 @@ _VERDICTS = {False: "MISSED", None: "not scored", True: "inside"}
 
 
 def _line(row: dict[str, Any]) -> str:
-    promised = f"promised {row['point']:.4f} [{row['lo']:.4f}, {row['hi']:.4f}] {row['unit']}, {row['level']:.0%}"
+    promised = f"promised {row['point']:.4f} [{row['lo']:.4f}, {row['hi']:.4f}] {row['unit']}, {percent(row['level'])}"
     place = f"{row['extrapolation']:.3g}x to {row['compute']:.3g} FLOPs"
     came = "" if row["actual"] is None else f"; came out at {row['actual']:.4f}, {row['error_percent']:+.2f} %"
     late = ", entered late" if row["late"] else ""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from presage.cli.grammar import CHAIN, AsJson, app, dumps, emit
+from presage.cli.grammar import CHAIN, AsJson, app, dumps, emit, percent, warn
 
 if TYPE_CHECKING:
     from presage.forecast.plan import Plan
@@ -65,8 +64,7 @@ def plan(
     if json:
         emit([dumps(made.as_dict())])
         return
-    for warning in made.warnings:
-        print(f"presage: {warning}", file=sys.stderr)
+    warn(made.warnings)
     emit(f"{name:<12}{text}".rstrip() for name, text in _lines(made))
 
 
@@ -75,7 +73,7 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "train", f"{_count(plan.n_params)} parameters on {_count(plan.tokens)} tokens{_shape(plan)}"
     yield "", f"{plan.tokens_per_param:.3g} tokens a parameter: {plan.sizing}"
     yield from _machine(plan)
-    yield "loss", f"{plan.loss:.4g} {plan.unit}, {100 * plan.level:.4g}% interval {plan.lo:.4g} to {plan.hi:.4g}"
+    yield "loss", f"{plan.loss:.4g} {plan.unit}, {percent(plan.level)} interval {plan.lo:.4g} to {plan.hi:.4g}"
     yield "", f"from {plan.advice}"
     yield "", plan.about
     yield "", f"half the budget: {plan.loss_half:.4g}; twice the budget: {plan.loss_double:.4g}"

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from presage.cli.grammar import AsJson, Out, Quiet, Resume, check_level, dumps, emit, forecast, run_stage
+from presage.cli.grammar import (
+    AsJson,
+    Out,
+    Quiet,
+    Resume,
+    check_level,
+    dumps,
+    emit,
+    forecast,
+    percent,
+    run_stage,
+    warn,
+)
 from presage.core.errors import PresageError
 
 Several = Parameter(consume_multiple=True)
@@ -49,6 +60,7 @@ def surface(
     """
     from presage.forecast import surface as law
     from presage.forecast.sized import read_points
+    from presage.forecast.table import about
 
     check_level(level, "forecast surface")
     if len(n_params) != len(tokens) or not (n_params or at):
@@ -57,11 +69,11 @@ def surface(
             where="forecast surface",
             hint="give --n-params N --tokens D, or --at C",
         )
-    fitted = law.fit(*law.summarise(read_points(points, metric)))
+    with about(points):
+        fitted = law.fit(*law.summarise(read_points(points, metric)))
     answers = [_run(fitted, n, d, flops_per_param_token, level) for n, d in zip(n_params, tokens, strict=True)]
     answers += [_best(fitted, compute, flops_per_param_token, level) for compute in at]
-    for warning in dict.fromkeys(text for answer in answers for text in answer["warnings"]):
-        print(f"presage: {warning}", file=sys.stderr)
+    warn(text for answer in answers for text in answer["warnings"])
     emit([dumps(answers)] if json else [*map(_line, answers), _law(answers[0])])
 
 
@@ -109,17 +121,18 @@ def collapse(ladder: Path, /, *, floor: float | None = None, json: AsJson = Fals
     from presage.forecast import collapse as curves
 
     found = curves.collapse(curves.load(ladder), curves.floor_of(ladder) if floor is None else floor)
-    for warning in found.warnings:
-        print(f"presage: {warning}", file=sys.stderr)
+    warn(found.warnings)
     emit([dumps(found.to_dict())] if json else _collapsed(found))
 
 
 def _run(fitted: Any, n_params: float, tokens: float, flops: float, level: float) -> dict[str, Any]:
     """One object of the JSON answer: a run that was asked about."""
+    from presage.forecast.points import check_not_far_below
     from presage.forecast.surface import warnings
 
     loss, floor = fitted.predict(n_params, tokens, level), fitted.floor(level)
-    largest = max(p.n_params * p.tokens for p in fitted.points)
+    products = [p.n_params * p.tokens for p in fitted.points]
+    check_not_far_below(flops * n_params * tokens, [flops * product for product in products], "forecast surface")
     return {
         "compute": flops * n_params * tokens,
         "n_params": n_params,
@@ -130,7 +143,7 @@ def _run(fitted: Any, n_params: float, tokens: float, flops: float, level: float
         "level": level,
         "law": fitted.law.model_dump(),
         "floor": {"value": floor.value, "lo": floor.lo, "hi": floor.hi},
-        "extrapolation": n_params * tokens / largest,
+        "extrapolation": n_params * tokens / max(products),
         "n_points": len(fitted.points),
         "method": "posterior of E + A/N^alpha + B/D^beta on a grid, drifting outside the points; docs/forecasting.md",
         "noise": fitted.noise,
@@ -150,12 +163,13 @@ def _best(fitted: Any, compute: float, flops: float, level: float) -> dict[str, 
 
 def _line(answer: dict[str, Any]) -> str:
     loss = "{loss:.4f}  [{lo:.4f}, {hi:.4f}]  ".format(**answer)
-    place = "{n_params:.3g} parameters, {tokens:.3g} tokens, {level:.0%} interval".format(**answer)
+    level = percent(answer["level"])
+    place = f"{answer['n_params']:.3g} parameters, {answer['tokens']:.3g} tokens, {level} interval"
     if "n_params_lo" in answer:
         place = (
             "best for {compute:.3g} FLOPs: {n_params:.3g} parameters [{n_params_lo:.3g}, {n_params_hi:.3g}], "
-            "{tokens:.3g} tokens [{tokens_lo:.3g}, {tokens_hi:.3g}], {level:.0%} intervals"
-        ).format(**answer)
+            "{tokens:.3g} tokens [{tokens_lo:.3g}, {tokens_hi:.3g}], {percent} intervals"
+        ).format(**answer, percent=level)
     return f"{loss}{place}, {answer['extrapolation']:.3g} times the largest run"
 
 

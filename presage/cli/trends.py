@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from presage.cli.grammar import AsJson, dumps, emit, forecast
+from cyclopts import Parameter
+
+from presage.cli.grammar import AsJson, dumps, emit, forecast, percent, warn
 
 if TYPE_CHECKING:
     from presage.forecast.emergence import Break, Emergence
@@ -15,7 +16,15 @@ if TYPE_CHECKING:
 
 
 @forecast.command
-def trend(points: Path, /, *, at: float, column: str | None = None, level: float = 0.9, json: AsJson = False) -> None:
+def trend(
+    points: Path,
+    /,
+    *,
+    at: Annotated[list[float], Parameter(negative="")],
+    column: str | None = None,
+    level: float = 0.9,
+    json: AsJson = False,
+) -> None:
     """Tell whether a metric improves with compute, worsens or reverses, and print what it may be at another compute.
 
     Where it does not simply improve there is no point forecast, but an interval that covers both continuations.
@@ -26,7 +35,7 @@ def trend(points: Path, /, *, at: float, column: str | None = None, level: float
         CSV with a row for each model: columns compute (FLOPs), the metric, and stderr, or n (of how many trials a share
         is). Several rows of one compute are runs of their own.
     at
-        The compute to predict for, in FLOPs; beyond the largest in the table.
+        The compute to predict for, in FLOPs, beyond the largest in the table; may be given several times.
     column
         The metric's column, if not accuracy, value, loss or bpb. One named loss, bpb, nll or perplexity is better when
         lower; any other must be a share between 0 and 1.
@@ -35,14 +44,16 @@ def trend(points: Path, /, *, at: float, column: str | None = None, level: float
     """
     from presage.forecast import trend as trends
     from presage.forecast.measured import read_points
+    from presage.forecast.table import about
 
-    measured, scale = read_points(points, column)
-    found = trends.trend(measured, at, scale, level)
+    with about(points):
+        measured, scale = read_points(points, column)
+        found = [trends.trend(measured, compute, scale, level) for compute in at]
     if json:
-        emit([dumps(found.as_json())])
+        emit([dumps([one.as_json() for one in found])])
         return
-    _warn(found.warnings)
-    emit(_trend_lines(found))
+    warn(text for one in found for text in one.warnings)
+    emit(line for one in found for line in _trend_lines(one))
 
 
 @forecast.command
@@ -61,23 +72,20 @@ def emergence(items: Path, /, *, level: float = 0.9, json: AsJson = False) -> No
         The probability that the intervals of the breaks' places should hold with.
     """
     from presage.forecast import emergence as test
+    from presage.forecast.table import about
 
-    found = test.emergence(test.read_items(items), level)
+    with about(items):
+        found = test.emergence(test.read_items(items), level)
     if json:
         emit([dumps(found.as_json())])
         return
-    _warn(found.warnings)
+    warn(found.warnings)
     emit(_emergence_lines(found))
-
-
-def _warn(warnings: Sequence[str]) -> None:
-    for warning in warnings:
-        print(f"presage: {warning}", file=sys.stderr)
 
 
 def _trend_lines(found: Trend) -> Iterator[str]:
     value = "no forecast" if found.value is None else f"{found.value:.4f}"
-    yield f"{value}  [{found.lo:.4f}, {found.hi:.4f}]  at {found.at:.3g} FLOPs, {found.level:.0%} interval"
+    yield f"{value}  [{found.lo:.4f}, {found.hi:.4f}]  at {found.at:.3g} FLOPs, {percent(found.level)} interval"
     yield "; ".join(f"{name.replace('_', ' ')} {p:.2f}" for name, p in found.probability.items())
     yield (
         f"probability of a reversal: within the data {found.p_reversed_in_data:.2f}, "
@@ -88,7 +96,7 @@ def _trend_lines(found: Trend) -> Iterator[str]:
 
 
 def _emergence_lines(found: Emergence) -> Iterator[str]:
-    yield f"{found.verdict}: {found.n_items} items, {found.n_models} models, {found.level:.0%} intervals"
+    yield f"{found.verdict}: {found.n_items} items, {found.n_models} models, {percent(found.level)} intervals"
     for name, one in {"accuracy": found.accuracy, **found.scores}.items():
         yield f"{name:<9} {one.answer:<12} {_break(one)}"
 

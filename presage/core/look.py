@@ -40,7 +40,7 @@ def _configs_of_runs(root: Path) -> Iterator[Path]:
 
 def damage(run: RunDir) -> list[tuple[str, str]]:
     """[(file, what is wrong)]: `altered`, or else a parent that is no longer the one recorded."""
-    return altered(run) or _told(run, _other_parents(run))
+    return altered(run) or displaced(run)
 
 
 def whole(path: Path | str, stage: str) -> RunDir:
@@ -56,6 +56,11 @@ def altered(run: RunDir) -> list[tuple[str, str]]:
     if not run.done:
         return [("DONE", "missing: the run is not finished")]
     return _told(run, _content(run))
+
+
+def displaced(run: RunDir) -> list[tuple[str, str]]:
+    """[(file, what is wrong)]: parents that are no longer the ones recorded. Of a run that is not `altered`."""
+    return _told(run, _other_parents(run))
 
 
 def changed_parents(run: RunDir) -> Iterator[tuple[str, RunDir]]:

@@ -187,7 +187,7 @@ def _agreement(combination: Combination) -> np.ndarray:
 
 
 def _near(combination: Combination) -> Iterator[Sequence[object]]:
-    """Outputs of rivals outside the families: the argument, always the same answer, a number one off (> for >=, too)."""
+    """Outputs of rivals outside the families: the argument, always the same answer, a number one off (as > for >=)."""
     values = probes(combination.family.kind)
     yield [frozen(value) for value in values]
     yield from ([output] * len(values) for output in set(combination.outputs))

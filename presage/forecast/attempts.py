@@ -1,8 +1,9 @@
 """Stage: models attempt microcode problems; how often each passes, by sampling, and how likely the solutions are.
 
-Of a ladder every model at its fitted budgets (or the larger of them) is sampled twice over: once to sort the problems by difficulty, once to
-fit (sorting by the samples one fits makes the easy look easier than they are). A single run, the target, is sampled to
-score. Both use the same problems, drawn from the seed; none is in the training texts (presage.data.microcode).
+Of a ladder every model at its fitted budgets, or the larger of them, is sampled twice over: once to sort the problems
+by difficulty, once to fit (sorting by the samples one fits makes the easy look easier than they are). A single run,
+the target, is sampled to score. Both use the same problems, drawn from the seed; none is in the training texts
+(presage.data.microcode).
 """
 
 from __future__ import annotations

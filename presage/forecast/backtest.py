@@ -10,7 +10,7 @@ import csv
 import io
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ import numpy as np
 from presage.core.errors import DataError
 from presage.core.files import atomic_write
 from presage.forecast import law, least_squares, normals
-from presage.forecast.points import Estimate, Run, number, summarise
+from presage.forecast.points import Estimate, Run, summarise
 from presage.forecast.prior import Prior
+from presage.forecast.table import Row, about, read_table
 
 BINS = ((8.0, "up to 8x"), (32.0, "8x to 32x"), (128.0, "32x to 128x"), (math.inf, "beyond 128x"))
 BASELINES = {
@@ -30,6 +31,7 @@ BASELINES = {
     "last point": least_squares.last_point,
 }
 NEEDED = ("exercise", "role", "compute", "loss")
+SIZES = ("n_params", "tokens")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Exercise:
     source: str
     runs: tuple[Run, ...]
     target: float
+    place: str = ""
+    """The table that it stands in, and its name there."""
 
     @property
     def ratio(self) -> float:
@@ -76,28 +80,23 @@ def exercises(path: Path) -> list[Exercise]:
 
     Raises DataError naming the line.
     """
-    groups: dict[str, list[tuple[str, dict[str, str]]]] = {}
-    for place, row in _rows(path):
-        groups.setdefault(row["exercise"], []).append((place, row))
-    return [_exercise(name, rows, path) for name, rows in groups.items()]
+    groups: dict[str, list[Row]] = {}
+    for row in _rows(path):
+        groups.setdefault(row["exercise"], []).append(row)
+    return [_exercise(rows, f"{path}: exercise '{name}'") for name, rows in groups.items()]
 
 
 def truths(path: Path) -> dict[str, float]:
     """The targets' losses, where they are given. Never read before the predictions are made."""
-    return {
-        row["exercise"]: number(row["loss"], f"{place}: loss")
-        for place, row in _rows(path)
-        if row["role"] == "target" and (row["loss"] or "").strip()
-    }
+    rows = (row for row in _rows(path) if row["role"] == "target" and row["loss"])
+    return {row["exercise"]: row.positive("loss") for row in rows}
 
 
 def predict(exercise: Exercise, level: float = 0.9, prior: Prior | None = None) -> Forecast:
     """The law's forecast and the baselines'. Raises DataError naming the exercise when its ladder cannot be fitted."""
     points, noise = summarise(exercise.runs)
-    try:
+    with about(exercise.place or f"exercise '{exercise.name}'"):
         fitted = law.fit(points, noise, prior=prior)
-    except DataError as error:
-        raise DataError(error.what, where=f"exercise '{exercise.name}': {error.where or 'fit rows'}") from None
     mixture = fitted.mixture(exercise.target)
     compute, loss = np.array([p.compute for p in points]), np.array([p.loss for p in points])
     baselines = {name: float(f(compute, loss, exercise.target)[0]) for name, f in BASELINES.items()}
@@ -139,44 +138,31 @@ def crps(sample: np.ndarray, truth: float) -> float:
     return float(np.abs(sample - truth).mean() - 0.5 * spread)
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            for needed in NEEDED:
-                if needed not in (rows.fieldnames or []):
-                    columns = ", ".join(rows.fieldnames or []) or "none"
-                    raise DataError(f"no column '{needed}'", where=f"{path}:1", hint=f"columns: {columns}")
-            for row in rows:
-                place = f"{path}:{rows.line_num}"
-                if row["role"] not in ("fit", "target"):
-                    raise DataError(f"role '{row['role']}' is neither fit nor target", where=place)
-                yield place, row
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", where=path) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"not a CSV table: {error}", where=path) from None
+def _rows(path: Path) -> list[Row]:
+    rows = read_table(path).rows(NEEDED, ("source", *SIZES))
+    for row in rows:
+        if row["role"] not in ("fit", "target"):
+            raise row.error(f"role '{row['role']}' is neither fit nor target")
+    return rows
 
 
-def _exercise(name: str, rows: Sequence[tuple[str, dict[str, str]]], path: Path) -> Exercise:
-    fitted = tuple(_run(place, row) for place, row in rows if row["role"] == "fit")
-    targets = [number(row["compute"], f"{place}: compute") for place, row in rows if row["role"] == "target"]
+def _exercise(rows: Sequence[Row], place: str) -> Exercise:
+    fitted = tuple(_run(row) for row in rows if row["role"] == "fit")
+    targets = [row.positive("compute") for row in rows if row["role"] == "target"]
     if len(targets) != 1:
-        raise DataError(f"{len(targets)} targets instead of one", where=f"{path}: exercise '{name}'")
+        raise DataError(f"{len(targets)} targets instead of one", where=place)
     if not fitted:
-        raise DataError("no rows to fit", where=f"{path}: exercise '{name}'")
+        raise DataError("no rows to fit", where=place)
     largest = max(run.compute for run in fitted)
     if targets[0] <= largest:
-        raise DataError(
-            f"the target ({targets[0]:.3g} FLOPs) is not beyond the fitted range (up to {largest:.3g})",
-            where=f"{path}: exercise '{name}'",
-        )
-    return Exercise(name, rows[0][1].get("source") or "", fitted, targets[0])
+        what = f"the target ({targets[0]:.3g} FLOPs) is not beyond the fitted range (up to {largest:.3g})"
+        raise DataError(what, where=place)
+    return Exercise(rows[0]["exercise"], rows[0]["source"], fitted, targets[0], place)
 
 
-def _run(place: str, row: dict[str, str]) -> Run:
-    sized: dict[str, Any] = {key: number(row[key], f"{place}: {key}") for key in ("n_params", "tokens") if row.get(key)}
-    return Run(number(row["compute"], f"{place}: compute"), number(row["loss"], f"{place}: loss"), **sized)
+def _run(row: Row) -> Run:
+    sizes: dict[str, Any] = {name: row.positive(name) for name in SIZES if row[name]}
+    return Run(row.positive("compute"), row.positive("loss"), place=row.place, **sizes)
 
 
 def _score_law(part: Sequence[Forecast], truth: dict[str, float]) -> Score:

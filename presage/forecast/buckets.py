@@ -126,9 +126,8 @@ def sort_problems(
     if fitted is None:
         raise DataError("no rows with split=fit", hint="rows with split=bucket only sort problems into buckets")
     if min_passed < 1:
-        raise DataError(f"min_passed {min_passed} must be at least 1", hint="log of a pass rate of 0 is not a number")
-    if n_buckets is not None and n_buckets < 1:
-        raise DataError(f"{n_buckets} buckets", hint="at least 1")
+        what, hint = f"min_passed {min_passed} must be at least 1", "log of a pass rate of 0 is not a number"
+        raise DataError(what, where="--min-passed", hint=hint)
     hardness, ever = np.zeros(len(fitted.problems)), np.ones(len(fitted.problems), bool)
     if held_out is not None:
         _check_same(fitted, held_out)
@@ -141,7 +140,8 @@ def sort_problems(
             f"no problem has at least {min_passed} passes by every model",
             hint="sample more, leave the smallest models out, or choose easier problems",
         )
-    number = _number(n_buckets, int(solved[order].all(axis=1).sum())) if held_out is not None else 1
+    number = _number(n_buckets, int(solved[order].all(axis=1).sum()))
+    number = number if held_out is not None else 1
     parts = [_bucket(str(i + 1), part, solved) for i, part in enumerate(np.array_split(order, number))]
     computes = np.unique(fitted.computes)
     costs = {float(c): int((~solved[order, i]).sum()) for i, c in enumerate(computes)}
@@ -252,7 +252,11 @@ def _check_same(fitted: Counts, held_out: Counts) -> None:
 
 
 def _number(wanted: int | None, kept: int) -> int:
-    return max(1, min(wanted, kept)) if wanted is not None else max(1, min(BUCKETS, kept // FEWEST))
+    """Of buckets: as many as wanted, or else up to BUCKETS that hold enough. DataError for a wish out of range."""
+    if wanted is not None and not 1 <= wanted <= kept:
+        hint = f"from 1 to {kept}, the number of problems that count"
+        raise DataError(f"{wanted} buckets", where="--buckets", hint=hint)
+    return wanted or max(1, min(BUCKETS, kept // FEWEST))
 
 
 def _bucket(name: str, rows: Array, solved: Array) -> Bucket:

@@ -41,7 +41,8 @@ from presage.forecast.buckets import (
 from presage.forecast.law import Estimate
 from presage.forecast.mixture import quantiles
 from presage.forecast.rungs import Cells, Rungs, posterior, problem_noise, run_noise, rungs, scales
-from presage.forecast.samples import FIT, LARGEST, SMALLEST, Sample
+from presage.forecast.samples import FIT, Sample
+from presage.forecast.table import HUGE, TINY
 
 Array = np.ndarray
 
@@ -103,7 +104,7 @@ class LawFit:
         those and counting for each.
         """
         if k < 1:
-            raise DataError(f"pass@{k}", hint="k is a number of attempts, at least 1")
+            raise DataError(f"pass@{k}", where="--pass-at", hint="a number of attempts, at least 1")
         together = max(0.0, self.noise - self.luck * float((self.scales**2).mean()) / len(self.scales))
         lo, mid, hi = quantiles(*self._components(compute, together), self.cells.weight, level)
         spread = math.sqrt(self.luck + self.doubt + self.exponents * math.log(compute / self.reference) ** 2)
@@ -152,7 +153,7 @@ class LawFit:
 
     def _components(self, compute: float, noise: float | None) -> tuple[Array, Array]:
         """Mean and relative variance in each cell, of a run with this `noise` or (None) of the law."""
-        if not SMALLEST < compute < LARGEST:
+        if not TINY < compute < HUGE:
             raise DataError(f"cannot predict at {compute} FLOPs", hint="compute is in FLOPs, for example 1e24")
         cells = self.cells
         mean = np.maximum(cells.a * np.exp(-cells.k * math.log(compute / self.reference)), 1e-100)

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from presage.core.errors import DataError
-from presage.forecast.measured import HUGE, read_number, read_rows
+from presage.forecast.table import HUGE, Row, read_table
 
 Array = np.ndarray
 
@@ -222,7 +222,7 @@ def _check(items: Items, level: float) -> None:
     if computes < FEWEST:
         raise DataError(f"a jump can be looked for over at least {FEWEST} different computes, got {computes}")
     if not 0 < level < 1:
-        raise DataError(f"the level {level} is not between 0 and 1")
+        raise DataError(f"the level {level} is not between 0 and 1", where="--level")
 
 
 # ---- the table ------------------------------------------------------------------------------------------------------
@@ -235,31 +235,31 @@ def read_items(path: Path) -> Items:
     over the best wrong answer) and run (which of several models of one compute). Every item must be there for every
     model. Raises DataError naming file, line and column.
     """
-    rows = list(read_rows(path, ("item", "compute", "correct", "logprob")))
-    names = ["correct", "logprob", *(["margin"] if "margin" in rows[0][1] else [])]
+    table = read_table(path)
+    names = ["correct", "logprob", *(["margin"] if "margin" in table.columns else [])]
     cells: dict[tuple[str, tuple[float, str]], dict[str, float]] = {}
-    for place, row in rows:
-        model = (read_number(place, row, "compute", low=1.0, high=HUGE, hint="FLOPs"), row.get("run", ""))
+    for row in table.rows(("item", "compute", "correct", "logprob"), ("margin", "run")):
+        model = (row.number("compute", 1.0, HUGE, "FLOPs"), row["run"])
         key = (row["item"], model)
         if key in cells:
-            raise DataError(f"item '{row['item']}' is there twice for {_name(model)}", where=place)
-        cells[key] = {name: _value(place, row, name) for name in names}
+            raise row.error(f"item '{row['item']}' is there twice for {_name(model)}")
+        cells[key] = {name: _value(row, name) for name in names}
     models, items = sorted({model for _, model in cells}), _in_order(item for item, _ in cells)
     for item in items:
         for model in models:
             if (item, model) not in cells:
                 hint = "every item must be answered by every model"
                 raise DataError(f"no row for item '{item}' and {_name(model)}", where=path, hint=hint)
-    table = {name: np.array([[cells[item, model][name] for model in models] for item in items]) for name in names}
+    arrays = {name: np.array([[cells[item, model][name] for model in models] for item in items]) for name in names}
     computes = np.array([compute for compute, _ in models])
-    return Items(computes, table["correct"].reshape(len(items), -1), {name: table[name] for name in names[1:]})
+    return Items(computes, arrays["correct"], {name: arrays[name] for name in names[1:]})
 
 
-def _value(place: str, row: dict[str, str], name: str) -> float:
+def _value(row: Row, name: str) -> float:
     low, high = {"correct": (0.0, 1.0), "logprob": (-1e9, 0.0), "margin": (-1e9, 1e9)}[name]
-    value = read_number(place, row, name, low=low, high=high)
+    value = row.number(name, low, high)
     if name == "correct" and value not in (0, 1):
-        raise DataError(f"{row[name]} is neither 0 nor 1", where=f"{place}: {name}")
+        raise row.error(f"{row[name]} is neither 0 nor 1", name)
     return value
 
 

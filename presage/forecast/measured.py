@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,13 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, logit
 
-from presage.core.errors import DataError
+from presage.forecast.table import HUGE, Row, read_table
 
 Array = np.ndarray
 
 METRICS = ("accuracy", "value", "loss", "bpb")  # the column taken by default is the first of these that is there
 LOSSES = ("loss", "bpb", "nll", "perplexity")
-HUGE = 1e60  # beyond this a compute is a slip, and its powers overflow
 NEAREST = 0.005  # a share without a number of trials is taken to be at least this far from 0 and 1
 
 
@@ -109,60 +107,14 @@ def read_points(path: Path, column: str | None = None) -> tuple[list[Measured], 
     share. A column named like a loss is one; any other must hold shares of 1. Raises DataError naming file, line and
     column.
     """
-    rows = list(read_rows(path, ("compute",)))
-    columns = rows[0][1]
-    chosen = column or next((name for name in METRICS if name in columns), METRICS[0])
-    if chosen not in columns:
-        raise DataError(f"no column '{chosen}'", where=f"{path}:1", hint=f"columns: {', '.join(columns)}")
+    table = read_table(path)
+    chosen = column or table.first_of(METRICS, METRICS[0])
     scale = LOSS if chosen in LOSSES else PROPORTION
-    return [_point(place, row, chosen, scale) for place, row in rows], scale
+    return [_point(row, chosen, scale) for row in table.rows(("compute", chosen), ("stderr", "n"))], scale
 
 
-def _point(place: str, row: dict[str, str], column: str, scale: Scale) -> Measured:
-    value = read_number(place, row, column, low=scale.low, high=scale.high, hint=scale.hint)
-    stderr = read_number(place, row, "stderr", low=0.0) if row.get("stderr") else None
-    n = read_number(place, row, "n", low=1.0, high=1e12) if row.get("n") else None
-    compute = read_number(place, row, "compute", low=1.0, high=HUGE, hint="FLOPs")
-    return Measured(compute, value, stderr, None if n is None else round(n))
-
-
-def read_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """("FILE:LINE", {column: text}) for every row of a CSV table that has the `needed` columns. Raises DataError."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, strict=True)
-            columns = table.fieldnames or []
-            _check_columns(path, columns, needed)
-            place = None
-            for row in table:
-                place = f"{path}:{table.line_num}"
-                if None in row or None in row.values():
-                    raise DataError(f"not {len(columns)} cells, one for each column", where=place)
-                yield place, {name: text.strip() for name, text in row.items()}
-            if place is None:
-                raise DataError("no rows below the header", where=f"{path}:1")
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", where=path) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"not a CSV table: {error}", where=path) from None
-
-
-def _check_columns(path: Path, columns: Sequence[str], needed: Sequence[str]) -> None:
-    there = f"columns: {', '.join(columns) or 'none'}"
-    for name in needed:
-        if columns.count(name) != 1:
-            what = f"{columns.count(name)} columns '{name}'" if name in columns else f"no column '{name}'"
-            raise DataError(what, where=f"{path}:1", hint=there)
-
-
-def read_number(
-    place: str, row: dict[str, str], column: str, *, low: float = -HUGE, high: float = HUGE, hint: str | None = None
-) -> float:
-    """The number in a column of a row, from `low` to `high`. Raises DataError naming file, line and column."""
-    try:
-        value = float(row[column])
-    except ValueError:
-        raise DataError(f"'{row[column]}' is not a number", where=f"{place}: {column}") from None
-    if not low <= value <= high:
-        raise DataError(f"{row[column]} is not between {low:g} and {high:g}", where=f"{place}: {column}", hint=hint)
-    return value
+def _point(row: Row, column: str, scale: Scale) -> Measured:
+    value = row.number(column, scale.low, scale.high, scale.hint)
+    stderr = row.number("stderr", 0.0) if row["stderr"] else None
+    n = row.number("n", 1.0, 1e12) if row["n"] else None
+    return Measured(row.number("compute", 1.0, HUGE, "FLOPs"), value, stderr, None if n is None else round(n))

@@ -7,9 +7,8 @@ Three kinds of advice answer the same questions; only runs of one's own can say 
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,9 +17,10 @@ import numpy as np
 
 from presage.core.errors import BudgetError, ConfigError
 from presage.forecast import design, gpus, law, published, surface
-from presage.forecast.points import read_runs
+from presage.forecast.points import Run, read_runs
 from presage.forecast.published import ADAMW_BYTES, GRADIENT_BYTES, MUON_BYTES, Size, sized
 from presage.forecast.sized import FEWEST, read_points
+from presage.forecast.table import about, read_table
 from presage.forecast.warnings import warnings
 
 GPU_COUNTS = (1, 8, 64, 512)
@@ -238,7 +238,8 @@ def from_ladder(path: Path) -> RunsAdvice:
     rows = run.read_table("rungs")
     points, noise = law.summarise([(float(row["budget"]), float(row["bpb"])) for row in rows])
     fitted = {float(row["budget"]) for row in rows if float(row["fitted"])}
-    fit = law.fit([p for p in points if p.compute in fitted], noise)
+    with about(path):
+        fit = law.fit([p for p in points if p.compute in fitted], noise)
 
     def size(compute: float) -> Size:
         model = rule.model(compute)
@@ -259,9 +260,12 @@ def from_points(path: Path) -> Advice:
 
     Sizes and tokens that vary on their own belong to a law of both; those of one recipe, to a law of compute.
     """
-    runs = read_runs(path)
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        unit = "bits/byte" if "bpb" in (csv.DictReader(file).fieldnames or ()) else "in the unit of the points"
+    with about(path):
+        return _from_runs(path, read_runs(path))
+
+
+def _from_runs(path: Path, runs: Sequence[Run]) -> Advice:
+    unit = "bits/byte" if "bpb" in read_table(path).columns else "in the unit of the points"
     sizes = [(r.compute, r.n_params, r.tokens) for r in runs if r.n_params is not None and r.tokens is not None]
     logs = np.log(np.array(sizes, dtype=float)).reshape(-1, 3)
     title = f"points {path}"
@@ -272,7 +276,7 @@ def from_points(path: Path) -> Advice:
         )
     fit = law.fit(*law.summarise(runs))
     if len(logs) < 2 or np.ptp(logs[:, 0]) == 0:
-        sizing = "20 tokens a parameter; columns n_params and tokens would say how your runs grow"
+        sizing = "a rule of thumb; columns n_params and tokens would say how your runs grow"
         ratio = published.by_ratio(published.TOKENS_PER_PARAM)
         return RunsAdvice(title, fit, unit, sizing, lambda compute: sized(*ratio(compute)))
     growth = [np.polyfit(logs[:, 0], logs[:, column], 1) for column in (1, 2)]

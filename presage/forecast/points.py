@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -13,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from presage.core.errors import DataError
+from presage.forecast.table import HUGE, TINY, Row, read_table
 
 METRICS = ("bpb", "loss")  # the column taken by default is the first of these that is there
 OPTIONAL = ("n_params", "tokens", "stderr")
 # Run-to-run noise is known with few degrees of freedom; this many pseudo-observations of 0.4 % steady it.
 NOISE_PRIOR = (0.004, 4.0)
 NARROWEST = 1.5  # largest budget over smallest, below which no slope can be read off
-TINY, HUGE = 1e-60, 1e60  # beyond these a number is a slip, and its powers overflow
 WIDEST_GAP = 1e6  # between neighbouring budgets; more is a mixture of units (petaflop/s-days are 8.64e19 FLOPs)
 STEEPEST_RISE = 1.25  # of the loss from one budget to the next; more is no noise (a nat is 1.44 bits)
 
@@ -32,6 +31,8 @@ class Point:
     loss: float
     stderr: float
     n: int = 1
+    place: str = field(default="", compare=False)
+    """FILE:LINE of a single run from a table."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Run(NamedTuple):
     tokens: float | None = None
     stderr: float | None = None
     seed: str | None = None
+    place: str = ""
+    """FILE:LINE."""
 
 
 def summarise(runs: Iterable[Sequence[float | str | None]]) -> tuple[list[Point], float]:
@@ -68,20 +71,21 @@ def summarise(runs: Iterable[Sequence[float | str | None]]) -> tuple[list[Point]
     made = [Run(*run) for run in runs]  # type: ignore[arg-type]
     groups: dict[float, list[Run]] = {}
     for number, run in enumerate(made, 1):
-        check_positive(run.compute, run.loss, f"run {number}")
+        check_positive(run.compute, run.loss, run.place or f"run {number}")
         groups.setdefault(run.compute, []).append(run)
     noise = _noise([np.log([r.loss for r in group]) for group in groups.values()], made)
     points = []
     for compute, group in sorted(groups.items()):
         loss = float(np.mean([r.loss for r in group]))
-        points.append(Point(compute, loss, _stderr(group, loss * noise), len(group)))
+        place = group[0].place if len(group) == 1 else ""
+        points.append(Point(compute, loss, _stderr(group, loss * noise), len(group), place))
     return points, noise
 
 
 def check(points: Sequence[Point]) -> tuple[Point, ...]:
     """The points in order of compute. Raises DataError for points that no law can be fitted to."""
     for number, point in enumerate(points, 1):
-        check_positive(point.compute, point.loss, f"point {number}")
+        check_positive(point.compute, point.loss, point.place or f"point {number}")
         if not 0 <= point.stderr < math.inf:
             raise DataError(f"stderr {point.stderr} must be zero or positive", where=f"point {number}")
     budgets = sorted({p.compute for p in points})
@@ -106,6 +110,17 @@ def check_compute(compute: float) -> None:
         raise DataError(f"cannot predict at {compute} FLOPs", hint="compute is in FLOPs, for example 1e24")
 
 
+def check_not_far_below(compute: float, fitted: Sequence[float], where: str = "--at") -> None:
+    """DataError for FLOPs so far below the `fitted` ones that they are a slip: no law of loss is one down there."""
+    least = min(fitted)
+    if compute * WIDEST_GAP < least:
+        raise DataError(
+            f"{compute:.4g} FLOPs lie {math.log10(least / compute):.1f} decades below the smallest run, {least:.4g}",
+            where=where,
+            hint="compute is in FLOPs, for example 1e24",
+        )
+
+
 def check_positive(compute: float, loss: float, where: str) -> None:
     """DataError unless both are positive, finite and of a size that a run can have."""
     if not (0 < compute < math.inf and 0 < loss < math.inf):
@@ -120,54 +135,26 @@ def read_runs(path: Path, metric: str | None = None) -> list[Run]:
     Columns: `compute`, and `metric` (default: bpb, else loss); n_params, tokens, stderr and seed where they are there.
     Rows with no (0, false) in a column `fitted` are left out. Raises DataError naming file, line and column.
     """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            return list(_without_duplicates(_read(csv.DictReader(file), path, metric)))
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", where=path) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"not a CSV table: {error}", where=path) from None
+    table = read_table(path)
+    chosen = metric or table.first_of(METRICS, METRICS[-1])
+    rows = table.rows(("compute", chosen), (*OPTIONAL, "seed", "name", "fitted"))
+    return list(_without_duplicates(_run(row, chosen) for row in rows if row.fitted))
 
 
-def _read(rows: csv.DictReader[str], path: Path, metric: str | None) -> Iterator[tuple[str, Run]]:
-    columns = list(rows.fieldnames or [])
-    chosen = metric or next((name for name in METRICS if name in columns), METRICS[-1])
-    for needed in ("compute", chosen):
-        if needed not in columns:
-            raise DataError(f"no column '{needed}'", where=f"{path}:1", hint=f"columns: {', '.join(columns) or 'none'}")
-    twice = next((name for name in columns if columns.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"column '{twice}' is there twice", where=f"{path}:1")
-    for row in rows:
-        place = f"{path}:{rows.line_num}"
-        if None in row:
-            raise DataError(f"more cells than the {len(columns)} columns", where=place)
-        if (row.get("fitted") or "true").lower() not in ("false", "0", "no"):
-            numbers = {name: number(row[name], f"{place}: {name}") for name in OPTIONAL if row.get(name)}
-            compute, loss = number(row["compute"], f"{place}: compute"), number(row[chosen], f"{place}: {chosen}")
-            yield place, Run(compute, loss, seed=row.get("seed") or row.get("name"), **numbers)
+def _run(row: Row, metric: str) -> Run:
+    numbers = {name: row.positive(name) for name in OPTIONAL if row[name]}
+    seed = row["seed"] or row["name"] or None
+    return Run(row.positive("compute"), row.positive(metric), seed=seed, place=row.place, **numbers)
 
 
-def _without_duplicates(rows: Iterable[tuple[str, Run]]) -> Iterator[Run]:
+def _without_duplicates(runs: Iterable[Run]) -> Iterator[Run]:
     seen: dict[Run, str] = {}
-    for place, run in rows:
-        if run in seen:
-            raise DataError(
-                f"the same run as {seen[run]}", where=place, hint="repeats need a column seed to tell them apart"
-            )
-        seen[run] = place
+    for run in runs:
+        first = seen.setdefault(run._replace(place=""), run.place)
+        if first != run.place:
+            hint = "repeats need a column seed to tell them apart"
+            raise DataError(f"the same run as {first}", where=run.place, hint=hint)
         yield run
-
-
-def number(text: str | None, where: str) -> float:
-    """A positive, finite number. DataError otherwise."""
-    try:
-        value = float(text or "")
-    except ValueError:
-        raise DataError(f"'{text or ''}' is not a number", where=where) from None
-    if not (math.isfinite(value) and value > 0):
-        raise DataError(f"{text} is not a positive number", where=where)
-    return value
 
 
 def _check_step(before: Point, after: Point) -> None:
@@ -180,6 +167,7 @@ def _check_step(before: Point, after: Point) -> None:
         raise DataError(
             f"the loss rises from {before.loss:.4g} at {before.compute:.3g} FLOPs to {after.loss:.4g} at "
             f"{after.compute:.3g}",
+            where=after.place or None,
             hint="are these mixed units, bits and nats, or runs of different recipes?",
         )
 

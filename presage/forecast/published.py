@@ -179,7 +179,7 @@ LAWS = (
         2.3e22,
         lambda compute: (compute / 5.984e22) ** -0.0737 + 0.5066,
         by_ratio(TOKENS_PER_PARAM),
-        "20 tokens a parameter",
+        "the ratio that the law's own models were trained at",
     ),
 )
 ALIASES = {"hoffmann": "chinchilla", "gpt3": "kaplan", "cerebrasgpt": "cerebras", "chinchillarefit": "besiroglu"}

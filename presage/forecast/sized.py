@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from presage.core.errors import DataError
-from presage.forecast.points import HUGE, METRICS, NARROWEST, NOISE_PRIOR, TINY, number
+from presage.forecast.points import METRICS, NARROWEST, NOISE_PRIOR
+from presage.forecast.table import HUGE, TINY, Row, read_table
 
 FEWEST = 6  # one more than the law has numbers
 TOGETHER = 0.98  # correlation of log N and log D beyond which they are one variable
 STILL = 0.1  # standard deviation of a logarithm below which a variable is a constant
+APART = 0.03  # of losses at one size and token count, largest over smallest, beyond what seeds do (0.4 % each)
 FAR, OFF_RATIO = 10.0, 2.0  # factors outside the points, of N or D and of D / N, that a reader should hear of
 
 
@@ -28,6 +29,8 @@ class SizedPoint:
     loss: float
     stderr: float = 0.0
     """0: not known, part of the misfit."""
+    spread: float = 0.0
+    """Of the runs that this is the mean of: the largest loss over the smallest, less 1."""
 
 
 def read_points(path: Path, metric: str | None = None) -> list[SizedPoint]:
@@ -36,27 +39,15 @@ def read_points(path: Path, metric: str | None = None) -> list[SizedPoint]:
     Columns: n_params, tokens, and `metric` (default: bpb, else loss); stderr where it is there. Rows with no (0, false)
     in a column `fitted` are left out. Raises DataError naming file, line and column.
     """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            return list(_read(csv.DictReader(file), path, metric))
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", where=path) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"not a CSV table: {error}", where=path) from None
+    table = read_table(path)
+    chosen = metric or table.first_of(METRICS, METRICS[-1])
+    rows = table.rows(("n_params", "tokens", chosen), ("stderr", "fitted"))
+    return [_point(row, chosen) for row in rows if row.fitted]
 
 
-def _read(rows: csv.DictReader[str], path: Path, metric: str | None) -> Iterator[SizedPoint]:
-    columns = list(rows.fieldnames or [])
-    chosen = metric or next((name for name in METRICS if name in columns), METRICS[-1])
-    for needed in ("n_params", "tokens", chosen):
-        if columns.count(needed) != 1:
-            what = f"no column '{needed}'" if needed not in columns else f"column '{needed}' is there twice"
-            raise DataError(what, where=f"{path}:1", hint=f"columns: {', '.join(columns) or 'none'}")
-    for row in rows:
-        place = f"{path}:{rows.line_num}"
-        if (row.get("fitted") or "true").lower() not in ("false", "0", "no"):
-            n, d, loss = (number(row[name], f"{place}: {name}") for name in ("n_params", "tokens", chosen))
-            yield SizedPoint(n, d, loss, number(row["stderr"], f"{place}: stderr") if row.get("stderr") else 0.0)
+def _point(row: Row, metric: str) -> SizedPoint:
+    n, d, loss = (row.positive(name) for name in ("n_params", "tokens", metric))
+    return SizedPoint(n, d, loss, row.positive("stderr") if row["stderr"] else 0.0)
 
 
 def summarise(points: Sequence[SizedPoint]) -> tuple[list[SizedPoint], float]:
@@ -76,8 +67,14 @@ def summarise(points: Sequence[SizedPoint]) -> tuple[list[SizedPoint], float]:
     prior, strength = NOISE_PRIOR
     squares = sum(float(((g - g.mean()) ** 2).sum()) for g in logs)
     noise = math.sqrt((squares + strength * prior**2) / (freedom + strength))
-    means = [(where, float(np.mean([p.loss for p in group])), len(group)) for where, group in groups.items()]
-    return [SizedPoint(n, d, loss, loss * noise / math.sqrt(count)) for (n, d), loss, count in means], noise
+    return [_mean(group, noise) for group in groups.values()], noise
+
+
+def _mean(group: Sequence[SizedPoint], noise: float) -> SizedPoint:
+    losses = [p.loss for p in group]
+    loss = float(np.mean(losses))
+    stderr = loss * noise / math.sqrt(len(group))
+    return SizedPoint(group[0].n_params, group[0].tokens, loss, stderr, max(losses) / min(losses) - 1)
 
 
 def check(points: Sequence[SizedPoint]) -> tuple[SizedPoint, ...]:
@@ -113,7 +110,8 @@ def outside(points: Sequence[SizedPoint], n_params: float, tokens: float) -> tup
 
 def doubts(points: Sequence[SizedPoint], n_params: float, tokens: float) -> list[str]:
     """What the places of the points and of the target say against a forecast, in words."""
-    said = _dependence(points) + [
+    said = [*_disagreement(points), *_dependence(points)]
+    said += [
         f"the target's {name} lie a factor of {10**decades:,.3g} outside the points"
         for name, decades in zip(("parameters", "tokens"), outside(points, n_params, tokens), strict=True)
         if decades > math.log10(FAR)
@@ -129,6 +127,17 @@ def doubts(points: Sequence[SizedPoint], n_params: float, tokens: float) -> list
 
 def _decades(value: float, seen: Sequence[float]) -> float:
     return max(0.0, math.log10(value / max(seen)), math.log10(min(seen) / value))
+
+
+def _disagreement(points: Sequence[SizedPoint]) -> list[str]:
+    """Runs of one size on as many tokens that differ by more than seeds do."""
+    apart = [p.spread for p in points if p.spread > APART]
+    if not apart:
+        return []
+    return [
+        f"at {len(apart)} of {len(points)} pairs of size and tokens the runs disagree, by up to {max(apart):.1%}, and "
+        "their mean was fitted: are they of one recipe, measured on one text in one unit?"
+    ]
 
 
 def _dependence(points: Sequence[SizedPoint]) -> list[str]:

@@ -21,8 +21,9 @@ from scipy.optimize import brentq
 from scipy.special import log_ndtr, logsumexp, ndtr, ndtri, ndtri_exp
 
 from presage.core.errors import DataError
-from presage.forecast.measured import HUGE, PROPORTION, Measured, Scale, heights
+from presage.forecast.measured import PROPORTION, Measured, Scale, heights
 from presage.forecast.points import WIDEST_GAP
+from presage.forecast.table import HUGE
 
 Array = np.ndarray
 
@@ -375,6 +376,7 @@ def _check(points: Sequence[Measured], at: float, scale: Scale, level: float) ->
     if gap > WIDEST_GAP:
         raise DataError(f"a gap of {gap:.3g} times between two computes", hint="are all of them in FLOPs?")
     if not computes[-1] < at < HUGE:
-        raise DataError(f"the target {at:g} is not beyond the data", hint=f"it must be above {computes[-1]:g} FLOPs")
+        hint = f"it must be above {computes[-1]:g} FLOPs"
+        raise DataError(f"the target {at:g} is not beyond the data", where="--at", hint=hint)
     if not 0 < level < 1:
-        raise DataError(f"the level {level} is not between 0 and 1")
+        raise DataError(f"the level {level} is not between 0 and 1", where="--level")

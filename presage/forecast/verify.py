@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from presage.core import origin
 from presage.core.errors import PresageError, RunError
-from presage.core.look import altered, changed_parents, damage, runs_below
+from presage.core.look import altered, changed_parents, displaced, runs_below
 from presage.core.run import RunDir
 from presage.forecast import ability, seal
 from presage.forecast import ledger as ledgers
@@ -22,6 +24,22 @@ TOLERANCE = 1e-6
 LEDGER = "ledger.jsonl"
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What was found, and what there is to say where nothing was."""
+
+    problems: list[Problem]
+    """[(file, what is wrong)]; empty when all holds."""
+    omitted: int = 0
+    """Files that are listed by digest but not included."""
+    unseen: tuple[str, ...] = ()
+    """What of the chain is not there to be checked, in words."""
+    other_version: bool = False
+    """The forecast was sealed by another version of presage, whose law may rightly differ from this one's."""
+    refitted: bool = True
+    """The promise follows from the rungs under this version's law."""
+
+
 def verify(path: Path | str, ledger: Path | str | None = None) -> list[Problem]:
     """[(file, what is wrong)] for the forecast at `path` (its run, or a folder that holds it); empty when all holds.
 
@@ -31,19 +49,26 @@ def verify(path: Path | str, ledger: Path | str | None = None) -> list[Problem]:
     default ledger.jsonl in that folder, if there) is checked too, and fixes the forecast, the score and the target:
     without one, nothing can tell that the last run of a chain was rewritten as a whole.
     """
+    return examine(path, ledger).problems
+
+
+def examine(path: Path | str, ledger: Path | str | None = None) -> Verdict:
+    """As `verify`, with what it could not see. Every file is hashed once. RunError where there is no forecast."""
     path = Path(path)
-    sealed = RunDir(_forecast_dir(path))
-    found = _gather(sealed, _problems(sealed))
-    others = [] if sealed.path == path else _others(path, sealed)
-    found += [problem for run in others for problem in _named(run, altered(run))]
-    chain = Path(ledger) if ledger else path / LEDGER
-    if ledger or chain.is_file():
-        found += ledgers.problems(chain)
+    chain = _Chain(path)
+    record = Path(ledger) if ledger else path / LEDGER
+    recorded = ledger or record.is_file()
+    found = _gather(chain, _problems(chain))
+    found += [problem for run in chain.others for problem in _named(run, altered(run))]
+    if recorded:
+        found += ledgers.problems(record)
     if not found:  # what follows from a changed file is no news
-        found += _gather(sealed, _lineage(sealed, others))
-    if not found and (ledger or chain.is_file()):
-        found += _gather(sealed, _recorded(chain, sealed, others))
-    return list(dict.fromkeys(found))
+        found += _gather(chain, _lineage(chain))
+    if not found and recorded:
+        found += _gather(chain, _recorded(record, chain))
+    if found:
+        return Verdict(list(dict.fromkeys(found)))
+    return Verdict([], omitted(path), tuple(_unseen(chain)), chain.by_other_version, _follows(chain))
 
 
 def omitted(path: Path | str) -> int:
@@ -51,16 +76,64 @@ def omitted(path: Path | str) -> int:
     return sum(len(p.read_text().split("\n")) - 1 for p in Path(path).rglob("OMITTED"))
 
 
-def _gather(sealed: RunDir, problems: Iterable[Problem]) -> list[Problem]:
+class _Chain:
+    """The forecast at `path`, opened once, and the runs around it. What cannot be read raises where it is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.sealed = path, RunDir(_forecast_dir(path))
+
+    @cached_property
+    def forecast(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.sealed.read_json("forecast.json")
+        return found
+
+    @cached_property
+    def config(self) -> seal.Config:
+        return self.sealed.config(seal.Config)
+
+    @cached_property
+    def target(self) -> RunDir:
+        return RunDir(Path(os.path.normpath(self.sealed.path / self.config.target_run)))
+
+    @cached_property
+    def by_other_version(self) -> bool:
+        return bool(self.forecast["inputs"]["code"] != origin.code_digest())
+
+    @cached_property
+    def moved(self) -> list[str]:
+        """Where the promise differs from a new fit of the rungs, in words."""
+        return list(_refit(self.config, self.forecast))
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether `path` holds the forecast beside other runs."""
+        return self.sealed.path != self.path
+
+    @cached_property
+    def others(self) -> list[RunDir]:
+        """Runs of the folder that are neither the forecast, nor its target, nor among what it rests on."""
+        if not self.is_folder:
+            return []
+        known = {self.sealed.path.resolve()}
+        try:
+            rungs = (self.config.ladder / "rungs").glob("*")
+            known |= {p.resolve() for p in (*_places(self.config).values(), *rungs, self.target.path)}
+        except PresageError:
+            pass  # its config cannot be read, which has been said; then nothing is known, and everything is checked
+        return [run for run in runs_below(self.path) if run.path.resolve() not in known]
+
+
+def _gather(chain: _Chain, problems: Iterable[Problem]) -> list[Problem]:
     found: list[Problem] = []
     try:
         found.extend(problems)
     except PresageError as error:
-        found.append((str(error.where or sealed.path), error.what))
+        found.append((str(error.where or chain.sealed.path), error.what))
     except (OSError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         # A changed file often cannot be read either: it has been named then, and what follows from it is no news.
         if not found:
-            found.append((str(sealed.path / "forecast.json"), f"not in the form that presage writes ({error!r:.60})"))
+            place = str(chain.sealed.path / "forecast.json")
+            found.append((place, f"not in the form that presage writes ({error!r:.60})"))
     return found
 
 
@@ -76,12 +149,13 @@ def _forecast_dir(path: Path) -> Path:
 # ---- the forecast, what it rests on, its target ---------------------------------------------------------------------
 
 
-def _problems(sealed: RunDir) -> Iterator[Problem]:
+def _problems(chain: _Chain) -> Iterator[Problem]:
+    sealed = chain.sealed
     yield from _checked(sealed)
-    forecast = sealed.read_json("forecast.json")
+    forecast = chain.forecast
     if seal.seal_digest(forecast) != forecast["seal"]:
         yield str(sealed.path / "forecast.json"), "its content does not give its seal"
-    config = sealed.config(seal.Config)
+    config = chain.config
     yield from _agreement(sealed, config, forecast)
     inputs = forecast["inputs"]
     for role, place in _places(config).items():
@@ -90,19 +164,15 @@ def _problems(sealed: RunDir) -> Iterator[Problem]:
         yield from _input(f"rung {name}", RunDir(config.ladder / "rungs" / name), digest)
     for extra in sorted(p for p in (config.ladder / "rungs").glob("*") if p.is_dir() and p.name not in inputs["rungs"]):
         yield str(extra), "a rung that was not sealed"
-    yield from _refit(sealed, config, forecast)
-    target = _target_of(sealed, config)
-    if any(target.path.glob("*")):
-        yield from _target(target, forecast)
+    if not chain.by_other_version:
+        yield from ((str(sealed.path / "forecast.json"), what) for what in chain.moved)
+    if any(chain.target.path.glob("*")):
+        yield from _target(chain.target, forecast)
 
 
 def _places(config: seal.Config) -> dict[str, Path]:
     places = {"corpus": config.corpus, "tokenizer": config.tokenizer, "shards": config.target.shards}
     return places | {"ladder": config.ladder} | ({"attempts": config.attempts} if config.attempts else {})
-
-
-def _target_of(sealed: RunDir, config: seal.Config) -> RunDir:
-    return RunDir(Path(os.path.normpath(sealed.path / config.target_run)))
 
 
 def _agreement(sealed: RunDir, config: seal.Config, forecast: dict[str, Any]) -> Iterator[Problem]:
@@ -125,28 +195,22 @@ def _input(role: str, run: RunDir, digest: str) -> Iterator[Problem]:
         yield str(run.path / "DONE"), f"a whole run, but not the one that was sealed as {role}"
 
 
-def unseen(path: Path | str) -> list[str]:
-    """What of the chain is not there to be checked, in words."""
-    sealed = RunDir(_forecast_dir(Path(path)))
-    target = _target_of(sealed, sealed.config(seal.Config))
-    missing = [] if any(target.path.glob("*")) else [f"no target at {target.path}: only the promise was checked"]
-    scores = [run for run in (_others(Path(path), sealed) if sealed.path != Path(path) else []) if run.stage == "score"]
-    return missing if scores or missing or sealed.path == Path(path) else ["no score in this folder"]
+def _unseen(chain: _Chain) -> list[str]:
+    if not any(chain.target.path.glob("*")):
+        return [f"no target at {chain.target.path}: only the promise was checked"]
+    scored = any(run.stage == "score" for run in chain.others)
+    return ["no score in this folder"] if chain.is_folder and not scored else []
 
 
-def other_version(path: Path | str) -> bool:
-    """Whether the forecast was sealed by another version of presage: its promise is then not fitted again."""
-    return bool(_sealed_by_other(RunDir(_forecast_dir(Path(path))).read_json("forecast.json")))
+def _follows(chain: _Chain) -> bool:
+    """Whether this version's law gives the sealed promise; not where it refuses what another version fitted."""
+    try:
+        return not chain.moved
+    except PresageError:
+        return False
 
 
-def _sealed_by_other(forecast: dict[str, Any]) -> bool:
-    return bool(forecast["inputs"]["code"] != origin.code_digest())
-
-
-def _refit(sealed: RunDir, config: seal.Config, forecast: dict[str, Any]) -> Iterator[Problem]:
-    """The promise against a new fit, by the version that made it: another one's law may rightly differ."""
-    if _sealed_by_other(forecast):
-        return
+def _refit(config: seal.Config, forecast: dict[str, Any]) -> Iterator[str]:
     compute = forecast["target"]["compute"]
     pairs = [("", seal.promise(RunDir(config.ladder), compute, config), forecast, ("point", "lo", "hi"))]
     again = ability.promise(config.attempts, compute, config.level)[0] if config.attempts else None
@@ -155,8 +219,7 @@ def _refit(sealed: RunDir, config: seal.Config, forecast: dict[str, Any]) -> Ite
         pairs += [(f"capability/{new['bucket']} ", new, old, ("value", "lo", "hi")) for new, old in laws]
     for name, new, old, keys in pairs:
         for key in (key for key in keys if abs(new[key] - old[key]) > TOLERANCE * abs(old[key])):
-            what = f"{name}{key} is {old[key]:.6f}, the rungs give {new[key]:.6f}"
-            yield str(sealed.path / "forecast.json"), what
+            yield f"{name}{key} is {old[key]:.6f}, the rungs give {new[key]:.6f}"
 
 
 def _target(target: RunDir, forecast: dict[str, Any]) -> Iterator[Problem]:
@@ -188,24 +251,13 @@ def _differ(a: dict[str, Any], b: dict[str, Any], key: str) -> bool:
 # ---- the other runs of the folder -----------------------------------------------------------------------------------
 
 
-def _others(folder: Path, sealed: RunDir) -> list[RunDir]:
-    """Runs below `folder` that are neither the forecast, nor its target, nor among what it rests on."""
-    known = {sealed.path.resolve()}
-    try:
-        config = sealed.config(seal.Config)
-        rungs = (config.ladder / "rungs").glob("*")
-        known |= {p.resolve() for p in (*_places(config).values(), *rungs, _target_of(sealed, config).path)}
-    except PresageError:
-        pass  # its config cannot be read, which has been said; then nothing is known, and everything is checked
-    return [run for run in runs_below(folder) if run.path.resolve() not in known]
-
-
-def _lineage(sealed: RunDir, others: Sequence[RunDir]) -> Iterator[Problem]:
+def _lineage(chain: _Chain) -> Iterator[Problem]:
     """Of whole runs: each one's parents are those it was made from, and a score says what follows from them."""
-    for run in others:
-        yield from _checked(run)
-    forecast, target = sealed.read_json("forecast.json"), _target_of(sealed, sealed.config(seal.Config))
-    for run in (run for run in others if run.stage == "score" and _parent(run, "forecast") == sealed.path.resolve()):
+    for run in chain.others:
+        yield from _parents(run)
+    forecast, target = chain.forecast, chain.target
+    mine = chain.sealed.path.resolve()
+    for run in (run for run in chain.others if run.stage == "score" and _parent(run, "forecast") == mine):
         if not target.done:
             yield str(target.path / "DONE"), f"missing: {run.path.name} was made from a finished run"
         elif _score(run) != _due(forecast, target.value(forecast["metric"])):
@@ -228,30 +280,34 @@ def _due(forecast: dict[str, Any], actual: float) -> dict[str, Any]:
     return values | {"seal": forecast["seal"], "error_percent": f"{100 * (actual / forecast['point'] - 1):.9e}"}
 
 
-def _recorded(chain: Path, sealed: RunDir, others: Sequence[RunDir]) -> Iterator[Problem]:
+def _recorded(ledger: Path, chain: _Chain) -> Iterator[Problem]:
     """The runs are the ones that the ledger entered; they need not be in it yet."""
-    mine = [entry for entry in ledgers.read(chain) if entry.what.seal == sealed.read_json("forecast.json")["seal"]]
-    target = _target_of(sealed, sealed.config(seal.Config))
-    for entry in mine:
-        what, place = entry.what, f"entry {entry.number} of {chain.name}"
+    sealed, target = chain.sealed, chain.target
+    for entry in (entry for entry in ledgers.read(ledger) if entry.what.seal == chain.forecast["seal"]):
+        what, place = entry.what, f"entry {entry.number} of {ledger.name}"
         if isinstance(what, ledgers.Sealed):
             if what.run != sealed.digest:
                 yield str(sealed.path / "DONE"), f"a whole run, but not the forecast of {place}"
             continue
         if target.done and target.digest != what.target:
             yield str(target.path / "DONE"), f"a whole run, but not the target of {place}"
-        leaves = [run for run in others if run.stage != "report"]
-        if what.run not in [run.digest for run in leaves]:
-            yield from ((str(run.path / "DONE"), f"a whole run, but not the score of {place}") for run in leaves)
+        scores = [run for run in chain.others if run.stage == "score"] or chain.others
+        if what.run not in [run.digest for run in chain.others]:
+            yield from ((str(run.path / "DONE"), f"a whole run, but not the score of {place}") for run in scores)
 
 
 def _checked(run: RunDir) -> Iterator[Problem]:
     """What is wrong with a run; of a parent that became another run, the parent as well."""
-    found = damage(run)
+    found = altered(run)
+    yield from _named(run, found) if found else _parents(run)
+
+
+def _parents(run: RunDir) -> Iterator[Problem]:
+    """What is wrong with the parents of a run that is whole."""
+    found = displaced(run)
     yield from _named(run, found)
-    if found and not altered(run):
-        for role, parent in changed_parents(run):
-            yield str(parent.path / "DONE"), f"a whole run, but not the '{role}' that {run.path.name} was made from"
+    for role, parent in changed_parents(run) if found else ():
+        yield str(parent.path / "DONE"), f"a whole run, but not the '{role}' that {run.path.name} was made from"
 
 
 def _named(run: RunDir, problems: list[Problem]) -> list[Problem]:

@@ -27,6 +27,11 @@ def warnings(fit: Fit, target: float) -> list[str]:
         said.append(
             f"the budgets span {decades:.1f} decades: the floor is not identified by them and comes from its prior"
         )
+    if target < budgets[0]:
+        said.append(
+            f"the target lies {math.log10(budgets[0] / target):.1f} decades below the smallest fitted budget: the law "
+            "is read backwards, where smaller models often do not follow it"
+        )
     if ratio > FAR:
         said.append(f"the target is {ratio:,.0f} times the largest fitted budget")
     if _spread(fit) > UNLEARNT * fit.prior.exponent_spread:

@@ -20,8 +20,11 @@ from presage.data import corpus as corpus_stage
 from presage.data import shards as shards_stage
 from presage.data import tokenizer as tokenizer_stage
 from presage.forecast import attempts as attempts_stage
+from presage.forecast import collapsed as collapse_stage
 from presage.forecast import ladder as ladder_stage
 from presage.forecast import ledger
+from presage.forecast import planned as plan_stage
+from presage.forecast import record as record_stage
 from presage.forecast import score as score_stage
 from presage.forecast import seal as seal_stage
 from presage.forecast.prior import Prior
@@ -55,6 +58,8 @@ LADDER_SHARE = 0.38
 PRIOR = Prior(wander=0.004)
 """Ladders of this recipe from 8e10 FLOPs on (docs/LOG.md) keep their slope far better than published ones."""
 LEDGER = "ledger.jsonl"
+NEXT = 10.0
+"""The run that is planned at the end, over the target in compute."""
 ENOUGH = 8.0
 """Minutes from which there is time for all SAMPLES."""
 RESERVE = 25.0
@@ -62,9 +67,9 @@ RESERVE = 25.0
 RUNG_OVERHEAD = 0.7
 """Seconds a rung takes besides its training: opening shards, evaluation, writing."""
 MICROCODE, LEVELS = 0.25, (1,)
-"""Microcode's part of the training bytes (held-out text has none of it) and its levels: one and two words. With a smaller
-part, or numbers to copy, models of these sizes learn to read the docstring only within the ladder, a jump that no law
-foresees; with half, the law of loss bends (docs/LOG.md)."""
+"""Microcode's part of the training bytes (held-out text has none of it) and its levels: one and two words. With a
+smaller part, or numbers to copy, models of these sizes learn to read the docstring only within the ladder, a jump that
+no law foresees; with half, the law of loss bends (docs/LOG.md)."""
 PROBLEMS, SAMPLES, FEW_SAMPLES = 36, 200, 50
 """Problems examined, and attempts at each by every model; the last where the demo is short."""
 READS_FROM, READERS = 1.4e11, 4
@@ -120,8 +125,8 @@ def run(
 ) -> RunDir:
     """Walk every stage below `out`; finished stages are kept, so an interrupted demo goes on. Returns the report's run.
 
-    `minutes` counts from this call. With `microcode` (by default, but for files of your own) a quarter of the training text
-    is generated functions, and a pass rate is promised beside the loss. Raises BudgetError below 2 minutes.
+    `minutes` counts from this call. With `microcode` (by default, but for files of your own) a quarter of the training
+    text is generated functions, and a pass rate is promised beside the loss. Raises BudgetError below 2 minutes.
     """
     microcode = corpus is None if microcode is None else microcode
     if minutes < 2:
@@ -155,11 +160,7 @@ def run(
         seed=seed,
     )
     examined = _has_microcode(texts)
-    tried = (
-        _stage(attempts_stage, lambda: examine(ladder=rungs.path, from_compute=_reads_from(rungs)), out / "attempts")
-        if examined
-        else None
-    )
+    tried = _stage(attempts_stage, lambda: _of_ladder(examine, rungs), out / "attempts") if examined else None
     sealed = _stage(
         seal_stage,
         lambda: _seal(texts.path, vocabulary.path, tokens.path, rungs, tried, minutes, left(), seed),
@@ -178,6 +179,9 @@ def run(
         out / "score",
     )
     ledger.append_score(out / LEDGER, score.path)
+    known = _stage(record_stage, lambda: record_stage.Config(ledger=Path("..") / LEDGER), out / "record")
+    planned = _stage(plan_stage, lambda: _next(rungs, sealed, target), out / "plan")
+    compared = _stage(collapse_stage, lambda: collapse_stage.Config(ladder=rungs.path), out / "collapse")
     report = _stage(
         report_stage,
         lambda: report_stage.Config(
@@ -190,6 +194,9 @@ def run(
             score=score.path,
             attempts=tried.path if tried else None,
             target_attempts=last.path if last else None,
+            record=known.path,
+            planned=planned.path,
+            collapse=compared.path,
         ),
         out / "report",
     )
@@ -248,11 +255,12 @@ def _ladder(shards: Path, minutes: float, seconds: float, seed: int) -> ladder_s
     )
 
 
-def _reads_from(ladder: RunDir) -> float:
-    """The smallest budget whose models the law of capability rests on."""
+def _of_ladder(examine: Callable[..., attempts_stage.Config], ladder: RunDir) -> attempts_stage.Config:
+    """The models that read, where there are enough; else all that are fitted."""
     made = ladder.config(ladder_stage.Config)
     readers = [budget for budget in made.budgets if budget >= max(READS_FROM, made.fit_from)]
-    return readers[0] if len(readers) >= READERS else made.fit_from
+    enough = len(readers) >= READERS
+    return examine(ladder=ladder.path, from_compute=readers[0] if enough else made.fit_from)
 
 
 def _unfitted(smallest: float) -> tuple[float, ...]:
@@ -298,6 +306,19 @@ def _seal(
     if tried is not None and tried.config(attempts_stage.Config).from_compute < READS_FROM:
         doubts.append(CANNOT_READ)
     return sealed.model_copy(update={"drift": drift, "doubts": tuple(doubts)})
+
+
+def _next(ladder: RunDir, sealed: RunDir, target: RunDir) -> plan_stage.Config:
+    """The natural next question, from all that is known by now: the target counts like a rung."""
+    promised = sealed.config(seal_stage.Config)
+    return plan_stage.Config(
+        ladder=ladder.path,
+        runs=(target.path,),
+        flops=NEXT * float(target.value("flops")),
+        flops_per_second=promised.facts["target_flops_per_second"],
+        prior=promised.prior,
+        drift=promised.drift,
+    )
 
 
 def _target_rate(compute: float, shards: Path, device: Device) -> float:

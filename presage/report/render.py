@@ -30,6 +30,9 @@ STAGES = {
     "score": "score",
     "attempts": "attempts",
     "target_attempts": "attempts",
+    "record": "record",
+    "planned": "plan",
+    "collapse": "collapse",
 }
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PDF_SECONDS = 90
@@ -49,6 +52,12 @@ class Config(BaseConfig):
     """The ladder's attempts at problems, where the forecast promises a capability."""
     target_attempts: Parent | None = None
     """The target's."""
+    record: Parent | None = None
+    """What the ledger holds. This one and the next two have no place in a report that is not given them."""
+    planned: Parent | None = None
+    """The next run, and what to buy first."""
+    collapse: Parent | None = None
+    """The rungs' learning curves, compared."""
     title: str = "A loss, foretold"
     pdf: bool = True
     """Also report.pdf, where a Chromium is on PATH."""

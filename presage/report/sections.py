@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from presage.report import ability, ability_figure, figures, machine
+from presage.report import ability, ability_figure, buying, collapse, figures, machine, record
 from presage.report.blocks import Block, Cell, Items, Pairs, Picture, Quote, Section, Table, Text
 from presage.report.facts import Fact, Sources, leaves
 from presage.report.tables import absent, csv_table, form_of, interval, label_of, results
@@ -47,11 +47,12 @@ def seals(s: Sources) -> list[tuple[str, Fact]]:
 
 
 def sections(s: Sources) -> list[Section]:
-    """The whole report, in the order of reading."""
+    """The whole report, in the order of reading; without what was neither promised nor given."""
     makers: tuple[Callable[[Sources], Section], ...] = (
-        promise, curves, rungs, residuals, samples, corpus, target, machine.section, limits, withheld)  # fmt: skip
-    parts = [make(s) for make in makers]
-    return [parts[0], ability.section(s), *parts[1:]] if ability.promised(s) else parts
+        promise, ability.section, curves, rungs, residuals, record.section, buying.section, samples, corpus, target,
+        machine.section, limits, withheld)  # fmt: skip
+    unasked = {ability.section: ability.promised, record.section: record.given, buying.section: buying.given}
+    return [make(s) for make in makers if make not in unasked or unasked[make](s)]
 
 
 def promise(s: Sources) -> Section:
@@ -119,8 +120,8 @@ def curves(s: Sources) -> Section:
 
 
 def rungs(s: Sources) -> Section:
-    """The rungs, averaged by budget and one by one."""
-    return Section("rungs", "The ladder", [_budget_table(s), _rung_table(s)])
+    """The rungs, averaged by budget and one by one, and whether their learning curves are of one recipe."""
+    return Section("rungs", "The ladder", [_budget_table(s), _rung_table(s), *collapse.blocks(s)])
 
 
 def _budget_table(s: Sources) -> Block:

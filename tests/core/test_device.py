@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
+from presage.core import device
 from presage.core.device import Device
 from presage.core.errors import ConfigError, Unavailable
 from tests.tiny import tiny_run
@@ -33,3 +35,10 @@ def test_a_dry_run_gives_no_time_for_a_device_whose_speed_nobody_measured() -> N
     assert tiny_run(Path()).plan()["hours (estimate)"] == "not measured"
     measured = tiny_run(Path(), device=Device(peak_flops=1e3))
     assert measured.plan()["hours (estimate)"] > 0  # type: ignore[operator]
+
+
+def test_a_slow_first_product_does_not_pass_for_the_machines_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first product starts the threads: far slower than the rest, it once made a target 3 times too small."""
+    times = iter([1.0, 1e-6, 1e-6])
+    monkeypatch.setattr(device, "_time", lambda work, where: next(times, 1e-4))
+    assert device.matmul_rate("cpu", torch.float32, 0.01, size=64) == pytest.approx(2 * 128 * 64 * 64 / 1e-4)

@@ -66,17 +66,28 @@ def test_every_function_is_as_short_as_it_should_be() -> None:
         assert max(map(len, lines)) < 70
 
 
-def test_the_levels_are_graded() -> None:
-    """Who knows the form and draws functions as documents do is right ever less often, on level 1 now and then."""
-    sizes = Counter((c.family.level, c.family.name) for c in combinations())
+WORDS, NUMBERS = (1, 2), (3, 4, 5, 6, 7)
+
+
+@pytest.mark.parametrize("levels", [WORDS, NUMBERS])
+def test_the_levels_are_graded(levels: tuple[int, ...]) -> None:
+    """Who knows the form and draws functions as documents do is right ever less often."""
+    sizes = Counter((c.family.level, c.family.name) for c in combinations() if not c.family.taught)
     chances = []
-    for level, share in zip(LEVELS, SHARES, strict=True):
+    for level in levels:
         of_level = [size for (at, _), size in sizes.items() if at == level]
-        chances.append(np.mean([share / len(of_level) / size for size in of_level]))
+        families_there = len({c.family.name for c in combinations() if c.family.level == level})
+        chances.append(np.mean([SHARES[level - 1] / families_there / size for size in of_level]))
     assert chances == sorted(chances, reverse=True)
-    assert chances[0] > 0.01
+    assert chances[0] > 0.001
+
+
+def test_levels_differ_in_what_has_to_be_read() -> None:
+    """Words: one (taught), two, three. Numbers: one to copy, at last two."""
     constants = {(c.family.level, len(c.constants)) for c in combinations()}
-    assert constants == {(1, 1), (2, 1), (3, 1), (4, 1), (5, 2)}
+    assert constants == {(1, 1), (1, 2), (2, 3), (3, 1), (4, 1), (5, 1), (6, 1), (7, 2)}
+    worded = [c for c in combinations() if c.family.level in WORDS]
+    assert all(isinstance(constant, str) for c in worded for constant in c.constants)
 
 
 def test_the_name_of_a_function_says_nothing() -> None:
@@ -90,23 +101,42 @@ def test_the_name_of_a_function_says_nothing() -> None:
 
 
 def test_a_fifth_of_each_family_is_held_out() -> None:
-    sizes = Counter(c.family.name for c in combinations())
-    chosen = Counter(c.family.name for c in combinations() if c.held_out)
-    assert all(chosen[name] == round(HELD_OUT * size) for name, size in sizes.items())
-    for level in LEVELS:
+    """But nothing of what is taught, and of three words just what follows."""
+    ours = [c for c in combinations() if not c.family.parts]
+    sizes = Counter(c.family.name for c in ours if not c.family.taught)
+    chosen = Counter(c.family.name for c in ours if c.held_out)
+    assert chosen == {name: round(HELD_OUT * size) for name, size in sizes.items() if round(HELD_OUT * size)}
+    for level in NUMBERS:
         of_level = [c.held_out for c in combinations() if c.family.level == level]
         assert sum(of_level) / len(of_level) == pytest.approx(HELD_OUT, abs=0.05)
+
+
+def test_three_words_are_trained_on_only_where_both_pairs_are() -> None:
+    """By what pairs compute, not by their words: doubled, then negated is negated, then doubled."""
+    pairs = {(c.family.kind, c.outputs) for c in combinations() if len(c.constants) == 2 and c.held_out}
+    held: Counter[bool] = Counter()
+    for combination in combinations():
+        if combination.family.level != 2:
+            continue
+        family = combination.family
+        made = [
+            tuple(frozen(family.value(value, *names)) for value in families.probes(family.kind))
+            for names in (combination.constants[:2], combination.constants[1:])
+        ]
+        assert combination.held_out == any((family.kind, outputs) in pairs for outputs in made), combination.key
+        held[combination.held_out] += 1
+    assert held[True] > 100 and held[False] > 100
 
 
 def test_what_is_held_out_is_fixed() -> None:
     """A change here makes every earlier training text a leak: it may only happen on purpose."""
     chosen = [c.key for c in combinations() if c.held_out]
-    assert [key for key in chosen if key.split(":")[0] in ("plus", "minus", "times", "number")] == HELD_OUT_AT_LEVEL_1
+    assert [key for key in chosen if key.split(":")[0] in ("plus", "minus", "times", "number")] == HELD_OUT_AT_LEVEL_3
     assert hashlib.sha256("\n".join(chosen).encode()).hexdigest() == HELD_OUT_DIGEST
 
 
-HELD_OUT_AT_LEVEL_1 = ["plus:6", "plus:7", "minus:5", "minus:6", "times:2", "times:9", "number:1", "number:3"]
-HELD_OUT_DIGEST = "fb247202fb75202d3539e2a6b18e00c24fbc58178b7d05a975d69d26a53bcf3f"
+HELD_OUT_AT_LEVEL_3 = ["plus:6", "plus:7", "minus:5", "minus:6", "times:9", "number:1", "number:3"]
+HELD_OUT_DIGEST = "8eac1cf6fca83c7586c3996accb1c20eee3f20c35f3012a54c77d23c02bc9788"
 
 
 def test_nothing_that_can_be_trained_on_holds_a_problem() -> None:
@@ -133,7 +163,7 @@ def test_planted_copies_are_found() -> None:
         (place, problem.id, what) for place, problem in enumerate(planted) for what in ("prompt", "solution")
     }
     lines = [leaky[hit.text].splitlines()[hit.line - 1] for hit in hits]
-    assert all(line.lstrip().startswith(("def ", '"""Return')) for line in lines)
+    assert all(line.lstrip().startswith(("def ", '"""Return', '"""If')) for line in lines)
 
 
 DISGUISES = {
@@ -217,7 +247,7 @@ def test_comparisons_are_tested_at_their_bounds() -> None:
 
 
 def test_tests_are_few() -> None:
-    assert {len(problem.tests) for _, problem in every_problem()} <= {4, 5}
+    assert {len(problem.tests) for _, problem in every_problem()} <= {4, 5, 6}
 
 
 # ---- drawing ---------------------------------------------------------------------------------------------------------
@@ -256,7 +286,7 @@ def test_same_seed_same_problems() -> None:
 
 
 def test_problems_are_spread_over_levels_and_functions() -> None:
-    assert Counter(p.level for p in problems(0, 52)) == {1: 11, 2: 11, 3: 10, 4: 10, 5: 10}
+    assert Counter(p.level for p in problems(0, 52)) == {1: 8, 2: 8, 3: 8, 4: 7, 5: 7, 6: 7, 7: 7}
     assert {p.level for p in problems(0, 30, (2, 4))} == {2, 4}
     functions = [p.id.rsplit(":", 1)[0] for p in problems(0, 8, (1,))]
     assert len(set(functions)) == 8  # no function again while there are others
@@ -264,7 +294,7 @@ def test_problems_are_spread_over_levels_and_functions() -> None:
 
 @pytest.mark.parametrize(
     "count, levels, message",
-    [(5, (6,), "no level 6"), (5, (), "no levels"), (0, (1,), "0 problems"), (9999, (1,), "9999 problems of level 1")],
+    [(5, (8,), "no level 8"), (5, (), "no levels"), (0, (1,), "0 problems"), (9999, (1,), "9999 problems of level 1")],
 )
 def test_impossible_wishes_are_refused(count: int, levels: tuple[int, ...], message: str) -> None:
     with pytest.raises(DataError, match=message):

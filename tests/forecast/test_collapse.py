@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from presage import cli
 from presage.core.device import Device
 from presage.core.errors import DataError, RunError
 from presage.core.run import RunDir
-from presage.forecast import ladder
+from presage.forecast import collapsed, ladder
 from presage.forecast.collapse import Collapse, Curve, collapse, floor_of, load
 from presage.forecast.scaling import Rule
+from tests.stage import check_stage
 from tests.tiny import make_shards
 
 FLOOR = 1.2
@@ -186,3 +188,31 @@ def test_what_is_no_ladder_is_refused(runs: Path, tmp_path: Path, capsys: pytest
         floor_of(runs.with_name("shards"))
     assert cli.main(["forecast", "collapse", str(tmp_path)]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+# ---- as a run -------------------------------------------------------------------------------------------------------
+
+
+def test_the_stage_contract_and_the_rung_that_is_off(runs: Path, tmp_path: Path) -> None:
+    run = check_stage(collapsed, collapsed.Config(ladder=runs), tmp_path, kills=1)
+    found = collapse(load(runs), floor_of(runs))
+    worst = next(row for row in found.rungs if row["rung"] == "c5")
+    assert (run.value("worst/rung"), run.value("off"), run.value("fitted")) == ("c5", 1, 7)
+    assert run.value("worst/apart_percent") == worst["apart"]
+    rows = run.read_table("curves")
+    assert [float(row["c5"]) for row in rows] == found.curves["c5"]
+    assert [float(row["common"]) for row in rows] == found.common
+    assert [row["rung"] for row in run.read_table("rungs")] == [row["rung"] for row in found.rungs]
+    assert [row["warning"] for row in run.read_table("warnings")] == found.warnings
+
+
+def test_too_few_losses_are_a_result_and_no_error(runs: Path, tmp_path: Path) -> None:
+    sparse = tmp_path / "runs"
+    shutil.copytree(runs.parent, sparse)
+    rung = sparse / "ladder/rungs/c0-0"
+    RunDir(rung).cut_rows(5)
+    (rung / "DONE").unlink()
+    RunDir(rung).finish()
+    run = collapsed.run(collapsed.Config(ladder=sparse / "ladder"), tmp_path / "out")
+    assert run.value("not_compared") == "learning curve of c0-0: only 5 logged losses, 8 are needed"
+    assert not (run.path / "tables").exists()

@@ -244,7 +244,7 @@ HEAD = "item,compute,correct,logprob\n"
     [
         ("item,compute,correct\na,1e18,1\n", r"i\.csv:1: no column 'logprob'"),
         (HEAD, r"i\.csv:1: no rows"),
-        (HEAD + "a,1e18,1\n", r"i\.csv:2: not 4 cells"),
+        (HEAD + "a,1e18,1\n", r"i\.csv:2: logprob: '' is not a number"),
         (HEAD + "a,1e18,0.5,-1\n", r"i\.csv:2: correct: 0\.5 is neither 0 nor 1"),
         (HEAD + "a,1e18,yes,-1\n", r"i\.csv:2: correct: 'yes' is not a number"),
         (HEAD + "a,1e18,1,0.3\n", r"i\.csv:2: logprob: 0\.3 is not between"),
@@ -274,6 +274,13 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["logprob_at_lo"] < facts["logprob_at"] < facts["logprob_at_hi"]
     assert not [key for key, value in facts.items() if isinstance(value, dict)]
     assert set(Emergence.__dataclass_fields__) - {"accuracy", "scores"} <= facts.keys()
+
+
+def test_too_few_models_name_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "i.csv"
+    path.write_text(HEAD + "a,1e18,1,-1\nb,1e18,1,-1\n")
+    assert cli.main(["forecast", "emergence", str(path)]) == 2
+    assert capsys.readouterr().err.startswith(f"presage: {path}: a jump can be looked for over at least 5 different")
 
 
 def test_the_verb_refuses_a_bad_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

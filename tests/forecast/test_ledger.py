@@ -229,7 +229,13 @@ def test_what_is_wrong_is_printed_with_its_exit_code(
     ledger: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["forecast", "ledger", str(ledger), "--head", "0" * 63 + "1"]) == 1
-    assert "not in this chain: it was rewritten, or cut short" in capsys.readouterr().err
+    said = capsys.readouterr()
+    what = "the published head is not in this chain: it was rewritten, or cut short"
+    assert (said.out, said.err) == ("", f"presage: {ledger}: {what}\n")
+    assert cli.main(["forecast", "ledger", str(ledger), "--head", "abc"]) == 2
+    said = capsys.readouterr()
+    assert (said.out, len(said.err.splitlines())) == ("", 1)
+    assert said.err.startswith("presage: --head: 'abc' is no published head (64 hexadecimal digits")
     ledger.write_text(ledger.read_text().replace("seed 2", "seed 8"))
     for form in ((), ("--json",)):
         assert cli.main(["forecast", "ledger", str(ledger), *form]) == 1
@@ -237,6 +243,17 @@ def test_what_is_wrong_is_printed_with_its_exit_code(
         assert "entry 3" in said.out and f"{ledger}:3" in said.err
     assert cli.main(["forecast", "ledger", str(tmp_path / "none.jsonl")]) == 2
     assert "No such file" in capsys.readouterr().err
+
+
+def test_an_empty_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = tmp_path / "ledger.jsonl"
+    empty.touch()
+    assert cli.main(["forecast", "ledger", str(empty)]) == 0
+    assert capsys.readouterr().out == f"{empty}: no entries yet, so no head to publish\n"
+    assert cli.main(["forecast", "ledger", str(empty), "--head", "0" * 63 + "1"]) == 1
+    said = capsys.readouterr()
+    what = "the published head is not in this ledger, which has no entries"
+    assert (said.out, said.err) == ("", f"presage: {empty}: {what}\n")
 
 
 def test_runs_are_entered_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,11 +33,15 @@ def test_bits_per_byte_come_first_and_unfitted_rungs_are_left_out(tmp_path: Path
 
 def test_what_else_is_known_of_a_run(tmp_path: Path) -> None:
     path = table(tmp_path / "p.csv", "compute,loss,n_params,tokens,seed,stderr\n1e9,2,1e3,2e5,7,0.1\n1e9,2.1,,,8,\n")
-    assert read_runs(path) == [Run(1e9, 2.0, 1e3, 2e5, 0.1, "7"), Run(1e9, 2.1, seed="8")]
+    assert read_runs(path) == [
+        Run(1e9, 2.0, 1e3, 2e5, 0.1, "7", place=f"{path}:2"),
+        Run(1e9, 2.1, seed="8", place=f"{path}:3"),
+    ]
 
 
 def test_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
-    assert read_runs(table(tmp_path / "p.csv", "\ufeffcompute,loss\r\n1e9,2\r\n")) == [Run(1e9, 2.0)]
+    (run,) = read_runs(table(tmp_path / "p.csv", "\ufeffcompute,loss\r\n1e9,2\r\n"))
+    assert run[:2] == (1e9, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +109,7 @@ def test_unsorted_rows_change_nothing(tmp_path: Path, capsys: pytest.CaptureFixt
         (["--at", "1e22", "--level", "1"], "--level must lie between 0 and 1"),
         (["--at", "1e18"], "lie within the fitted budgets"),
         (["--at", "1e22", "--metric", "accuracy"], "no column 'accuracy'"),
+        (["--at", "1e3"], "--at: 1000 FLOPs lie 14.0 decades below the smallest run, 1e+17"),
         ([], "at"),
     ],
 )
@@ -116,3 +121,31 @@ def test_fit_refuses_nonsense(
     assert said.err.startswith("presage: ")
     assert message in said.err
     assert not said.out
+
+
+def test_a_target_below_the_budgets_is_doubted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    points = str(good(tmp_path / "p.csv"))
+    assert cli.main(["forecast", "fit", points, "--at", "1e15", "--level", "0.999"]) == 0
+    said = capsys.readouterr()
+    assert "the target lies 2.0 decades below the smallest fitted budget: the law is read backwards" in said.err
+    assert ", 99.9% interval, " in said.out
+    assert cli.main(["forecast", "fit", points, "--at", "1e22"]) == 0
+    assert "backwards" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([(1e9, 3), (1e10, 2.5), (1e11, 3.9), (1e12, 2)], "p.csv:4: the loss rises from 2.5 at 1e+10 FLOPs"),
+        ([(1e9, 3), (1e10, 2.5)], "p.csv: a law with a floor needs at least 3 different budgets, got 2"),
+        ([(1e9, 3), (1e18, 2.5), (1e19, 2)], "p.csv: nothing between 1e+09 and 1e+18 FLOPs"),
+        ([(1e9, 2), (1e10, 2), (1e11, 2)], "p.csv: the loss does not fall with compute"),
+        ([], "p.csv:1: no rows below the header"),
+    ],
+)
+def test_runs_that_do_not_fit_together_name_the_file(
+    tmp_path: Path, rows: list[tuple[float, float]], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = table(tmp_path / "p.csv", "compute,loss\n" + "".join(f"{c:g},{y}\n" for c, y in rows))
+    assert cli.main(["forecast", "fit", str(path), "--at", "1e22"]) == 2
+    assert capsys.readouterr().err.startswith(f"presage: {tmp_path}/{message}")

@@ -49,7 +49,7 @@ def test_every_column_is_read(tmp_path: Path) -> None:
     [
         ("", r"s\.csv:1: no column 'problem' \(columns: none\)"),
         ("problem,compute,n,split\n", r"s\.csv:1: no column 'passed' \(columns: problem, compute, n, split\)"),
-        ("problem,n,compute,n,passed,split\n", r"s\.csv:1: column 'n' stands there 2 times"),
+        ("problem,n,compute,n,passed,split\n", r"s\.csv:1: column 'n' is there twice"),
         (HEADER, r"s\.csv:1: no rows below the header"),
         (HEADER + "a,1e18,10,3,fit\na,1e19,ten,3,fit\n", r"s\.csv:3: n: 'ten' is not a whole number"),
         (HEADER + "a,1e18,10.5,3,fit\n", r"s\.csv:2: n: '10\.5' is not a whole number"),
@@ -65,7 +65,7 @@ def test_every_column_is_read(tmp_path: Path) -> None:
         (HEADER + "a,big,10,3,fit\n", r"s\.csv:2: compute: 'big' is not a number"),
         (HEADER + "a,1e18,10,3,train\n", r"s\.csv:2: split: 'train' is not a split \(write bucket or fit\)"),
         (HEADER + ",1e18,10,3,fit\n", r"s\.csv:2: problem: empty"),
-        (HEADER + "a,b,1e18,10,3,fit\n", r"s\.csv:2: more cells than columns"),
+        (HEADER + "a,b,1e18,10,3,fit\n", r"s\.csv:2: more cells than the 5 columns \(quote a cell that holds a comma"),
         (HEADER + "a,1e18,9,3,fit\nb,1e18,9,3,fit\na,1e18,8,2,fit\n", r"s\.csv:4: problem: .* on line 2 already"),
         ("problem,compute,n,passed,split,nll\na,1e18,9,3,fit,-2\n", r"s\.csv:2: nll: -2 is not a positive"),
     ],
@@ -130,6 +130,22 @@ def test_text_names_the_numbers_and_warns_on_standard_error(tmp_path: Path, caps
     assert "presage: the target is 1,000 times the largest fitted compute" in said.err
 
 
+def test_columns_stay_apart_and_levels_are_not_rounded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = graded(tmp_path / "s.csv")
+    options = ["--at", "1e22", "--pass-at", "300", "--level", "0.999"]
+    assert cli.main(["forecast", "capability", str(path), *options]) == 0
+    out = capsys.readouterr().out
+    assert "; 99.9% intervals" in out.splitlines()[0]
+    head, *rows = out.splitlines()[2:-1]
+    names = ["problems", "-E[log pass rate]", "pass rate", "k", "mean pass@300"]
+    ends = [head.index(f"  {name}") + len(name) + 2 for name in names]
+    assert len(rows) == 3
+    for row in rows:
+        assert len(row) == len(head) == ends[-1]
+        for end in ends[:-1]:
+            assert row[end - 1] != " " and row[end : end + 2] == "  ", "a cell ends under its name, two blanks follow"
+
+
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
@@ -140,7 +156,8 @@ def test_text_names_the_numbers_and_warns_on_standard_error(tmp_path: Path, caps
         (["--at", "1e19"], "--at 1e+19 is not beyond the largest fitted compute"),
         (["--at", "1e21", "--min-passed", "0"], "min_passed 0 must be at least 1"),
         (["--at", "1e21", "--min-passed", "401"], "no problem has at least 401 passes by every model"),
-        (["--at", "1e21", "--buckets", "0"], "0 buckets"),
+        (["--at", "1e21", "--buckets", "0"], "--buckets: 0 buckets (from 1 to 24, the number of problems that count)"),
+        (["--at", "1e21", "--buckets", "25"], "--buckets: 25 buckets (from 1 to 24"),
         (["--at", "1e21", "--pass-at", "-1"], "pass@-1"),
     ],
 )
@@ -171,4 +188,6 @@ def test_samples_that_do_not_fit_together(
 ) -> None:
     path = str(table(tmp_path / "s.csv", HEADER + rows))
     assert cli.main(["forecast", "capability", path, "--at", "1e21"]) == 2
-    assert message in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.startswith(f"presage: {path}: ")

@@ -339,12 +339,27 @@ def test_text_for_people(ask: Answer, table: Path) -> None:
         (["--at", "-1"], "compute -1.0 must be positive"),
         (["--n-params", "0", "--tokens", "1e9"], "n_params 0.0 must be positive"),
         (["--at", "1e22", "--metric", "bits"], "no column 'bits'"),
+        (["--at", "1e3"], "1000 FLOPs lie 13.8 decades below the smallest run, 6e+16"),
     ],
 )
 def test_bad_questions_are_one_line(ask: Answer, table: Path, arguments: list[str], message: str) -> None:
     code, out, err = ask(table, *arguments)
     assert (code, out) == (2, "")
     assert message in err and len(err.splitlines()) == 1
+
+
+def test_runs_that_disagree_are_told(ask: Answer, table: Path) -> None:
+    assert "disagree" not in ask(table, "--at", "1e22")[2]
+    n, d, loss, _ = map(float, table.read_text().splitlines()[1].split(","))
+    table.write_text(table.read_text() + f"{n},{d},{1.08 * loss},1\n")
+    code, out, err = ask(table, "--at", "1e22", "--level", "0.999")
+    assert (code, "99.9% intervals" in out) == (0, True)
+    assert "at 1 of 10 pairs of size and tokens the runs disagree, by up to 8.0%, and their mean was fitted" in err
+
+
+def test_a_table_that_cannot_be_fitted_is_named(ask: Answer, table: Path) -> None:
+    table.write_text("".join(f"{line}\n" for line in table.read_text().splitlines()[:4]))
+    assert ask(table, "--at", "1e22")[2].startswith(f"presage: {table}: a law of size and tokens needs at least 6")
 
 
 @pytest.mark.parametrize(

@@ -265,12 +265,12 @@ def test_tables_with_errors_counts_and_losses(tmp_path: Path) -> None:
     [
         ("", r"p\.csv:1: no column 'compute' \(columns: none\)"),
         ("flops,accuracy\n1,1\n", r"p\.csv:1: no column 'compute'"),
-        ("compute,compute,loss\n1,1,1\n", r"p\.csv:1: 2 columns 'compute'"),
+        ("compute,compute,loss\n1,1,1\n", r"p\.csv:1: column 'compute' is there twice"),
         ("compute,acc\n1e20,1\n", r"p\.csv:1: no column 'accuracy' \(columns: compute, acc\)"),
         ("compute,accuracy\n", r"p\.csv:1: no rows"),
         ("compute,accuracy\n\n\n", r"p\.csv:1: no rows"),
-        ("compute,accuracy\n1e20\n", r"p\.csv:2: not 2 cells"),
-        ("compute,accuracy\n1e20,1,2\n", r"p\.csv:2: not 2 cells"),
+        ("compute,accuracy\n1e20\n", r"p\.csv:2: accuracy: '' is not a number"),
+        ("compute,accuracy\n1e20,1,2\n", r"p\.csv:2: more cells than the 2 columns"),
         ("compute,accuracy\n1e20,.5\n1e21,five\n", r"p\.csv:3: accuracy: 'five' is not a number"),
         ("compute,accuracy\n1e20,50\n", r"p\.csv:2: accuracy: 50 is not between 0 and 1 \(a share"),
         ("compute,accuracy\n1e20,nan\n", r"p\.csv:2: accuracy: nan is not"),
@@ -305,13 +305,31 @@ def test_the_verb_prints_a_refusal(tmp_path: Path, capsys: pytest.CaptureFixture
     assert out.startswith("no forecast  [0.")
     assert "no monotone extrapolation is given" in err
     assert cli.main(["forecast", "trend", path, "--at", "2e25", "--json"]) == 0
-    facts = json.loads(capsys.readouterr().out)
+    (facts,) = json.loads(capsys.readouterr().out)
     assert facts["value"] is None
     assert facts["refused"] is True
     assert facts["hi"] > 0.99
     assert {f"p_{shape}" for shape in SHAPES} <= facts.keys()
     assert not [key for key, value in facts.items() if isinstance(value, dict)]
     assert facts["warnings"][0].endswith("the interval covers going on and reversing")
+
+
+def test_several_targets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(table(tmp_path / "p.csv", FALLS))
+    options = ["--at", "2e25", "--at", "1e26", "--level", "0.999"]
+    assert cli.main(["forecast", "trend", path, *options]) == 0
+    out, err = capsys.readouterr()
+    heads = [line for line in out.splitlines() if line.startswith("no forecast")]
+    assert [line.partition("]  ")[2] for line in heads] == [f"at {c} FLOPs, 99.9% interval" for c in ("2e+25", "1e+26")]
+    assert err.count("no monotone extrapolation") == 1, "each warning once"
+    assert cli.main(["forecast", "trend", path, *options, "--json"]) == 0
+    assert [facts["at"] for facts in json.loads(capsys.readouterr().out)] == [2e25, 1e26]
+
+
+def test_a_table_without_a_trend_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = table(tmp_path / "p.csv", "compute,accuracy\n1e20,.5\n1e21,.6\n")
+    assert cli.main(["forecast", "trend", str(path), "--at", "1e22"]) == 2
+    assert capsys.readouterr().err.startswith(f"presage: {path}: a trend that may turn needs")
 
 
 def test_every_field_of_the_answer_is_in_its_json() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from tests.report.reading import Page
 A, B, C = 60.0, -0.135, 0.55
 TARGET = 4e13
 BUDGETS = (2e10, 4e10, 8e10, 1.6e11, 2.5e11, 4e11, 6.3e11, 8e11, 1.0e12, 1.26e12)
-ROLES = ("corpus", "tokenizer", "shards", "ladder", "forecast", "target", "score", "attempts", "target_attempts")
+ROLES = ("corpus", "tokenizer", "shards", "ladder", "forecast", "target", "score", "attempts", "target_attempts",
+         "record", "planned", "collapse")  # fmt: skip
 
 
 class AnyConfig(Config):
@@ -209,9 +211,20 @@ def able(tmp_path_factory: pytest.TempPathFactory) -> Told:
     return tell(build(tmp_path_factory.mktemp("chain"), able=True), tmp_path_factory.mktemp("report") / "out")
 
 
-@pytest.fixture(scope="session", params=["plain", "able"])
+@pytest.fixture(scope="session")
+def stepped(plain: Told, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """A chain with its record, a plan of the next run and a comparison of the rungs' curves beside it."""
+    from tests.report import steps  # here: it leads to torch
+
+    root = tmp_path_factory.mktemp("chain") / "all"
+    shutil.copytree(plain.chain.root, root)
+    steps.add(root)
+    return tell(Chain(root), tmp_path_factory.mktemp("report") / "out")
+
+
+@pytest.fixture(scope="session", params=["plain", "able", "stepped"])
 def told(request: pytest.FixtureRequest) -> Told:
-    """Either."""
+    """Any of them."""
     found: Told = request.getfixturevalue(request.param)
     return found
 

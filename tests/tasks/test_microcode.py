@@ -161,7 +161,7 @@ BAD = {
     "a text for a number": (_row(level="1"), "'level' is str, not int"),
     "true for a number": (_row(level=True), "'level' is bool, not int"),
     "nothing for a text": (_row(prompt=None), "'prompt' is null, not str"),
-    "a level there is not": (_row(level=6), r"level 6 \(levels are 1 to 5\)"),
+    "a level there is not": (_row(level=8), r"level 8 \(levels are 1 to 7\)"),
     "a prompt cut short": (_row(prompt="def f(x):\n"), "the prompt does not end in a newline and four spaces"),
     "a test of another type": (_row(tests=[3]), "test 1: int, not an object"),
     "a test without arguments": (_row(tests=[{"expected": 3}]), "test 1: no key 'args'"),
@@ -237,7 +237,7 @@ def test_make_writes_problems(tmp_path: Path, presage: Outcome) -> None:
     [
         (("--count", 0), "--count 0 (at least 1)"),
         (("--split", "test"), "--split"),
-        (("--split", "eval", "--levels", 7), "no level 7 (levels are 1 to 5"),
+        (("--split", "eval", "--levels", 8), "no level 8 (levels are 1 to 7"),
         (("--split", "eval", "--levels", 1, "--count", 10_000), "10000 problems of level 1, there are"),
     ],
 )
