@@ -73,6 +73,8 @@ def _ability(score: RunDir) -> dict[str, object]:
 def publish(tree: Path, out: Path) -> None:
     """Copy every run below `tree` without its large files, which OMITTED lists instead."""
     shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    shutil.copyfile(tree / demo.LEDGER, out / demo.LEDGER)
     for done in sorted(tree.rglob("DONE")):
         run = done.parent
         target = out / run.relative_to(tree)

@@ -125,7 +125,7 @@ def test_three_words_are_trained_on_only_where_both_pairs_are() -> None:
         ]
         assert combination.held_out == any((family.kind, outputs) in pairs for outputs in made), combination.key
         held[combination.held_out] += 1
-    assert held[True] > 100 and held[False] > 100
+    assert held[True] > 50 and held[False] > 100
 
 
 def test_what_is_held_out_is_fixed() -> None:
@@ -136,7 +136,7 @@ def test_what_is_held_out_is_fixed() -> None:
 
 
 HELD_OUT_AT_LEVEL_3 = ["plus:6", "plus:7", "minus:5", "minus:6", "times:9", "number:1", "number:3"]
-HELD_OUT_DIGEST = "8eac1cf6fca83c7586c3996accb1c20eee3f20c35f3012a54c77d23c02bc9788"
+HELD_OUT_DIGEST = "6cc877f6f949e10cb3077c9ac5c0a11240efa95b31a8c0392778e5b8ffe2aca3"
 
 
 def test_nothing_that_can_be_trained_on_holds_a_problem() -> None:
@@ -230,11 +230,16 @@ LAZY_WITH_ARGUMENT = (
 )
 
 
+def _does_nothing(combination: Combination) -> bool:
+    """Doubled, then halved: there the lazy answer is right."""
+    return combination.outputs == tuple(frozen(value) for value in families.probes(combination.family.kind))
+
+
 @pytest.mark.parametrize("body", [*LAZY, *LAZY_WITH_ARGUMENT])
 def test_no_lazy_answer_passes(body: str) -> None:
     for combination, problem in every_problem()[::3]:
         answer = body.format(v=ARGUMENTS[combination.family.kind])
-        if answer != problem.solution:
+        if answer != problem.solution and not _does_nothing(combination):
             assert not passes(f"{problem.prompt}{answer}\n", problem.entry, problem.tests), problem.id
 
 
