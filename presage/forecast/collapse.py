@@ -175,7 +175,8 @@ def _check(curves: Sequence[Curve], floor: float) -> dict[str, list[Curve]]:
         if len(curve.tokens) < FEWEST_ROWS:
             few = f"only {len(curve.tokens)} logged losses, {FEWEST_ROWS} are needed"
             raise DataError(few, where=f"learning curve of {curve.name}", hint="log more often (log_every)")
-        if not floor < min(curve.final, float(curve.loss.min())):
+        # Smoothed: a single batch may well lie below, one of generated text among prose for example.
+        if not floor < min(curve.final, float(_smooth(curve).min())):
             raise DataError(f"the floor {floor:.4g} is not below the losses", where=f"learning curve of {curve.name}")
     rungs: dict[str, list[Curve]] = {}
     for curve in sorted(curves, key=lambda c: c.compute):

@@ -133,6 +133,15 @@ def test_curves_that_cannot_be_compared_are_refused(curves: list[Curve], floor: 
         collapse(curves, floor)
 
 
+def test_a_single_batch_below_the_floor_is_no_reason_not_to_compare() -> None:
+    """A batch that happens to be easy: generated functions among prose."""
+    first, *others = made()
+    loss = first.loss.copy()
+    loss[30] = FLOOR - 0.1
+    found = collapse([replace(first, loss=loss), *others], FLOOR)
+    assert flagged(found) == []
+
+
 # ---- ladders --------------------------------------------------------------------------------------------------------
 
 
