@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,6 +48,20 @@ def check_level(level: float, verb: str) -> None:
     """PresageError for what is no probability of an interval."""
     if not 0 < level < 1:
         raise PresageError("--level must lie between 0 and 1", where=verb)
+
+
+def in_columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table, each column as wide as its widest cell: the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *rest in rows:
+        cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
+        yield "  ".join([first.ljust(widths[0]), *cells])
+
+
+def warn(warnings: Iterable[str]) -> None:
+    """Each once, on standard error."""
+    for text in dict.fromkeys(warnings):
+        print(f"presage: {text}", file=sys.stderr)
 
 
 def be_quiet(quiet: bool) -> None:
