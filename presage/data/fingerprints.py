@@ -112,7 +112,8 @@ class Table:
 
 
 def _bit(places: np.ndarray) -> np.ndarray:
-    return np.left_shift(np.uint8(1), places.astype(np.uint8) & np.uint8(7))
+    bit: np.ndarray = np.left_shift(np.uint8(1), places.astype(np.uint8) & np.uint8(7))
+    return bit
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,8 @@ class Groups:
 
     def sizes(self, keys: np.ndarray) -> np.ndarray:
         """How many rows each of these keys has, int64 [keys]."""
-        return self.starts[keys + 1] - self.starts[keys]
+        sizes: np.ndarray = self.starts[keys + 1] - self.starts[keys]
+        return sizes
 
     def rows(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(index into `keys`, row), int64 each, of every row of these keys in turn."""

@@ -104,7 +104,8 @@ class Stream:
 
     def is_mark(self, position: np.ndarray) -> np.ndarray:
         """Whether these bytes stand between texts."""
-        return np.frombuffer(self.data, np.uint8)[position] == _MARK
+        between: np.ndarray = np.frombuffer(self.data, np.uint8)[position] == _MARK
+        return between
 
     def part(self, index: int) -> bytes:
         """The reading of one text."""

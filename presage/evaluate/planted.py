@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -133,9 +134,9 @@ def _choose(scanner: Scanner, report: Report, hosts: Sequence[str], count: int, 
     items = [i for i, item in enumerate(scanner.items) if item.id not in known]
     held = [{item for item, _ in scanner.meets(host)} for host in hosts]
     random = stream(seed, "chosen")
-    chosen = [items[k] for k in random.permutation(len(items))[:count]]
+    chosen = (items[k] for k in random.permutation(len(items)))
     pairs = ((item, _host(item, held, int(random.integers(len(hosts))))) for item in chosen)
-    return [(item, host) for item, host in pairs if host is not None]
+    return list(islice(((item, host) for item, host in pairs if host is not None), count))
 
 
 def _host(item: int, held: Sequence[set[int]], first: int) -> int | None:

@@ -104,7 +104,8 @@ QUESTION = (
         (QUESTION.replace(" ", "\n"), {"gpt4", "gpt3", "gpt2"}),
         (QUESTION.replace(" ", ""), {"gpt4"}),
         (QUESTION.replace(" ", ", "), {"gpt4", "gpt3", "gpt2"}),
-        (QUESTION.replace("northern", "southern"), {"gpt3", "gpt2"}),
+        (QUESTION.replace("northern", "southern"), {"gpt2"}),  # 10 equal words on one side, fewer on the other
+        (QUESTION.replace("keeper", "guard"), {"gpt4", "gpt3", "gpt2"}),
         (QUESTION.replace("lighthouse", "x").replace("northern", "x").replace("boats", "x"), set()),
         ("", set()),
     ],
