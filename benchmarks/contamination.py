@@ -147,7 +147,11 @@ def _recall(items: Sequence[Item], documents: Sequence[Document], count: int) ->
     report = scanner.scan(hosts.passing(documents))
     found = measure(scanner, report, hosts.texts, count)
     rows = [
-        [edit, found["planted"]["changed"][edit], *(f"{100 * x:.1f} %" if x is not None else "-" for x in by.values())]
+        [
+            edit,
+            found["planted"]["changed"].get(edit, ""),
+            *(f"{100 * x:.1f} %" if x is not None else "-" for x in by.values()),
+        ]
         for edit, by in found["planted_recall"].items()
     ]
     methods = list(next(iter(found["planted_recall"].values())))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from presage.evaluate.contamination import Hit, Report
 
 SCORES = Group("What a score is worth", sort_key=5)
+Several = Parameter(consume_multiple=True, negative="")
 SHOWN = 10  # hits printed as text; --json has them all
 WIDTH = 160  # characters of an excerpt shown
 
@@ -23,8 +24,8 @@ WIDTH = 160  # characters of an excerpt shown
 def contamination(
     *,
     items: Path,
-    corpus: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)],
-    method: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+    corpus: Annotated[tuple[Path, ...], Several],
+    method: Annotated[tuple[str, ...], Several] = (),
     plant: int = 0,
     seed: int = 0,
     fail: Annotated[bool, Parameter(negative="")] = False,
@@ -117,9 +118,8 @@ def _planted(planted: dict[str, Any]) -> Iterator[tuple[str, list[list[str]]]]:
     if planted:
         recall: dict[str, dict[str, float | None]] = planted["planted_recall"]
         methods = list(next(iter(recall.values())))
-        rows = [
-            [edit, str(planted["planted"]["changed"][edit]), *map(_percent, by.values())] for edit, by in recall.items()
-        ]
+        changed = planted["planted"]["changed"]
+        rows = [[edit, str(changed.get(edit, "")), *map(_percent, by.values())] for edit, by in recall.items()]
         title = f"found of {planted['planted']['copies']} planted copies, among those that a method can test"
         yield title, [["edit", "changed", *methods], *rows]
 

@@ -7,12 +7,14 @@ case         every letter in the other case
 whitespace   every space between words becomes a line break, a tab or several spaces
 punctuation  every mark is dropped or exchanged, and marks are added after words
 word         every 30th word is another one, beginning with a random one of the first 30: a shorter item may escape
+word_changed those of the copies before that did not escape
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -111,21 +113,34 @@ def measure(scanner: Scanner, report: Report, hosts: Sequence[str], count: int, 
     stand "ngrams" (GPT-3's and GPT-2's together) and "any". The scanner's memory of what it met is lost.
     """
     planted = _choose(scanner, report, hosts, count, seed)
-    recall: dict[str, dict[str, float | None]] = {}
-    changed = {}
     testable = {method.name: set(np.flatnonzero(method.testable).tolist()) for method in scanner.methods}
-    together = {"ngrams": [n for n in testable if n in NGRAMS], "any": list(testable)}
+    groups = {**{name: [name] for name in testable}, "ngrams": [n for n in testable if n in NGRAMS], "any": [*testable]}
+    tries: dict[str, list[_Try]] = {}
     for edit, apply in EDITS.items():
         random = stream(seed, "planted", edit)
-        copies = [apply(scanner.items[item].text, random) for item, _ in planted]
-        changed[edit] = sum(copy != scanner.items[item].text for copy, (item, _) in zip(copies, planted, strict=True))
-        met = [
-            scanner.meets(_plant(hosts[host], copy, random)) for copy, (_, host) in zip(copies, planted, strict=True)
-        ]
-        found = {name: {i for (i, _), seen in zip(planted, met, strict=True) if (i, name) in seen} for name in testable}
-        groups = {**{name: [name] for name in testable}, **together}
-        recall[edit] = {name: _share(planted, found, testable, members) for name, members in groups.items()}
-    return {"planted_recall": recall, "planted": {"copies": len(planted), "changed": changed}}
+        tries[edit] = [_try(scanner, item, hosts[host], apply, random) for item, host in planted]
+    sizes = {edit: sum(one.changed for one in some) for edit, some in tries.items()}
+    tries["word_changed"] = [one for one in tries["word"] if one.changed]
+    recall = {
+        edit: {name: _share(some, testable, methods) for name, methods in groups.items()}
+        for edit, some in tries.items()
+    }
+    return {"planted_recall": recall, "planted": {"copies": len(planted), "changed": sizes}}
+
+
+@dataclass(frozen=True)
+class _Try:
+    """One copy in a document of its own: whether the edit changed it, and which methods met its item there."""
+
+    item: int
+    changed: bool
+    met: set[str]
+
+
+def _try(scanner: Scanner, item: int, host: str, edit: Edit, random: np.random.Generator) -> _Try:
+    text = scanner.items[item].text
+    copy = edit(text, random)
+    return _Try(item, copy != text, {name for i, name in scanner.meets(_plant(host, copy, random)) if i == item})
 
 
 def _choose(scanner: Scanner, report: Report, hosts: Sequence[str], count: int, seed: int) -> list[tuple[int, int]]:
@@ -151,12 +166,6 @@ def _plant(host: str, copy: str, random: np.random.Generator) -> str:
     return f"{host[:place]}\n{copy}\n{host[place:]}"
 
 
-def _share(
-    planted: Sequence[tuple[int, int]],
-    found: dict[str, set[int]],
-    testable: dict[str, set[int]],
-    methods: Sequence[str],
-) -> float | None:
-    can = {item for item, _ in planted if any(item in testable[name] for name in methods)}
-    met = {item for item in can if any(item in found[name] for name in methods)}
-    return len(met) / len(can) if can else None
+def _share(tries: Sequence[_Try], testable: dict[str, set[int]], methods: Sequence[str]) -> float | None:
+    can = [one for one in tries if any(one.item in testable[name] for name in methods)]
+    return sum(not one.met.isdisjoint(methods) for one in can) / len(can) if can else None

@@ -18,7 +18,7 @@ class Corpus:
 
     def __init__(self, paths: Sequence[Path], *, skip_unreadable: bool = False) -> None:
         """Raises DataError when a path does not exist or a folder or glob holds nothing readable."""
-        self._runs = [path for path in paths if (path / "config.json").is_file()]
+        self._runs = [path for path in paths if (path / "origin.json").is_file()]
         self._files = find_files([str(path) for path in paths if path not in self._runs])
         self._skip = skip_unreadable
         self.skipped: list[Bad] = []

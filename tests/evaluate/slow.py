@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from presage.data.folding import BREAK, DROPPED, SPACE, fold_character
+from presage.data.folding import SPACE, fold_character
 from presage.evaluate.patterns import draw
 
 Met = dict[str, tuple[int, int]]  # item: the first document that holds it, and the character where the match begins
@@ -62,8 +62,3 @@ def overlap(items: dict[str, str], documents: Sequence[str], floor: int, n: int)
 
 def _runs(words: Sequence[str], n: int) -> list[tuple[str, ...]]:
     return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
-
-
-def classes(text: str) -> set[int]:
-    """The classes below letters that a text holds."""
-    return {code for code in map(fold_character, text) if code in (DROPPED, BREAK, SPACE)}

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from presage import cli
+from presage.core.config import Config
+from presage.core.run import RunDir
 from presage.data.documents import Document
+from presage.data.records import write_documents
 from presage.evaluate import contamination
 from presage.evaluate.contamination import Scanner
 from presage.evaluate.items import Item
@@ -112,7 +115,7 @@ def test_planted_copies_are_found() -> None:
     report = scanner.scan(hosts.passing(Document("s", str(i), text) for i, text in enumerate(TEXTS)))
     found = measure(scanner, report, hosts.texts, 40)
     recall = found["planted_recall"]
-    assert list(recall) == list(EDITS)
+    assert list(recall) == [*EDITS, "word_changed"]
     for edit in ("exact", "case", "whitespace", "punctuation"):
         assert recall[edit]["any"] == 1.0
         assert recall[edit]["gpt4"] == 1.0
@@ -210,6 +213,18 @@ def test_a_bad_corpus_is_one_line(call: Call, files: dict[str, bytes], message: 
     code, out, err = call("--items", items, "--corpus", "corpus")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"presage: {message}")
+
+
+def test_a_finished_corpus_run_is_read_whole(call: Call) -> None:
+    with RunDir.create("run", "corpus", Config()) as run:
+        write_documents(run.artifact("train.jsonl.zst"), [Document("s", "a.txt", TEXTS[0])])
+        write_documents(run.artifact("val.jsonl.zst"), [Document("s", "b.txt", "So: " + ITEMS[1].text)])
+        run.finish()
+    code, out, err = call("--items", write_items("items.jsonl", ITEMS[:2]), "--corpus", "run", "--json")
+    assert (code, err) == (0, "")
+    hits = json.loads(out)["hits"]
+    assert {(hit["item"], hit["document"]) for hit in hits} == {("q1", "b.txt")}
+    assert min(hit["offset"] for hit in hits) == len("So: ")
 
 
 def test_what_cannot_be_read_is_skipped_on_request_and_counted(call: Call) -> None:
