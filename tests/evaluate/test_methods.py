@@ -105,7 +105,7 @@ QUESTION = (
         (QUESTION.replace(" ", ""), {"gpt4"}),
         (QUESTION.replace(" ", ", "), {"gpt4", "gpt3", "gpt2"}),
         (QUESTION.replace("northern", "southern"), {"gpt2"}),  # 10 equal words on one side, fewer on the other
-        (QUESTION.replace("keeper", "guard"), {"gpt4", "gpt3", "gpt2"}),
+        (QUESTION.replace("year", "month"), {"gpt4", "gpt3", "gpt2"}),
         (QUESTION.replace("lighthouse", "x").replace("northern", "x").replace("boats", "x"), set()),
         ("", set()),
     ],
@@ -165,7 +165,8 @@ def test_a_phrase_common_to_many_items_is_compared_in_slices(monkeypatch: pytest
     items = [Item(str(k), f"{phrase}{k}{k}{k} {'xyzuvw'[k % 6] * 30}") for k in range(200)]
     report = Scanner(items).scan(documents_of([items[3].text + " " + phrase * 5, items[150].text]))
     assert {hit.item for hit in report.hits if hit.method == "gpt4"} >= {"3", "150"}
-    assert set(report.flagged_by("gpt3")) == {str(k) for k in range(200)}
+    assert set(report.flagged_by("gpt3")) == {"3", "150"}
+    assert set(report.flagged_by("gpt2")) == {str(k) for k in range(200)}
 
 
 def test_long_words_are_told_apart_by_comparison() -> None:
