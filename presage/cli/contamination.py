@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
 from presage.cli.grammar import AsJson, Quiet, app, be_quiet, dumps, emit, in_columns, warn
-from presage.core.errors import CheckFailed, PresageError
+from presage.core.errors import CheckFailed, DataError, PresageError
 
 if TYPE_CHECKING:
-    from presage.evaluate.contamination import Hit, Report
+    from presage.data.documents import Document
+    from presage.evaluate.contamination import Hit, Report, Scanner
 
 SCORES = Group("What a score is worth", sort_key=5)
 Several = Parameter(consume_multiple=True, negative="")
+ITSELF = "this file is itself part of the corpus: everything in it is contaminated"
 SHOWN = 10  # hits printed as text; --json has them all
 WIDTH = 160  # characters of an excerpt shown
 
@@ -70,7 +72,7 @@ def contamination(
     source = Corpus(corpus, skip_unreadable=skip_unreadable)
     hosts = Hosts(seed)
     documents = hosts.passing(source.documents()) if plant else source.documents()
-    report = scanner.scan(documents)
+    report = _scan(scanner, documents, source.holds(items), items)
     report.planted.update(measure(scanner, report, hosts.texts, plant, seed) if plant else {})
     warn(_warnings(report, source.holds(items), items, [f"{bad.path}: {bad.reason}" for bad in source.skipped]))
     emit([dumps(report.as_json() | {"unreadable": len(source.skipped)})] if json else _lines(report))
@@ -78,10 +80,19 @@ def contamination(
         raise CheckFailed(f"{len(report.flagged)} of {report.items} items are in the corpus", where=items)
 
 
+def _scan(scanner: Scanner, documents: Iterable[Document], is_corpus: bool, items: Path) -> Report:
+    try:
+        return scanner.scan(documents)
+    except DataError as error:
+        if is_corpus:  # often not even in the form of documents
+            raise DataError(f"{ITSELF}; besides, {error}", where=items) from None
+        raise
+
+
 def _warnings(report: Report, is_corpus: bool, items: Path, skipped: list[str]) -> Iterator[str]:
     testable = report.items - len(report.untestable)
     if is_corpus:
-        yield f"{items}: this file is itself part of the corpus: everything in it is contaminated"
+        yield f"{items}: {ITSELF}"
     elif testable and len(report.flagged) == testable:
         yield f"{items}: everything is contaminated: all {testable} testable items are in the corpus"
     if skipped:

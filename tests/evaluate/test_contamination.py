@@ -194,6 +194,15 @@ def test_the_items_as_their_own_corpus_are_all_contaminated(call: Call) -> None:
     assert err == "presage: items.jsonl: everything is contaminated: all 60 testable items are in the corpus\n"
 
 
+def test_items_of_another_form_as_their_own_corpus_are_said_to_be_it(call: Call) -> None:
+    Path("gsm.jsonl").write_text(json.dumps({"question": ITEMS[0].text, "answer": "1"}) + "\n")
+    code, out, err = call("--items", "gsm.jsonl", "--corpus", "gsm.jsonl")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(
+        "presage: gsm.jsonl: this file is itself part of the corpus: everything in it is contaminated"
+    )
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
