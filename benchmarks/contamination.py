@@ -23,6 +23,7 @@ from presage.evaluate.planted import Hosts, measure
 from presage.evaluate.reading import Corpus
 
 GRAM = 13
+LONGEST = 30  # letters of a word that is shuffled: a long address or formula is found whole wherever it is moved to
 T = TypeVar("T")
 SYLLABLES = ("ba", "cor", "den", "fi", "gal", "hu", "jer", "kin", "lo", "mas", "nor", "pe", "qui", "ros", "tu", "vel")
 
@@ -87,7 +88,8 @@ def _shuffled_passages(documents: Sequence[Document], count: int, seed: int) -> 
     chance = random.Random(seed)
     made = []
     for number in range(count):
-        words = documents[number % len(documents)].text[:20_000].split()
+        text = documents[number % len(documents)].text[:20_000]
+        words = [word for word in text.split() if len(word) <= LONGEST]
         first = chance.randrange(max(1, len(words) - 40))
         passage = words[first : first + chance.randint(12, 60)]
         chance.shuffle(passage)
