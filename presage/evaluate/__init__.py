@@ -1,0 +1,1 @@
+"""Examining models: what a score is worth."""

@@ -1,0 +1,192 @@
+"""Which evaluation items stand in a corpus: three methods side by side, in one pass, document by document.
+
+Memory is that of the items' tables and of a few megabytes of documents. An item that is too short for every method is
+untestable, never clean. Each item and method is reported once, at the first place where it is met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from presage.core.errors import DataError, did_you_mean
+from presage.data.documents import Document
+from presage.data.folding import Batch
+from presage.evaluate.items import Item
+from presage.evaluate.matching import Match, Method
+from presage.evaluate.ngrams import Analysis, Overlap
+from presage.evaluate.patterns import Substrings
+
+METHODS: dict[str, Callable[[Batch, Sequence[str], int], Method]] = {
+    "gpt4": Substrings,
+    "gpt3": lambda items, names, seed: Analysis(items),
+    "gpt2": lambda items, names, seed: Overlap(items),
+}
+FLOORS = {"gpt4": Substrings.floor, "gpt3": Analysis.floor, "gpt2": Overlap.floor}
+CONTEXT = 60  # characters of an excerpt on either side of what matched
+LONGEST = 400  # characters of what matched that an excerpt shows
+
+_BATCH = 1 << 20  # characters looked through together
+_SEAM = 1 << 12  # characters of a piece that are read again with the next piece of the same document
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An item in a document. `offset` is in bytes of the document's UTF-8 text, where what matched begins."""
+
+    item: str
+    method: str
+    document: str
+    offset: int
+    item_excerpt: str
+    document_excerpt: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a scan found.
+
+    testable: item ids by method; planted: what `presage.evaluate.planted` measured, if it was asked to.
+    """
+
+    items: int
+    untestable: list[str]
+    testable: dict[str, list[str]]
+    hits: list[Hit]
+    facts: dict[str, dict[str, float]]
+    documents: int
+    bytes: int
+    planted: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def flagged(self) -> list[str]:
+        """Ids of the items that any method met, in the order in which they were met."""
+        return list(dict.fromkeys(hit.item for hit in self.hits))
+
+    def flagged_by(self, method: str) -> list[str]:
+        """Ids of the items that one method met."""
+        return [hit.item for hit in self.hits if hit.method == method]
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain data: counts, what each method could test and met, hits, planted copies."""
+        methods = {
+            name: {"testable": len(ids), "flagged": len(self.flagged_by(name)), **self.facts[name]}
+            for name, ids in self.testable.items()
+        }
+        return {
+            "items": self.items,
+            "flagged": len(self.flagged),
+            "untestable": len(self.untestable),
+            "untestable_items": self.untestable,
+            "documents": self.documents,
+            "bytes": self.bytes,
+            "methods": methods,
+            "hits": [asdict(hit) for hit in self.hits],
+            **self.planted,
+        }
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A document, or a part of one that begins at byte `base` of it."""
+
+    document: Document
+    base: int
+
+
+class Scanner:
+    """Tables for the items, built once; `scan` streams documents past them."""
+
+    def __init__(self, items: Sequence[Item], methods: Sequence[str] = tuple(METHODS), seed: int = 0) -> None:
+        """Raises DataError for an unknown method. The seed draws GPT-4's substrings."""
+        unknown = next((name for name in methods if name not in METHODS), None)
+        if unknown is not None:
+            raise DataError(f"no method '{unknown}'", hint=did_you_mean(unknown, METHODS))
+        self.items = list(items)
+        self._texts = Batch([item.text for item in items], {FLOORS[name] for name in methods})
+        names = [item.id for item in items]
+        self.methods = [METHODS[name](self._texts, names, seed) for name in dict.fromkeys(methods)]
+
+    def scan(self, documents: Iterable[Document]) -> Report:
+        """One pass over the documents."""
+        self.reset()
+        hits: list[Hit] = []
+        count = size = 0
+        for pieces in _batches(_pieces(documents)):
+            hits += self._hits(pieces)
+            count += sum(piece.base == 0 for piece in pieces)
+            size += sum(byte_length(piece.document.text) for piece in pieces)
+        testable = {m.name: [self.items[i].id for i in np.flatnonzero(m.testable)] for m in self.methods}
+        known = set().union(*testable.values())
+        untestable = [item.id for item in self.items if item.id not in known]
+        facts = {m.name: {**m.facts, **_overlap(m)} for m in self.methods}
+        return Report(len(self.items), untestable, testable, hits, facts, count, size)
+
+    def meets(self, text: str) -> set[tuple[int, str]]:
+        """{(index of the item, method)} of what one text holds, whatever was met before."""
+        self.reset()
+        return {(match.item, method.name) for method, match, _ in self._matches([text])}
+
+    def reset(self) -> None:
+        """Forget what was met."""
+        for method in self.methods:
+            method.reset()
+
+    def _matches(self, texts: Sequence[str]) -> Iterator[tuple[Method, Match, Batch]]:
+        batch = Batch(texts, {method.floor for method in self.methods})
+        for method in self.methods:
+            yield from ((method, match, batch) for match in method.scan(batch))
+
+    def _hits(self, pieces: Sequence[_Piece]) -> Iterator[Hit]:
+        for method, match, batch in self._matches([piece.document.text for piece in pieces]):
+            index, first, after = batch.locate(method.floor, *match.in_documents)
+            _, *in_item = self._texts.locate(method.floor, *match.in_items)
+            piece, item = pieces[index], self.items[match.item]
+            offset = piece.base + byte_length(piece.document.text[:first])
+            excerpts = excerpt(item.text, *in_item), excerpt(piece.document.text, first, after)
+            yield Hit(item.id, method.name, piece.document.path, offset, *excerpts)
+
+
+def excerpt(text: str, first: int, after: int) -> str:
+    """Characters first to after of a text, word for word, with what stands around them."""
+    return text[max(0, first - CONTEXT) : min(after, first + LONGEST) + CONTEXT]
+
+
+def byte_length(text: str) -> int:
+    """Bytes of a text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _overlap(method: Method) -> dict[str, float]:
+    share = method.overlap()
+    return {} if share is None else {"overlap": share}
+
+
+def _pieces(documents: Iterable[Document]) -> Iterator[_Piece]:
+    """Readers cut very long documents: pieces of one follow each other under one name. The seam is read twice."""
+    last: _Piece | None = None
+    for document in documents:
+        if last and (last.document.source, last.document.path) == (document.source, document.path):
+            before = last.document.text
+            seam = before[-_SEAM:]
+            base = last.base + byte_length(before) - byte_length(seam)
+            last = _Piece(Document(document.source, document.path, seam + document.text), base)
+        else:
+            last = _Piece(document, 0)
+        yield last
+
+
+def _batches(pieces: Iterable[_Piece]) -> Iterator[list[_Piece]]:
+    batch: list[_Piece] = []
+    size = 0
+    for piece in pieces:
+        batch.append(piece)
+        size += len(piece.document.text)
+        if size >= _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,166 @@
+"""Evaluation items as contamination is judged on them: a name and the text of the question.
+
+A file is JSON lines, a JSON list, or CSV; any of them may be compressed (.gz, .xz, .zst). Its own keys tell what it is:
+
+| what | keys | id | text |
+| :-- | :-- | :-- | :-- |
+| plain | id, text | id | text |
+| ARC | id, question {stem, choices} | id | question.stem |
+| ARC as LLM Foundry has it | query, choices, gold | place | query without "Question: " |
+| HumanEval | task_id, prompt | task_id | prompt |
+| MMLU, GSM8K, TruthfulQA (multiple choice) | question | place | question |
+| TruthfulQA (CSV) | Question | place | Question |
+| MMLU (CSV without a header) | six columns | place | the first |
+
+Answers and choices are left out, as in the GPT-4 report (appendix C; sheet section 9.7). "Place" is the name of the
+file and the line or entry, `mmlu_test.jsonl.xz:17`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from presage.core.errors import DataError
+from presage.data.documents import COMPRESSIONS, read_bytes
+
+_MMLU_COLUMNS = 6
+_LONGEST_FIELD = 1 << 24
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question. `id` is unique in its file."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What a file holds at one place: a line of JSON lines or CSV, or an entry of a JSON list."""
+
+    place: str
+    value: Any
+
+
+def read_items(path: Path) -> list[Item]:
+    """All items of a file. Raises DataError naming the file and line of the first thing that is no item."""
+    name = path.name.lower()
+    stem = next((name.removesuffix(c) for c in COMPRESSIONS if name.endswith(c)), name)
+    suffix = stem[stem.rfind(".") :] if "." in stem else ""
+    if suffix not in _FORMATS:
+        raise DataError("not a file of items", where=path, hint=f"reads {' '.join(_FORMATS)}, also compressed")
+    found: dict[str, Item] = {}
+    for row in _FORMATS[suffix](path, _text(path, read_bytes(path))):
+        item = _item(path, row)
+        if item.id in found:
+            raise DataError(f"the id '{item.id}' appears twice", where=f"{path}:{row.place}")
+        found[item.id] = item
+    if not found:
+        raise DataError("holds no items", where=path)
+    return list(found.values())
+
+
+def _text(path: Path, data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise DataError(f"not UTF-8: {error.reason} at byte {error.start}", where=f"{path}:{line}") from None
+
+
+# ---- rows -----------------------------------------------------------------------------------------------------------
+
+
+def _json_lines(path: Path, text: str) -> Iterator[_Row]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield _Row(str(number), _parse(line, f"{path}:{number}"))
+
+
+def _json_list(path: Path, text: str) -> Iterator[_Row]:
+    entries = _parse(text, str(path))
+    if not isinstance(entries, list):
+        raise DataError(f"a JSON {type(entries).__name__}, not a list of items", where=path)
+    yield from (_Row(str(number), entry) for number, entry in enumerate(entries, 1))
+
+
+def _csv(path: Path, text: str) -> Iterator[_Row]:
+    csv.field_size_limit(_LONGEST_FIELD)
+    reader = csv.reader(io.StringIO(text, newline=""))
+    header: list[str] = []
+    try:
+        for number, row in enumerate(reader):
+            if number == 0 and {"id", "text", "question"} & {name.strip().lower() for name in row}:
+                header = row
+            elif row:
+                yield _Row(str(reader.line_num), _csv_row(path, reader.line_num, header, row))
+    except csv.Error as error:
+        raise DataError(f"not CSV: {error}", where=f"{path}:{reader.line_num}") from None
+
+
+def _csv_row(path: Path, line: int, header: list[str], row: list[str]) -> dict[str, str]:
+    if not header and len(row) != _MMLU_COLUMNS:
+        raise DataError(
+            f"{len(row)} columns", where=f"{path}:{line}", hint="MMLU has six; or a header with Question or text"
+        )
+    names = header or ["question"]
+    if len(row) < len(names):
+        raise DataError(f"{len(row)} columns where the header has {len(names)}", where=f"{path}:{line}")
+    return dict(zip(names, row, strict=False))
+
+
+_FORMATS: dict[str, Callable[[Path, str], Iterator[_Row]]] = {
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+    ".json": _json_list,
+    ".csv": _csv,
+}
+
+
+def _parse(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise DataError("nested too deeply", where=where) from None
+    except ValueError as error:
+        raise DataError(f"not JSON: {error}", where=where) from None
+
+
+# ---- items ----------------------------------------------------------------------------------------------------------
+
+_TEXT_KEYS: dict[str, Callable[[Any], Any]] = {
+    "text": lambda value: value,
+    "prompt": lambda value: value,
+    "question": lambda value: value.get("stem") if isinstance(value, dict) else value,
+    "Question": lambda value: value,
+    "query": lambda value: value.removeprefix("Question: ") if isinstance(value, str) else value,
+}
+
+
+def _item(path: Path, row: _Row) -> Item:
+    where = f"{path}:{row.place}"
+    if not isinstance(row.value, dict):
+        raise DataError(f"a JSON {type(row.value).__name__}, not an object", where=where)
+    key = next((key for key in _TEXT_KEYS if key in row.value), None)
+    if key is None:
+        raise DataError(f"an item without text (none of the keys {', '.join(_TEXT_KEYS)})", where=where)
+    text = _TEXT_KEYS[key](row.value[key])
+    if not isinstance(text, str) or not text.strip():
+        raise DataError(f"an item without text ('{key}' is {_describe(text)})", where=where)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise DataError(f"half a surrogate pair in '{key}'", where=where)
+    name = next((row.value[key] for key in ("id", "task_id") if key in row.value), f"{path.name}:{row.place}")
+    if isinstance(name, bool) or not isinstance(name, str | int):
+        raise DataError(f"the id is {_describe(name)}, not text or a whole number", where=where)
+    return Item(str(name), text)
+
+
+def _describe(value: object) -> str:
+    return {type(None): "null", str: "empty"}.get(type(value), type(value).__name__)

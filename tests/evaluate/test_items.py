@@ -1,0 +1,90 @@
+"""Readers of items: the forms that evaluation files come in, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import lzma
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from presage.core.errors import DataError
+from presage.evaluate.items import Item, read_items
+
+FORMS: dict[str, tuple[dict[str, Any], Item]] = {
+    "plain": ({"id": "a", "text": "Why?"}, Item("a", "Why?")),
+    "numbered": ({"id": 7, "text": "Why?"}, Item("7", "Why?")),
+    "without id": ({"text": "Why?"}, Item("f.jsonl:1", "Why?")),
+    "MMLU": (
+        {"subject": "s", "question": "Find x.", "choices": ["0", "4"], "answer": "B"},
+        Item("f.jsonl:1", "Find x."),
+    ),
+    "ARC": (
+        {
+            "id": "M_1",
+            "question": {"stem": "What falls?", "choices": [{"text": "rain", "label": "A"}]},
+            "answerKey": "A",
+        },
+        Item("M_1", "What falls?"),
+    ),
+    "LLM Foundry": ({"choices": ["a"], "query": "Question: Which?", "gold": 0}, Item("f.jsonl:1", "Which?")),
+    "GSM8K": ({"question": "How many?", "answer": "#### 3"}, Item("f.jsonl:1", "How many?")),
+    "HumanEval": (
+        {"task_id": "HumanEval/0", "prompt": "def f():\n", "canonical_solution": "pass", "test": ""},
+        Item("HumanEval/0", "def f():\n"),
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_lines_of_every_form(tmp_path: Path, form: str) -> None:
+    row, item = FORMS[form]
+    path = tmp_path / "f.jsonl"
+    path.write_text(json.dumps(row) + "\n\n")
+    assert read_items(path) == [item]
+
+
+def test_compressed_lists_and_tables(tmp_path: Path) -> None:
+    entries = [{"question": "One?", "mc1_targets": {"a": 1}}, {"question": "Two?", "mc1_targets": {"b": 1}}]
+    (tmp_path / "mc.json.xz").write_bytes(lzma.compress(json.dumps(entries).encode()))
+    assert [item.text for item in read_items(tmp_path / "mc.json.xz")] == ["One?", "Two?"]
+    (tmp_path / "t.csv").write_bytes('\ufeffType,Question,Best Answer\r\nx,"Who, then?\r\nSay.",me\r\n'.encode())
+    assert read_items(tmp_path / "t.csv") == [Item("t.csv:3", "Who, then?\r\nSay.")]
+    (tmp_path / "mmlu.csv").write_text("What is x?,1,2,3,4,A\nAnd y?,1,2,3,4,B\n")
+    assert read_items(tmp_path / "mmlu.csv") == [Item("mmlu.csv:1", "What is x?"), Item("mmlu.csv:2", "And y?")]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("f.jsonl", b'{"id": "a", "text": "x"}\n{"id": "b"', "f.jsonl:2: not JSON"),
+        ("f.jsonl", b'{"id": "a", "text": "x"}\n{"id": "b"}', "f.jsonl:2: an item without text (none of the keys"),
+        ("f.jsonl", b'{"id": "a", "text": null}', "f.jsonl:1: an item without text ('text' is null)"),
+        ("f.jsonl", b'{"id": "a", "text": " "}', "f.jsonl:1: an item without text ('text' is empty)"),
+        ("f.jsonl", b'{"id": "a", "text": ["x"]}', "f.jsonl:1: an item without text ('text' is list)"),
+        ("f.jsonl", b'{"id": {}, "text": "x"}', "f.jsonl:1: the id is dict"),
+        ("f.jsonl", b'["a"]', "f.jsonl:1: a JSON list, not an object"),
+        ("f.jsonl", b'{"id": "a", "text": "\\ud800"}', "f.jsonl:1: half a surrogate pair"),
+        ("f.jsonl", b'{"id": 1, "text": "x"}\n{"id": "1", "text": "y"}', "f.jsonl:2: the id '1' appears twice"),
+        ("f.jsonl", b'{"text": "x"}\n{"text": "caf\xe9"}', "f.jsonl:2: not UTF-8"),
+        ("f.jsonl", b"\xff\xfe{\0", "f.jsonl:1: not UTF-8"),
+        ("f.jsonl", b"[" * 100_000, "f.jsonl:1: "),
+        ("f.jsonl", b"\n", "f.jsonl: holds no items"),
+        ("f.json", b'{"a": 1}', "f.json: a JSON dict, not a list"),
+        ("f.csv", b"a,b\n", "f.csv:1: 2 columns"),
+        ("f.csv", b"Type,Question\nx\n", "f.csv:2: 1 columns where the header has 2"),
+        ("f.txt", b"x", "f.txt: not a file of items"),
+        ("f", b"x", "f: not a file of items"),
+    ],
+)
+def test_what_is_no_item_is_named(tmp_path: Path, name: str, data: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(DataError) as caught:
+        read_items(tmp_path / name)
+    assert str(caught.value).startswith(f"{tmp_path}/{message}")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.jsonl"):
+        read_items(tmp_path / "none.jsonl")
