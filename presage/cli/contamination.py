@@ -60,8 +60,8 @@ def contamination(
     skip_unreadable
         Go on past files and lines of the corpus that cannot be read, and count them.
     """
+    from presage.data.items import read_items
     from presage.evaluate.contamination import METHODS, Scanner
-    from presage.evaluate.items import read_items
     from presage.evaluate.planted import Hosts, measure
     from presage.evaluate.reading import Corpus
 

@@ -15,7 +15,7 @@ import numpy as np
 from presage.core.errors import DataError, did_you_mean
 from presage.data.documents import Document
 from presage.data.folding import Batch
-from presage.evaluate.items import Item
+from presage.data.items import Item
 from presage.evaluate.matching import Match, Method
 from presage.evaluate.ngrams import Analysis, Overlap
 from presage.evaluate.patterns import Substrings

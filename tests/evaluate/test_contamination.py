@@ -14,10 +14,10 @@ from presage import cli
 from presage.core.config import Config
 from presage.core.run import RunDir
 from presage.data.documents import Document
+from presage.data.items import Item
 from presage.data.records import write_documents
 from presage.evaluate import contamination
 from presage.evaluate.contamination import Scanner
-from presage.evaluate.items import Item
 from presage.evaluate.planted import EDITS, Hosts, measure
 from tests.data.conftest import WORDS
 

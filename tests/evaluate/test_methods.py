@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from presage.data.documents import Document
 from presage.data.folding import RUNS, WORDS, Batch
+from presage.data.items import Item
 from presage.evaluate import contamination, matching
 from presage.evaluate.contamination import Scanner
-from presage.evaluate.items import Item
 from presage.evaluate.ngrams import Analysis, Overlap
 from presage.evaluate.patterns import LENGTH, SHORTEST, draw
 from tests.evaluate import slow

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from presage.core.errors import DataError
-from presage.evaluate.items import Item, read_items
+from presage.data.items import Item, read_items
 
 FORMS: dict[str, tuple[dict[str, Any], Item]] = {
     "plain": ({"id": "a", "text": "Why?"}, Item("a", "Why?")),
