@@ -7,7 +7,8 @@ import time
 import torch
 from harness.report import entry, options, publish, table
 
-from presage.core.device import matmul_rate, usable_cores
+from presage.core.device import matmul_rate
+from presage.core.workers import usable_cores
 
 COPY_BYTES = 256 << 20  # well beyond any cache
 

@@ -22,9 +22,10 @@ from harness.report import entry, options, publish, table
 
 from presage.core import progress
 from presage.core.config import diff
-from presage.core.device import Device, measure, usable_cores
+from presage.core.device import Device, measure
 from presage.core.errors import RunError
 from presage.core.run import RunDir
+from presage.core.workers import usable_cores
 from presage.data import corpus, shards, tokenizer
 from presage.data.loader import Tokens
 from presage.forecast.scaling import Rule

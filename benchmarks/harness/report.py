@@ -43,7 +43,7 @@ def machine() -> str:
     """CPU model, cores this process may use, GPU if any, and versions."""
     import torch
 
-    from presage.core.device import usable_cores
+    from presage.core.workers import usable_cores
 
     gpu = f" {torch.cuda.get_device_name()}." if torch.cuda.is_available() else ""
     versions = f"Python {platform.python_version()}, torch {metadata.version('torch')}, presage {__version__}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import Field
 from presage.core.config import Config
 from presage.core.errors import ConfigError, Unavailable
 from presage.core.run import load_config
+from presage.core.workers import usable_cores
 
 
 class Device(Config):
@@ -95,11 +95,6 @@ def matmul_rate(device: str, dtype: torch.dtype, seconds: float, size: int = 102
     while time.perf_counter() < deadline:
         best = min(best, _time(lambda: a @ b, device))
     return flops / best
-
-
-def usable_cores() -> int:
-    """Cores this process may run on (a container or taskset may allow fewer than the machine has)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def keep_freed_memory() -> None:

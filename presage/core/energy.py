@@ -6,7 +6,7 @@ import ctypes
 import time
 from pathlib import Path
 
-from presage.core.device import usable_cores
+from presage.core.workers import usable_cores
 
 WATTS_PER_CORE = 10.0  # a server core under load; the label says that this is an assumption
 RAPL = Path("/sys/class/powercap")

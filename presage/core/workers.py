@@ -49,3 +49,8 @@ def _start_worker() -> None:
 def _end_with(sentinel: int) -> None:
     wait_for([sentinel])
     os._exit(Stopped.exit_code)
+
+
+def usable_cores() -> int:
+    """Cores this process may run on (a container or taskset may allow fewer than the machine has)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -111,12 +111,21 @@ def _licence(fields: metadata.PackageMetadata) -> str:
 def read_embedded(source: str, kind: str, limits: Limits) -> Iterator[tuple[Package, Document | Bad]]:
     """Every document of `python-docs` or `python-code`, with the package it came from, in path order."""
     for file in installed_files():
-        if kind == "python-code" and not file.path.endswith(".py"):
-            continue
-        for item in read_file(source, file.location, file.path, limits, as_text=True):
-            if isinstance(item, Document) and kind == "python-docs":
-                item = Document(source, item.path, _prose_of(file.path, item.text))
-            yield file.package, item
+        if is_source_of(kind, file):
+            yield from ((file.package, item) for item in read_installed(source, kind, file, limits))
+
+
+def is_source_of(kind: str, file: InstalledFile) -> bool:
+    """Whether a file belongs to a source of this kind."""
+    return kind == "python-docs" or file.path.endswith(".py")
+
+
+def read_installed(source: str, kind: str, file: InstalledFile, limits: Limits) -> Iterator[Document | Bad]:
+    """The documents of one installed file."""
+    for item in read_file(source, file.location, file.path, limits, as_text=True):
+        if isinstance(item, Document) and kind == "python-docs":
+            item = Document(source, item.path, _prose_of(file.path, item.text))
+        yield item
 
 
 def _prose_of(path: str, text: str) -> str:

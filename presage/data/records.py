@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 import zstandard
 
@@ -19,18 +20,31 @@ _LEVEL = 3
 
 def write_documents(path: Path, documents: Iterable[Document]) -> None:
     """Same documents, same bytes: one thread, fixed level."""
-    with atomic_write(path) as file, zstandard.ZstdCompressor(level=_LEVEL).stream_writer(file, closefd=False) as out:
+    with atomic_write(path) as file:
+        write_stream(file, documents)
+
+
+def write_stream(file: IO[bytes], documents: Iterable[Document]) -> None:
+    """Append the documents to an open file as one frame."""
+    with zstandard.ZstdCompressor(level=_LEVEL).stream_writer(file, closefd=False) as out:
         for document in documents:
             row = {"source": document.source, "path": document.path, "text": document.text}
             out.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
 
 
-def read_split(corpus: Path | str, split: str) -> Iterator[Document]:
-    """Documents of a finished corpus run. Raises CorruptError when the file is not whole."""
-    path = whole_file(RunDir.open(corpus, "corpus"), f"artifacts/{split}.jsonl.zst")
-    with open(path, "rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
+def read_documents(path: Path) -> Iterator[Document]:
+    """Documents of a file that `write_documents` wrote, or of several such files joined."""
+    with (
+        open(path, "rb") as file,
+        zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as reader,
+    ):
         for line in io.TextIOWrapper(reader, encoding="utf-8", newline="\n"):
             yield Document(**json.loads(line))
+
+
+def read_split(corpus: Path | str, split: str) -> Iterator[Document]:
+    """Documents of a finished corpus run. Raises CorruptError when the file is not whole."""
+    yield from read_documents(whole_file(RunDir.open(corpus, "corpus"), f"artifacts/{split}.jsonl.zst"))
 
 
 def whole_file(run: RunDir, name: str) -> Path:

@@ -17,12 +17,11 @@ from pydantic import Field, model_validator
 
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
-from presage.core.device import usable_cores
 from presage.core.errors import ConfigError
 from presage.core.progress import Progress
 from presage.core.run import RunDir
 from presage.core.seeds import derive
-from presage.core.workers import workers
+from presage.core.workers import usable_cores, workers
 from presage.data.microcode import Problem, problems
 from presage.data.microcode_families import LEVELS
 

@@ -10,12 +10,12 @@ from pydantic import Field, field_validator
 
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
-from presage.core.device import Device, recorded_or_measured, usable_cores
+from presage.core.device import Device, recorded_or_measured
 from presage.core.errors import ConfigError
 from presage.core.progress import Progress
 from presage.core.run import RunDir
 from presage.core.seeds import derive
-from presage.core.workers import workers
+from presage.core.workers import usable_cores, workers
 from presage.forecast.law import summarise
 from presage.forecast.scaling import Rule
 from presage.train import pretrain

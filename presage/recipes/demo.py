@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from presage.core.config import Config
-from presage.core.device import Device, measure, usable_cores
+from presage.core.device import Device, measure
 from presage.core.errors import BudgetError
 from presage.core.run import RunDir, load_config, note
+from presage.core.workers import usable_cores
 from presage.data import corpus as corpus_stage
 from presage.data import shards as shards_stage
 from presage.data import tokenizer as tokenizer_stage
