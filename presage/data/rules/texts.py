@@ -9,6 +9,8 @@ import numpy as np
 
 from presage.data.fingerprints import Words, grams, words_of
 from presage.data.folding import WORDS, Batch, Stream
+from presage.data.rules.layout import Layout
+from presage.data.rules.repetition import Runs
 
 
 class Texts:
@@ -51,6 +53,24 @@ class Texts:
         """int64 [texts]."""
         counts: np.ndarray = np.diff(self.word_marks)
         return counts
+
+    @cached_property
+    def word_sizes(self) -> np.ndarray:
+        """int64 [words]: characters of each."""
+        later = np.flatnonzero((np.frombuffer(self.folded.data, np.uint8) & 0xC0) == 0x80)  # bytes of a character
+        before_start, before_end = (np.searchsorted(later, at) for at in (self.words.starts, self.words.ends))
+        sizes: np.ndarray = self.words.ends - before_end - (self.words.starts - before_start)
+        return sizes
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The texts as they are written: characters, tokens, lines, paragraphs."""
+        return Layout(self.texts)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Runs of words that occur more than once within their text."""
+        return Runs(self.words.hashes, self.word_sizes, self.text_of_word, len(self))
 
     def grams(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """(hash, uint64; index of the first word, int64) of each run of n words that lies within one text."""
