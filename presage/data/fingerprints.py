@@ -54,8 +54,13 @@ def words_of(stream: Stream) -> Words:
     letters = np.frombuffer(stream.data, np.uint8) > SPACE
     edges = np.flatnonzero(letters[1:] != letters[:-1]) + 1  # a stream begins and ends with what is no letter
     starts, ends = edges[0::2], edges[1::2]
+    return Words(starts, ends, hash_words(stream.data, starts, ends))
+
+
+def hash_words(data: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """uint64 [words] of the bytes between; of long ones the first 64 and the length. Eight more follow the last."""
     sizes = ends - starts
-    windows = loads(stream.data)
+    windows = loads(data)
     hashes = stir((windows[starts] & _MASKS[np.minimum(sizes, 8)]) + sizes.astype(np.uint64))
     for first in range(8, _HASHED, 8):
         longer = np.flatnonzero(sizes > first)
@@ -63,7 +68,7 @@ def words_of(stream: Stream) -> Words:
             break
         more = windows[starts[longer] + first] & _MASKS[np.minimum(sizes[longer] - first, 8)]
         hashes[longer] = pair(hashes[longer], more)
-    return Words(starts, ends, hashes)
+    return hashes
 
 
 def grams(hashes: np.ndarray, n: int) -> np.ndarray:
