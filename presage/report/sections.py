@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from presage.report import ability, ability_figure, buying, collapse, figures, machine, record
+from presage.report import ability, ability_figure, buying, collapse, datasheet, figures, machine, record
 from presage.report.blocks import Block, Cell, Items, Pairs, Picture, Quote, Section, Table, Text
 from presage.report.facts import Fact, Sources, leaves
 from presage.report.tables import absent, csv_table, form_of, interval, label_of, results
 
 FORECAST = figures.FORECAST
 RUNGS = figures.RUNGS
-SAMPLES, PACKAGES = 6, 15
+SAMPLES = 6
 KNOWN_POINT = ("compute", "loss", "stderr", "n", "n_params", "tokens", "fitted")
 
 
@@ -218,8 +218,7 @@ def corpus(s: Sources) -> Section:
     """Documents, sources, packages, tokenizer and shards."""
     blocks = [
         results(s, "corpus", "Documents"),
-        csv_table(s, "corpus", "tables/sources.csv", "Sources"),
-        csv_table(s, "corpus", "tables/packages.csv", "The packages that gave most text", "bytes", PACKAGES),
+        *datasheet.blocks(s),
         _tokenizer(s),
         _index(s),
     ]

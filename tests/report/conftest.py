@@ -78,8 +78,26 @@ def _data_stages(root: Path) -> None:
         results = {"train/documents": 18211, "train/bytes": 24_410_022, "val/documents": 961, "val/bytes": 1_204_881}
         for name, value in (results | {"bad/utf8": 3, "bad/empty": 12}).items():
             run.result(name, value)
-        counts = {"documents": 19172, "bytes": 25_614_903, "kept": 19172, "duplicates": 2310, "bad": 15}
-        run.table("sources", [{"source": "python-docs"} | counts, {"source": "own"} | dict.fromkeys(counts, 3)])
+        sources = {"source": "python-docs", "kind": "python-docs", "licence": "see packages.csv", "dates": "2024",
+                   "read/documents": 21482, "read/bytes": 28_614_903, "bad/documents": 15,
+                   "train/documents": 18211, "train/bytes": 24_410_022, "val/documents": 961,
+                   "val/bytes": 1_204_881}  # fmt: skip
+        run.table("sources", [sources, dict.fromkeys(sources, 3) | {"source": "own", "dates": "", "licence": ""}])
+        removed = {"source": "python-docs", "looks_at": "words", "reference": "Rae et al. 2021", "documents": 2310,
+                   "bytes": 990_000, "share": 0.0346, "alone": 2400}  # fmt: skip
+        columns = ["source", "rule", "looks_at", "reference", "low", "high", "documents", "bytes", "share", "alone",
+                   "changed"]  # fmt: skip
+        run.table("removals", [
+            removed | {"rule": "word_count", "low": 50, "high": 100_000},
+            removed | {"rule": "near_copies"},
+            {"source": "python-docs", "rule": "redacted/email", "changed": 41},
+        ], columns)  # fmt: skip
+        run.table("removed_samples", [{"source": "python-docs", "rule": "word_count", "path": "a/b.py", "why": "12",
+                                       "excerpt": "3.10"}])  # fmt: skip
+        run.table("mixture", [{"source": name, "weight": w, "bytes": b, "epochs": e, "capped": 0, "taken_bytes": b * e,
+                               "share": w} for name, w, b, e in (("python-docs", 0.75, 24_410_022, 1.0),
+                                                                 ("own", 0.25, 3, 2.5))])  # fmt: skip
+        run.table("languages", [{"source": "python-docs", "language": "en", "bytes": 24_000_000, "share": 0.98}])
         run.table("bad", [{"file": "a/b.py", "place": "byte 12", "reason": "invalid UTF-8"}])
         run.table("packages", [
             {"package": f"package_{i}", "version": f"3.{i}0", "licence": "BSD-3-Clause", "documents": 900 - 40 * i,

@@ -230,18 +230,18 @@ def test_samples_cannot_break_the_page(page: Page, report: RunDir) -> None:
 
 
 def test_a_wide_table_lies_on_its_side_and_an_empty_one_is_not_missing(tmp_path: Path) -> None:
-    wide = {"source": "a", **{f"count_{i}": i for i in range(12)}}
-    for name, rows in (("one", [wide]), ("two", [wide, wide | {"source": "b"}])):
+    wide = {"package": "a", **{f"count_{i}": i for i in range(12)}}
+    for name, rows in (("one", [wide]), ("two", [wide, wide | {"package": "b"}]), ("none", [])):
         with RunDir.create(tmp_path / name, "corpus", AnyConfig()) as corpus:
             corpus.result("train/documents", 7)
-            corpus.table("sources", rows)
-            corpus.table("packages", [], ["package", "bytes"])
+            corpus.table("sources", [{"source": "a"}])
+            corpus.table("packages", rows, list(wide))
             corpus.finish()
         out = render.run(render.Config(corpus=tmp_path / name, pdf=False), tmp_path / f"{name}-out")
         text = (out.path / "report.md").read_text(encoding="utf-8")
-        assert "`corpus/tables/packages.csv` is an empty table" in text
+        assert ("`corpus/tables/packages.csv` is an empty table" in text) == (name == "none")
         assert ("| count 11 | 11 | 11 |" in text) == (name == "two")
-        assert ("| count 11 | 11 | `corpus/tables/sources.csv#0.count_11` |" in text) == (name == "one")
+        assert ("| count 11 | 11 | `corpus/tables/packages.csv#0.count_11` |" in text) == (name == "one")
         tables = [r for r in listed(out) if r["run"] == "corpus" and r["file"].startswith("tables/")]
         assert tables
         assert all(r["shown"] != "missing" for r in tables)

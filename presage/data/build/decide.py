@@ -105,9 +105,9 @@ class Documents:
 def _without_copies(documents: Documents, config: Config, folder: Path, tallies: dict[str, Tally]) -> np.ndarray:
     """int64 [documents]: the earliest document that each is a copy of, itself where it is none."""
     digests = documents.mapped("digests", "<u8", 2, folder)
-    keys = documents.mapped("keys", "<u8", BANDS, folder)
+    keys = documents.mapped("keys", "<u4", BANDS, folder)
     if config.similar is None:
-        keys = np.zeros((len(documents), 0), np.uint64)
+        keys = np.zeros((len(documents), 0), np.uint32)
 
     def read(wanted: np.ndarray) -> Iterator[str]:
         return (row.text for row in documents.rows(wanted))

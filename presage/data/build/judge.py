@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ from presage.data.documents import Bad, Document
 from presage.data.items import read_items
 from presage.data.near import band_keys, digest_columns
 from presage.data.rules.heuristics import chosen
-from presage.data.rules.language import identify, language_of, language_rule
+from presage.data.rules.language import language_rule, languages_of
 from presage.data.rules.normalise import normalise
 from presage.data.rules.privacy import KINDS, redact
 from presage.data.rules.quality import Quality, quality_rule
@@ -150,8 +151,9 @@ class Judge:
     def _languages(self, texts: Texts, left: np.ndarray, sizes: np.ndarray) -> Counter[str]:
         """Bytes by language of what is left."""
         found: Counter[str] = Counter()
-        for label, size, kept in zip(language_of(texts), sizes.tolist(), left.tolist(), strict=True):
-            found[label] += size if kept else 0
+        labels, _ = languages_of(texts, self._config.rules.head_chars or sys.maxsize)
+        for label, size in zip(labels, (sizes * left).tolist(), strict=True):
+            found[label] += size
         return found
 
     def _redacted(self, row: Row, tally: Tally) -> Row:
@@ -174,7 +176,7 @@ def rules_of(config: Config, source: Source, artifacts: Path) -> list[Rule]:
     """The rules that a source's documents go through, in order. Classifiers lie in `artifacts`."""
     asked, rules = config.rules, []
     if asked.languages:
-        rules.append(language_rule(asked.languages, asked.language_at_least, asked.head_chars))
+        rules.append(language_rule(asked.languages, asked.language_at_least, asked.head_chars or sys.maxsize))
     rules += chosen(asked.heuristics, asked.without)
     if asked.quality and source.name in asked.quality.raw:
         rules.append(quality_rule(Quality.load(artifacts / "quality.safetensors"), config.seed))

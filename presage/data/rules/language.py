@@ -48,6 +48,11 @@ def identify(texts: Sequence[str], head_chars: int = HEAD) -> tuple[list[str], n
     return codes, probabilities
 
 
+def languages_of(texts: Texts, head_chars: int = HEAD) -> tuple[list[str], np.ndarray]:
+    """The same of a batch, found once however often it is asked for."""
+    return texts.once(f"languages/{head_chars}", lambda: identify(texts.texts, head_chars))
+
+
 def languages() -> list[str]:
     """The ISO 639 codes that can be found."""
     return sorted(set(_model().codes))
@@ -64,7 +69,7 @@ def language_rule(keep: Sequence[str], at_least: float, head_chars: int = HEAD) 
             raise ConfigError("no language that can be identified", where=code, hint=did_you_mean(code, languages()))
 
     def measure(texts: Texts) -> np.ndarray:
-        codes, probabilities = identify(texts.texts, head_chars)
+        codes, probabilities = languages_of(texts, head_chars)
         return np.where([code in keep for code in codes], probabilities, 0.0) if codes else probabilities
 
     says = f"probability that it is in its language, if that is one of: {', '.join(keep)}"

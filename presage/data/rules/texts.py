@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from presage.data.fingerprints import Words, grams, words_of
 from presage.data.folding import WORDS, Batch, Stream
 from presage.data.rules.layout import Layout
 from presage.data.rules.repetition import Runs
+
+T = TypeVar("T")
 
 
 class Texts:
@@ -22,6 +25,7 @@ class Texts:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = list(texts)
+        self._made: dict[str, Any] = {}
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -71,6 +75,13 @@ class Texts:
     def runs(self) -> Runs:
         """Runs of words that occur more than once within their text."""
         return Runs(self.words.hashes, self.word_sizes, self.text_of_word, len(self))
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` gives for these texts, made when first asked for under that name."""
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
+        return made
 
     def grams(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """(hash, uint64; index of the first word, int64) of each run of n words that lies within one text."""
