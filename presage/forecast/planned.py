@@ -16,7 +16,7 @@ from presage.core.config import Parent
 from presage.core.errors import ConfigError
 from presage.core.look import whole
 from presage.core.run import RunDir
-from presage.forecast import gpus, law, plan
+from presage.forecast import advice, gpus, law, plan
 from presage.forecast.prior import Prior
 
 __all__ = ["Config", "run"]
@@ -79,7 +79,7 @@ def write(directory: RunDir, made: plan.Plan, flops_per_second: float | None) ->
     directory.table("warnings", [{"warning": text} for text in made.warnings], ["warning"])
 
 
-def _advice(config: Config) -> plan.Advice:
+def _advice(config: Config) -> advice.Advice:
     """Sizes by the ladder's rule, losses by the law through its fitted rungs and the further runs."""
     ladder = whole(config.ladder, "ladder")
     rows = ladder.read_table("rungs")
@@ -87,7 +87,7 @@ def _advice(config: Config) -> plan.Advice:
     kept = {float(row["budget"]) for row in rows if row["fitted"] == "1"} | {compute for compute, _ in further}
     points, noise = law.summarise([*((float(row["budget"]), float(row["bpb"])) for row in rows), *further])
     fit = law.fit([point for point in points if point.compute in kept], noise, config.drift, config.prior)
-    return replace(plan.from_ladder(ladder.path), fit=fit)
+    return replace(advice.from_ladder(ladder.path), fit=fit)
 
 
 def _further(path: Path, ladder: RunDir) -> tuple[float, float]:
