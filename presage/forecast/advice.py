@@ -16,6 +16,7 @@ import numpy as np
 from presage.core.errors import ConfigError
 from presage.forecast import design, law, published, surface
 from presage.forecast.points import Run, read_runs
+from presage.forecast.prior import Prior
 from presage.forecast.published import ADAMW_BYTES, MUON_BYTES, Size, sized
 from presage.forecast.sized import FEWEST, read_points
 from presage.forecast.table import about, read_table
@@ -137,18 +138,23 @@ def find(*, ladder: Path | None = None, points: Path | None = None, law_name: st
     return published.find(law_name or DEFAULT_LAW)
 
 
-def from_ladder(path: Path) -> RunsAdvice:
-    """The rungs of a finished ladder run, bits per byte, sizes by its own rule."""
+def from_ladder(
+    path: Path, further: Sequence[tuple[float, float]] = (), drift: float = 0.0, prior: Prior | None = None
+) -> RunsAdvice:
+    """The rungs of a finished ladder run, bits per byte, sizes by its own rule.
+
+    `further` runs, (FLOPs, bits per byte) each, count like fitted rungs; `drift` and `prior` as in `law.fit`.
+    """
     from presage.core.run import RunDir
     from presage.forecast import ladder  # imports torch, which the other kinds of advice do without
 
     run = RunDir.open(path, "ladder")
     rule = run.config(ladder.Config).rule
     rows = run.read_table("rungs")
-    points, noise = law.summarise([(float(row["budget"]), float(row["bpb"])) for row in rows])
-    fitted = {float(row["budget"]) for row in rows if float(row["fitted"])}
+    points, noise = law.summarise([*((float(row["budget"]), float(row["bpb"])) for row in rows), *further])
+    fitted = {float(row["budget"]) for row in rows if float(row["fitted"])} | {compute for compute, _ in further}
     with about(path):
-        fit = law.fit([p for p in points if p.compute in fitted], noise)
+        fit = law.fit([p for p in points if p.compute in fitted], noise, drift, prior)
 
     def size(compute: float) -> Size:
         model = rule.model(compute)

@@ -6,7 +6,6 @@ recipe counted like rungs: once the target is trained, the plan of the next one 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from pydantic import Field
@@ -16,7 +15,7 @@ from presage.core.config import Parent
 from presage.core.errors import ConfigError
 from presage.core.look import whole
 from presage.core.run import RunDir
-from presage.forecast import advice, gpus, law, plan
+from presage.forecast import advice, gpus, plan
 from presage.forecast.prior import Prior
 
 __all__ = ["Config", "run"]
@@ -82,12 +81,8 @@ def write(directory: RunDir, made: plan.Plan, flops_per_second: float | None) ->
 def _advice(config: Config) -> advice.Advice:
     """Sizes by the ladder's rule, losses by the law through its fitted rungs and the further runs."""
     ladder = whole(config.ladder, "ladder")
-    rows = ladder.read_table("rungs")
     further = [_further(path, ladder) for path in config.runs]
-    kept = {float(row["budget"]) for row in rows if row["fitted"] == "1"} | {compute for compute, _ in further}
-    points, noise = law.summarise([*((float(row["budget"]), float(row["bpb"])) for row in rows), *further])
-    fit = law.fit([point for point in points if point.compute in kept], noise, config.drift, config.prior)
-    return replace(advice.from_ladder(ladder.path), fit=fit)
+    return advice.from_ladder(ladder.path, further, config.drift, config.prior)
 
 
 def _further(path: Path, ladder: RunDir) -> tuple[float, float]:
