@@ -55,11 +55,11 @@ def plan(
     spend
         FLOPs that more small runs may take; a tenth of the target if not given.
     """
-    from presage.forecast import gpus
+    from presage.forecast import advice, gpus
     from presage.forecast import plan as planning
 
     money = gpus.budget(flops, gpu_hours, gpu, mfu)
-    source = planning.advice(ladder=ladder, points=points, law_name=law)
+    source = advice.find(ladder=ladder, points=points, law_name=law)
     made = planning.make(money, source, level=level, price=price, spend=spend)
     if json:
         emit([dumps(made.as_dict())])

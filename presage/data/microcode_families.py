@@ -92,7 +92,9 @@ def combinations() -> tuple[Combination, ...]:
     for family in sorted(families(), key=lambda family: family.level):
         values = probes(family.kind)
         made = (Combination(family, constants, _outputs(family, constants, values)) for constants in family.constants)
-        found += _with_held_out([combination for combination in made if _is_new(combination, seen)], found)
+        new = [combination for combination in made if _is_new(combination, seen)]
+        held_out = _held_out(family, new, found)
+        found += [replace(combination, held_out=combination in held_out) for combination in new]
     return tuple(found)
 
 
@@ -113,19 +115,18 @@ def _is_new(combination: Combination, seen: set[object]) -> bool:
     return not (known or constant)
 
 
-def _with_held_out(family: list[Combination], found: list[Combination]) -> list[Combination]:
+def _held_out(family: Family, new: list[Combination], found: list[Combination]) -> set[Combination]:
     """One in five of a family, the lowest by the hash of their keys; none of what is taught, or of one or two.
 
     Of a family with parts: every combination with a part that computes what a function held out of `found` does.
     """
-    ranked = sorted(family, key=lambda c: hashlib.sha256(f"microcode\0{c.key}".encode()).digest())
-    chosen = set(ranked[: round(HELD_OUT * len(family))])
-    if family and family[0].family.parts:
+    if family.taught:
+        return set()
+    if family.parts:
         known = {(c.family.kind, c.outputs) for c in found if c.held_out}
-        chosen = {c for c in family if any((c.family.kind, outputs) in known for outputs in _of_parts(c))}
-    if family and family[0].family.taught:
-        chosen = set()
-    return [replace(combination, held_out=combination in chosen) for combination in family]
+        return {c for c in new if any((family.kind, outputs) in known for outputs in _of_parts(c))}
+    ranked = sorted(new, key=lambda c: hashlib.sha256(f"microcode\0{c.key}".encode()).digest())
+    return set(ranked[: round(HELD_OUT * len(new))])
 
 
 def _of_parts(combination: Combination) -> Iterator[tuple[Any, ...]]:

@@ -92,9 +92,8 @@ def collapse(curves: Sequence[Curve], floor: float) -> Collapse:
     the common curve over the stable part. `end` is how far the run ends above (+) or below (-) where the common curve,
     scaled to its own stable part, would have taken it. Raises DataError naming the curve that cannot be used.
     """
-    rungs = _check(curves, floor)
-    stable = _stable(curves)
-    shapes = {c.name: (_smooth(c) - floor) / (c.final - floor) for c in curves}
+    shapes = {c.name: (_usable(c, floor) - floor) / (c.final - floor) for c in curves}
+    rungs, stable = _rungs(curves), _stable(curves)
     means = {rung: np.mean([shapes[c.name] for c in members], axis=0) for rung, members in rungs.items()}
     common = np.median([means[rung] for rung, members in rungs.items() if members[0].fitted], axis=0)
     inside = (stable[0] <= GRID) & (stable[1] >= GRID)
@@ -166,18 +165,23 @@ def _count(rows: Sequence[dict[str, Any]], metric: str) -> int:
     return sum(metric in row for row in rows)
 
 
-def _check(curves: Sequence[Curve], floor: float) -> dict[str, list[Curve]]:
+def _usable(curve: Curve, floor: float) -> Array:
+    """The smoothed curve, of one that can be used."""
+    numbers = [curve.compute, curve.total, curve.final, *curve.tokens, *curve.loss]
+    if not all(0 < v < math.inf for v in numbers):
+        raise DataError("values must be positive and finite", where=f"learning curve of {curve.name}")
+    if len(curve.tokens) < FEWEST_ROWS:
+        few = f"only {len(curve.tokens)} logged losses, {FEWEST_ROWS} are needed"
+        raise DataError(few, where=f"learning curve of {curve.name}", hint="log more often (log_every)")
+    smooth = _smooth(curve)
+    # Smoothed: a single batch may well lie below, one of generated text among prose for example.
+    if not floor < min(curve.final, float(smooth.min())):
+        raise DataError(f"the floor {floor:.4g} is not below the losses", where=f"learning curve of {curve.name}")
+    return smooth
+
+
+def _rungs(curves: Sequence[Curve]) -> dict[str, list[Curve]]:
     """{rung: its runs}, smallest compute first."""
-    for curve in curves:
-        numbers = [curve.compute, curve.total, curve.final, *curve.tokens, *curve.loss]
-        if not all(0 < v < math.inf for v in numbers):
-            raise DataError("values must be positive and finite", where=f"learning curve of {curve.name}")
-        if len(curve.tokens) < FEWEST_ROWS:
-            few = f"only {len(curve.tokens)} logged losses, {FEWEST_ROWS} are needed"
-            raise DataError(few, where=f"learning curve of {curve.name}", hint="log more often (log_every)")
-        # Smoothed: a single batch may well lie below, one of generated text among prose for example.
-        if not floor < min(curve.final, float(_smooth(curve).min())):
-            raise DataError(f"the floor {floor:.4g} is not below the losses", where=f"learning curve of {curve.name}")
     rungs: dict[str, list[Curve]] = {}
     for curve in sorted(curves, key=lambda c: c.compute):
         rungs.setdefault(curve.rung, []).append(curve)

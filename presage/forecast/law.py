@@ -115,25 +115,33 @@ class Fit:
     def mixture(self, compute: float, *, new_run: bool = True, wander: bool = True) -> tuple[Array, Array, Array]:
         """The predictive distribution itself: means, standard deviations and weights of the normals it is made of."""
         check_compute(compute)
-        beyond = max(0.0, math.log10(compute / self.points[-1].compute))
         least = min(cell.wander for cell in self.cells)
         kept = [cell for cell in self.cells if wander or cell.wander == least]
         parts = [self._at(cell, np.array([compute])) for cell in kept]
         mean = np.concatenate([part[0][:, 0] for part in parts])
-        scatter = [(self.noise**2 + cell.misfit**2) * new_run + (self.drift * beyond) ** 2 for cell in kept]
+        drift = self.drift * self._beyond(compute)
+        scatter = [(self.noise**2 + cell.misfit**2) * new_run + drift**2 for cell in kept]
         variance = [p[1][:, 0, 0] + p[0][:, 0] ** 2 * s for p, s in zip(parts, scatter, strict=True)]
         weight = np.concatenate([cell.weight for cell in kept])
         return mean, np.sqrt(np.concatenate(variance)), weight / weight.sum()
 
     def joint(self, computes: Sequence[float]) -> tuple[Array, Array]:
-        """Posterior mean [m] and covariance [m, m] of the law's loss, free of noise, at several computes."""
+        """Posterior mean [m] and covariance [m, m] of the law's loss, free of noise, at several computes.
+
+        What drift adds stands on the diagonal alone: no run elsewhere is taken to narrow it.
+        """
         for compute in computes:
             check_compute(compute)
         at = np.array(computes, dtype=float)
         parts = [(cell.weight, *self._at(cell, at)) for cell in self.cells]
         mean = sum((w[:, None] * m).sum(axis=0) for w, m, _ in parts)
         second = sum((w[:, None, None] * (v + m[:, :, None] * m[:, None, :])).sum(axis=0) for w, m, v in parts)
-        return mean, second - np.outer(mean, mean)
+        drift = mean * self.drift * np.array([self._beyond(compute) for compute in computes])
+        return mean, second - np.outer(mean, mean) + np.diag(drift**2)
+
+    def _beyond(self, compute: float) -> float:
+        """Decades above the largest budget."""
+        return max(0.0, math.log10(compute / self.points[-1].compute))
 
     def _at(self, cell: _Cells, computes: Array) -> tuple[Array, Array]:
         """Mean [G, m] and covariance [G, m, m] of the loss given b, c and the scales; a and g are integrated out."""

@@ -6,12 +6,8 @@ recipe counted like rungs: once the target is trained, the plan of the next one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from pydantic import Field
 
 from presage.core.config import Config as BaseConfig
@@ -19,7 +15,7 @@ from presage.core.config import Parent
 from presage.core.errors import ConfigError
 from presage.core.look import whole
 from presage.core.run import RunDir
-from presage.forecast import design, gpus, law, plan
+from presage.forecast import advice, gpus, plan
 from presage.forecast.prior import Prior
 
 __all__ = ["Config", "run"]
@@ -82,39 +78,11 @@ def write(directory: RunDir, made: plan.Plan, flops_per_second: float | None) ->
     directory.table("warnings", [{"warning": text} for text in made.warnings], ["warning"])
 
 
-@dataclass(frozen=True)
-class _Outlook:
-    """A fit's outlook with its drift: the variance that it adds beyond the points no small run is taken to narrow."""
-
-    fit: law.Fit
-    noise: float
-    misfit: float
-    points: Sequence[design.HasCompute]
-
-    def joint(self, computes: Sequence[float]) -> tuple[Any, Any]:
-        mean, covariance = self.fit.joint(computes)
-        beyond = np.maximum(0.0, np.log10(np.array(computes) / self.fit.points[-1].compute))
-        return mean, covariance + np.diag((mean * self.fit.drift * beyond) ** 2)
-
-
-@dataclass(frozen=True)
-class _Advice(plan.RunsAdvice):
-    """A ladder's, whose outlook does not forget the drift."""
-
-    @property
-    def outlook(self) -> design.Outlook:
-        return _Outlook(self.fit, self.fit.noise, self.fit.misfit, self.fit.points)
-
-
-def _advice(config: Config) -> plan.Advice:
+def _advice(config: Config) -> advice.Advice:
     """Sizes by the ladder's rule, losses by the law through its fitted rungs and the further runs."""
     ladder = whole(config.ladder, "ladder")
-    rows = ladder.read_table("rungs")
     further = [_further(path, ladder) for path in config.runs]
-    kept = {float(row["budget"]) for row in rows if row["fitted"] == "1"} | {compute for compute, _ in further}
-    points, noise = law.summarise([*((float(row["budget"]), float(row["bpb"])) for row in rows), *further])
-    fit = law.fit([point for point in points if point.compute in kept], noise, config.drift, config.prior)
-    return _Advice(**vars(plan.from_ladder(ladder.path)) | {"fit": fit})
+    return advice.from_ladder(ladder.path, further, config.drift, config.prior)
 
 
 def _further(path: Path, ladder: RunDir) -> tuple[float, float]:

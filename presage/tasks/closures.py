@@ -169,22 +169,20 @@ class Function:
         return lambda names, run: (body if test(names, run) else orelse)(names, run)
 
     def _While(self, node: ast.While) -> Node:
-        test, body = self.node(node.test), self._loop(node)
-
-        def repeat(names: Names, run: Run) -> Any:
-            while test(names, run):
-                run.spend(1)
-                outcome = body(names, run)
-                if outcome is _BREAK:
-                    break
-                if outcome is not None and outcome is not _CONTINUE:
-                    return outcome
-            return None
-
-        return repeat
+        test = self.node(node.test)
+        # Over the True of its test, until that is False: so one loop does for both statements.
+        return self._loop(node, lambda names, run: iter(lambda: bool(test(names, run)), False), _nowhere)
 
     def _For(self, node: ast.For) -> Node:
-        over, target, body = self.node(node.iter), self.target(node.target), self._loop(node)
+        return self._loop(node, self.node(node.iter), self.target(node.target))
+
+    def _loop(self, node: ast.While | ast.For, over: Node, target: Callable[[Names, Run, Any], None]) -> Node:
+        """The body, once for each value of `over`, which `target` stores."""
+        if node.orelse:
+            raise refusal(node, "with else")
+        self.loops += 1
+        body = self.block(node.body)
+        self.loops -= 1
 
         def repeat(names: Names, run: Run) -> Any:
             for value in over(names, run):
@@ -198,14 +196,6 @@ class Function:
             return None
 
         return repeat
-
-    def _loop(self, node: ast.While | ast.For) -> Node:
-        if node.orelse:
-            raise refusal(node, "with else")
-        self.loops += 1
-        body = self.block(node.body)
-        self.loops -= 1
-        return body
 
     # ---- expressions
 
@@ -373,6 +363,10 @@ def _undefined(name: str) -> Node:
 
 def _nothing(names: Names, run: Run) -> None:
     """A bound of a slice that is left out."""
+
+
+def _nowhere(names: Names, run: Run, value: Any) -> None:
+    """Where a while loop stores that it goes on."""
 
 
 def _uncallable(value: Any) -> Any:

@@ -129,6 +129,20 @@ def test_joint_agrees_with_single_predictions() -> None:
     assert mean[0] == pytest.approx(fitted.points[2].loss, rel=0.01)
 
 
+def test_drift_is_in_the_joint_too_beyond_the_points_and_there_alone() -> None:
+    fitted, _ = planted(noise=0.004)
+    drifting = fit(fitted.points, fitted.noise, drift=0.03)
+    computes = [float(COMPUTES[2]), float(COMPUTES[-1]), 3 * float(COMPUTES[-1]), TARGET]
+    (mean, steady), (same, widened) = fitted.joint(computes), drifting.joint(computes)
+    added = widened - steady
+    assert (mean == same).all() and (added == np.diag(np.diag(added))).all()
+    assert (np.diag(added)[:2] == 0).all()
+    for i, compute in enumerate(computes):
+        means, sds, weights = drifting.mixture(compute, new_run=False)
+        second = float((weights * (sds**2 + means**2)).sum())
+        assert widened[i, i] == pytest.approx(second - mean[i] ** 2, rel=0.01)
+
+
 # ---- the wandering slope --------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import presage.cli.plan  # noqa: F401 - adds its verb
 from presage import cli
 from presage.core.errors import BudgetError, ConfigError, DataError
-from presage.forecast import gpus, plan, published
+from presage.forecast import advice, gpus, plan, published
 from presage.forecast.published import LAWS
 from tests.forecast.conftest import BUDGETS, RULE, Chain
 from tests.imports import ROOT
@@ -118,7 +118,7 @@ def test_the_interval_of_a_published_law_covers_published_runs_of_other_labs() -
 
 def test_a_plan_from_a_published_law() -> None:
     money = gpus.budget(None, 1000, "H100")
-    made = plan.make(money, plan.advice(law_name="chinchilla"), price=2.5)
+    made = plan.make(money, advice.find(law_name="chinchilla"), price=2.5)
     assert made.flops == pytest.approx(1.42416e21)
     assert made.n_params * made.tokens * 6 == pytest.approx(made.flops)
     assert made.hours == pytest.approx({"1": 1000, "8": 125, "64": 15.625, "512": 1.953125})
@@ -135,7 +135,7 @@ def test_a_plan_from_a_published_law() -> None:
 
 
 def test_flops_alone_give_hours_on_common_gpus() -> None:
-    made = plan.make(gpus.budget(1e21, None, None), plan.advice())
+    made = plan.make(gpus.budget(1e21, None, None), advice.find())
     assert made.advice.startswith("besiroglu")
     assert made.gpu_hours is None
     assert made.as_dict()["hours_a100"] == pytest.approx(1e21 / (312e12 * 0.4 * 3600))
@@ -168,7 +168,7 @@ def write_points(path: Path, columns: str = "", rungs: int = 6, noise: float = 0
 def test_a_plan_from_points(tmp_path: Path) -> None:
     points = write_points(tmp_path / "runs.csv", ",n_params,tokens")
     money = gpus.budget(1e20, None, None)
-    made = plan.make(money, plan.advice(points=points), spend=1e19)
+    made = plan.make(money, advice.find(points=points), spend=1e19)
     assert made.tokens_per_param == pytest.approx(30, rel=1e-6)
     assert 7 * made.n_params * made.tokens == pytest.approx(1e20, rel=1e-6)
     assert made.lo < 1.8 + 1.6 * 1e4**-0.15 < made.hi
@@ -188,7 +188,7 @@ def test_a_plan_from_points(tmp_path: Path) -> None:
 
 
 def test_points_without_sizes_fall_back_to_twenty_tokens_a_parameter(tmp_path: Path) -> None:
-    made = plan.make(gpus.budget(1e20, None, None), plan.advice(points=write_points(tmp_path / "runs.csv")))
+    made = plan.make(gpus.budget(1e20, None, None), advice.find(points=write_points(tmp_path / "runs.csv")))
     assert made.tokens_per_param == pytest.approx(20)
     assert made.sizing.startswith("a rule of thumb; columns n_params and tokens")
 
@@ -202,7 +202,7 @@ def test_sizes_that_vary_on_their_own_are_fitted_together(tmp_path: Path) -> Non
         sizes = [(float(n), compute / 6 / n) for n in best * np.array([0.25, 0.5, 1, 2, 4])]
         lines += [f"{compute},{planted.loss(n, d)},{n},{d}" for n, d in sizes]
     (tmp_path / "runs.csv").write_text("\n".join(lines))
-    made = plan.make(gpus.budget(1e21, None, None), plan.advice(points=tmp_path / "runs.csv"))
+    made = plan.make(gpus.budget(1e21, None, None), advice.find(points=tmp_path / "runs.csv"))
     n, d = published.optimum(planted)(1e21)
     assert made.n_params == pytest.approx(n, rel=0.25)
     assert made.tokens * made.n_params == pytest.approx(n * d)
@@ -214,14 +214,14 @@ def test_sizes_that_vary_on_their_own_are_fitted_together(tmp_path: Path) -> Non
 
 def test_what_small_runs_cost_in_money(tmp_path: Path) -> None:
     money = gpus.budget(None, 100, "A100")
-    made = plan.make(money, plan.advice(points=write_points(tmp_path / "runs.csv")), price=2.0)
+    made = plan.make(money, advice.find(points=write_points(tmp_path / "runs.csv")), price=2.0)
     assert made.usd == pytest.approx(200)
     assert made.buy
     assert made.buy_usd == pytest.approx(200 * (made.cost or 0) / money.flops)
 
 
 def test_a_plan_from_a_ladder_follows_its_rule(chain: Chain) -> None:
-    made = plan.make(gpus.budget(1e9, None, None), plan.advice(ladder=chain.root / "ladder"))
+    made = plan.make(gpus.budget(1e9, None, None), advice.find(ladder=chain.root / "ladder"))
     model = RULE.model(1e9)
     assert made.n_params == model.n_params
     assert made.tokens == pytest.approx(1e9 / model.flops_per_token())
@@ -233,14 +233,14 @@ def test_a_plan_from_a_ladder_follows_its_rule(chain: Chain) -> None:
 
 
 def test_beyond_the_rules_widths_only_its_ratio_is_used(chain: Chain) -> None:
-    made = plan.make(gpus.budget(1e24, None, None), plan.advice(ladder=chain.root / "ladder"), spend=1e9)
+    made = plan.make(gpus.budget(1e24, None, None), advice.find(ladder=chain.root / "ladder"), spend=1e9)
     assert made.shape is None
     assert made.tokens_per_param == pytest.approx(RULE.tokens_per_param)
 
 
 def test_a_target_close_above_the_rungs_leaves_no_room_for_small_runs(tmp_path: Path) -> None:
     points = write_points(tmp_path / "runs.csv", rungs=3)
-    made = plan.make(gpus.budget(1.1e17, None, None), plan.advice(points=points), spend=1e10)
+    made = plan.make(gpus.budget(1.1e17, None, None), advice.find(points=points), spend=1e10)
     assert made.buy == []
     assert made.cost == 0
 
@@ -343,12 +343,12 @@ def test_sizes_that_are_none_are_named_by_line(tmp_path: Path, size: str, said: 
     path = write_points(tmp_path / "runs.csv", ",n_params,tokens")
     path.write_text(path.read_text() + f"1e19,2.0,{size}\n")
     with pytest.raises(DataError, match=f"runs.csv:20: {said}"):
-        plan.advice(points=path)
+        advice.find(points=path)
 
 
 def test_another_stages_run_is_no_ladder(chain: Chain) -> None:
     with pytest.raises(Exception, match="a 'shards' run, but a 'ladder' run is needed"):
-        plan.advice(ladder=chain.root / "shards")
+        advice.find(ladder=chain.root / "shards")
 
 
 def test_errors_are_of_the_tree() -> None:

@@ -10,7 +10,7 @@ from presage.core.config import Config, Parent
 from presage.core.errors import BudgetError, ConfigError
 from presage.core.look import damage
 from presage.core.run import RunDir
-from presage.forecast import gpus, plan, planned, seal
+from presage.forecast import advice, gpus, plan, planned, seal
 from presage.recipes import demo
 from tests.forecast.conftest import BUDGETS, Chain
 from tests.stage import check_stage
@@ -41,7 +41,7 @@ def test_the_stage_contract(chain: Chain, tmp_path: Path) -> None:
 
 
 def test_it_is_the_plan_of_the_command_line(chain: Chain, tmp_path: Path) -> None:
-    made = plan.make(gpus.budget(NEXT, None, None), plan.from_ladder(chain.root / "ladder"))
+    made = plan.make(gpus.budget(NEXT, None, None), advice.from_ladder(chain.root / "ladder"))
     run = planned.run(config(chain, flops_per_second=1e8), tmp_path / "plan")
     facts = made.as_dict()
     said = results(run)
@@ -59,7 +59,7 @@ def test_the_target_counts_like_a_rung(chain: Chain, tmp_path: Path) -> None:
     assert alone.value("largest") == max(BUDGETS)
     assert with_target.value("largest") == target.value("flops")
     surprise = (
-        target.value("val/bpb") / plan.from_ladder(chain.root / "ladder").expect(target.value("flops"), 0.9).value
+        target.value("val/bpb") / advice.from_ladder(chain.root / "ladder").expect(target.value("flops"), 0.9).value
     )
     assert (with_target.value("loss") - alone.value("loss")) * (surprise - 1) > 0, "the law follows what came out"
 

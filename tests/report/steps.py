@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from presage.core.run import RunDir
-from presage.forecast import collapsed, gpus, law, plan, planned, record
+from presage.forecast import advice, collapsed, gpus, law, plan, planned, record
 from presage.forecast.collapse import collapse
 from presage.forecast.published import sized
 from tests.forecast.lab import make_ledger
@@ -33,10 +33,10 @@ def plan_of(*, spend: float | None = None, gpu: str | None = None, price: float 
     """For a target a hundred times beyond eight rungs on a planted law, or for a hundredth of an hour of a GPU."""
     budgets = np.geomspace(1e11, 1e12, 8).tolist()
     points, _ = law.summarise([(c, 60 * c**-0.135 + 0.55) for c in budgets])
-    rules = "twenty tokens a parameter"
-    advice = plan.RunsAdvice("planted", law.fit(points, NOISE), "bits/byte", rules, lambda c: sized(c**0.5, c**0.5 / 6))
+    rules, fit = "twenty tokens a parameter", law.fit(points, NOISE)
+    source = advice.RunsAdvice("planted", fit, "bits/byte", rules, lambda c: sized(c**0.5, c**0.5 / 6))
     money = gpus.budget(None, 0.01, gpu) if gpu else gpus.budget(TARGET, None, None)
-    return plan.make(money, advice, spend=spend, price=price)
+    return plan.make(money, source, spend=spend, price=price)
 
 
 def next_run(path: Path, made: plan.Plan, speed: float | None = SPEED) -> RunDir:
