@@ -74,7 +74,8 @@ def _stop_words(texts: Texts) -> np.ndarray:
     hashes = texts.words.hashes
     places = (np.flatnonzero(hashes == stop) for stop in _stop_hashes())
     counts = [np.diff(np.searchsorted(found, texts.word_marks)) for found in places]
-    return np.sum(np.array(counts) > 0, axis=0).astype(np.float64)
+    different: np.ndarray = np.sum(np.array(counts) > 0, axis=0)
+    return different.astype(np.float64)
 
 
 @cache
@@ -178,7 +179,9 @@ REPETITION = (
     _at_most("duplicate_line_characters", _OF_LINES, duplicate_line_characters, 0.20),
     _at_most("duplicate_paragraph_characters", _OF_PARAGRAPHS, _duplicate_paragraph_characters, 0.20),
     *(
-        _at_most(f"top_{n}_gram", f"share of characters in the most frequent {n}-gram", partial(_most_frequent, n), high)
+        _at_most(
+            f"top_{n}_gram", f"share of characters in the most frequent {n}-gram", partial(_most_frequent, n), high
+        )
         for n, high in _TOP.items()
     ),
     *(

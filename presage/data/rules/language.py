@@ -4,9 +4,10 @@ The model counts byte sequences with an automaton and weighs them with naive Bay
 in Python; here all texts take each step together, and their scores come from one sparse product. Labels and
 probabilities are the library's, but for float32 rounding.
 
-GPT-2 found languages in its corpus with CLD2 after the fact (Radford et al. 2019, section 3.7); the corpus of GPT-3 is
-93 % English by words (Brown et al. 2020, section 3.3). A threshold on a language's probability is a rule of FineWeb (0.65,
-by fastText; Penedo et al. 2024, section 3.3).
+GPT-2's authors looked for languages in their corpus with CLD2 after the fact (Radford et al. 2019, section 3.7); the
+corpus of GPT-3 is 93 % English by words (Brown et al. 2020, section 3.3). To keep documents by the probability of their
+language is a rule of C4 (0.99, langdetect; Raffel et al. 2020, section 2.2) and of FineWeb (0.65, fastText; Penedo et
+al. 2024, section 3.3).
 """
 
 from __future__ import annotations
@@ -96,9 +97,7 @@ class _Model:
         self._weights = np.asarray(library.nb_ptc, np.float32)
         self._prior = np.asarray(library.nb_pc, np.float32)
         self._aliases = [
-            (self.codes.index(code), place)
-            for place, code in enumerate(self.codes)
-            if self.codes.index(code) < place
+            (self.codes.index(code), place) for place, code in enumerate(self.codes) if self.codes.index(code) < place
         ]
 
     def classify(self, texts: Sequence[bytes]) -> tuple[list[str], np.ndarray]:

@@ -149,11 +149,13 @@ class Layout:
 
     @cached_property
     def tokens(self) -> Tokens:
+        """What stands between blanks."""
         edges = np.flatnonzero(np.diff((self.kinds & BLANK) != 0, prepend=True))
         return Tokens(edges[0::2], edges[1::2])  # the last character is a line break, so each token ends
 
     @cached_property
     def lines(self) -> Lines:
+        """What stands between line breaks, without blanks around it, if anything is left."""
         breaks = self.where("\n")
         after = np.searchsorted(self.tokens.starts, breaks)
         first = np.concatenate([[0], after[:-1]])[: len(after)]

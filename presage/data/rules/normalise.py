@@ -2,8 +2,8 @@
 
 In this order, until nothing changes any more:
 
-1. CR LF, CR, NEL, the Unicode line and paragraph separators, vertical tab and form feed become line breaks. The last two
-   are control characters; they part words, so they are not just dropped.
+1. CR LF, CR, NEL, the Unicode line and paragraph separators, vertical tab and form feed become line breaks. The last
+   two are control characters, but they part words, so they are not just dropped.
 2. Every other kind of space becomes a plain one.
 3. Control characters other than tab and line break, lone surrogates and what is never seen are dropped: zero-width
    space, word joiner, byte order mark, soft hyphen, marks of writing direction, invisible operators, annotation marks.

@@ -41,12 +41,14 @@ def sequence_hashes(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     if not len(starts):
         return np.zeros(0, np.uint64)
     place = _within(starts, np.diff(starts, append=len(values)))
-    return stir(np.add.reduceat(pair(values, place.astype(np.uint64)), starts))
+    sums: np.ndarray = np.add.reduceat(pair(values, place.astype(np.uint64)), starts)
+    return stir(sums)
 
 
 def _within(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """int64: for each member of sequences in a row its place in its own."""
-    return np.arange(sizes.sum()) - np.repeat(starts, sizes)
+    places: np.ndarray = np.arange(sizes.sum()) - np.repeat(starts, sizes)
+    return places
 
 
 # ---- what occurs again ----------------------------------------------------------------------------------------------

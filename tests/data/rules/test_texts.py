@@ -9,7 +9,7 @@ from presage.data.fingerprints import grams, words_of
 from presage.data.folding import WORDS, Batch
 from presage.data.rules.texts import Texts
 
-WRITTEN = st.lists(st.text(alphabet="aB é.,\n1-"), max_size=6)
+WRITTEN = st.lists(st.text(alphabet="aB éж.,\n1-"), max_size=6)
 
 
 def slow_words(text: str) -> list[str]:
@@ -25,6 +25,7 @@ def test_words_of_each_text(texts: list[str]) -> None:
     expected = [slow_words(text) for text in texts]
     assert found == [word for words in expected for word in words]
     assert batch.word_counts.tolist() == [len(words) for words in expected]
+    assert batch.word_sizes.tolist() == [len(word) for words in expected for word in words]
     assert batch.text_of_word.tolist() == [i for i, words in enumerate(expected) for _ in words]
 
 
