@@ -89,6 +89,33 @@ def grams(hashes: np.ndarray, n: int) -> np.ndarray:
         size *= 2
 
 
+def grams_at(hashes: np.ndarray, places: np.ndarray, n: int) -> np.ndarray:
+    """uint64 [places]: what `grams` gives for the runs of n words that begin at these words."""
+    total = np.zeros(len(places), np.uint64)
+    for offset in range(n):
+        total = total * np.uint64(_ODD) + hashes[places + offset]
+    return stir(total)
+
+
+def same_words(
+    ours: Stream, our_words: Words, our_places: np.ndarray, theirs: Stream, their_words: Words, places: np.ndarray
+) -> np.ndarray:
+    """bool [places]: which words of ours are byte for byte the words of theirs. Time is that of the bytes compared."""
+    start, their_start = our_words.starts[our_places], their_words.starts[places]
+    sizes = our_words.ends[our_places] - start
+    same: np.ndarray = sizes == their_words.ends[places] - their_start
+    left, right = loads(ours.data), loads(theirs.data)
+    open_ = np.flatnonzero(same)
+    done = 0
+    while len(open_):
+        differ = left[start[open_] + done] ^ right[their_start[open_] + done]
+        wrong = (differ & _MASKS[np.minimum(sizes[open_] - done, 8)]) != 0
+        same[open_[wrong]] = False
+        done += 8
+        open_ = open_[~wrong & (sizes[open_] > done)]
+    return same
+
+
 # ---- table ----------------------------------------------------------------------------------------------------------
 
 

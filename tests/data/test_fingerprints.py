@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from presage.data.fingerprints import Groups, Table, grams, words_of
+from presage.data.fingerprints import Groups, Table, grams, grams_at, same_words, words_of
 from presage.data.folding import WORDS, Batch
 
 WORD = st.text("abé", min_size=1, max_size=30)
@@ -50,3 +50,21 @@ def test_rows_of_keys() -> None:
     of, row = groups.rows(np.array([2, 0]))
     assert of.tolist() == [0, 0, 0, 1, 1]
     assert row.tolist() == [3, 4, 5, 0, 1]
+
+
+@pytest.mark.parametrize("n", range(1, 14))
+def test_runs_at_chosen_words_hash_as_all_runs_do(n: int) -> None:
+    hashes = np.random.default_rng(n).integers(0, 1 << 63, 60).astype(np.uint64)
+    places = np.array([40, 0, 7, 7])
+    assert grams_at(hashes, places, n).tolist() == grams(hashes, n)[places].tolist()
+
+
+@given(st.lists(WORD | st.text("ab", min_size=20, max_size=22), min_size=1, max_size=9))
+def test_words_are_compared_byte_for_byte(words: list[str]) -> None:
+    stream = Batch([" ".join(words)], [WORDS]).streams[WORDS]
+    found = words_of(stream)
+    real = np.arange(1, len(words) + 1)  # the marks are words too
+    ours, theirs = (side.ravel() for side in np.meshgrid(real, real))
+    folded = [word.replace("é", "e") for word in words]
+    expected = [folded[i - 1] == folded[j - 1] for i, j in zip(ours, theirs, strict=True)]
+    assert same_words(stream, found, ours, stream, found, theirs).tolist() == expected
