@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from presage.cli.grammar import AsJson, Quiet, app, be_quiet, dumps, emit, in_columns, warn
-from presage.core.errors import CheckFailed, DataError, PresageError
-
-if TYPE_CHECKING:
-    from presage.data.documents import Document
-    from presage.evaluate.contamination import Hit, Report, Scanner
+from presage.cli.grammar import AsJson, Quiet, Resume, app, be_quiet, dumps, emit, in_columns, warn
+from presage.core.errors import CheckFailed, PresageError
 
 SCORES = Group("What a score is worth", sort_key=5)
 Several = Parameter(consume_multiple=True, negative="")
-ITSELF = "this file is itself part of the corpus: everything in it is contaminated"
 SHOWN = 10  # hits printed as text; --json has them all
 WIDTH = 160  # characters of an excerpt shown
 
@@ -25,13 +20,16 @@ WIDTH = 160  # characters of an excerpt shown
 @app.command(group=SCORES)
 def contamination(
     *,
-    items: Path,
+    items: Annotated[tuple[Path, ...], Several],
     corpus: Annotated[tuple[Path, ...], Several],
     method: Annotated[tuple[str, ...], Several] = (),
     plant: int = 0,
+    copy: int = 0,
     seed: int = 0,
     fail: Annotated[bool, Parameter(negative="")] = False,
     skip_unreadable: Annotated[bool, Parameter(negative="")] = False,
+    out: Path | None = None,
+    resume: Resume = False,
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -39,12 +37,13 @@ def contamination(
 
     Every item is flagged, clean or untestable (too short for every method: nothing is known about it). Each flag comes
     with the document, the byte where it begins and an excerpt of both sides: look at them, a shared phrase is no copy.
+    `presage scores` puts scores beside what was found.
 
     Parameters
     ----------
     items
         The evaluation items: JSON lines with id and text, or a file of MMLU, ARC, TruthfulQA, GSM8K or HumanEval.
-        Answers and choices are left out.
+        Answers and choices are left out. Several files are sets of their own, looked for in one pass.
     corpus
         What the model was trained on: files, folders, globs or finished corpus runs; may be given several times.
     method
@@ -53,85 +52,106 @@ def contamination(
     plant
         Also plant copies of so many items into the corpus's documents, exact and lightly edited, and print how many
         are found.
+    copy
+        Also contaminate a copy of some of the corpus's documents with so many items of the first set, all at once, and
+        scan it: the training text stays as it is. Needs --out.
     seed
         Draws the substrings and what is planted.
     fail
         Exit with 1 when any item is flagged.
     skip_unreadable
         Go on past files and lines of the corpus that cannot be read, and count them.
+    out
+        Also write a run directory, for `presage scores` and for a report.
     """
-    from presage.data.items import read_items
-    from presage.evaluate.contamination import METHODS, Scanner
-    from presage.evaluate.planted import Hosts, measure
-    from presage.evaluate.reading import Corpus
+    from presage.evaluate import scan
+    from presage.evaluate.contamination import METHODS
+    from presage.evaluate.sets import set_of
 
-    if plant < 0:
-        raise PresageError(f"--plant {plant}", where="contamination", hint="a number of items")
     be_quiet(quiet)
-    scanner = Scanner(read_items(items), method or tuple(METHODS), seed)
-    source = Corpus(corpus, skip_unreadable=skip_unreadable)
-    hosts = Hosts(seed)
-    documents = hosts.passing(source.documents()) if plant else source.documents()
-    report = _scan(scanner, documents, source.holds(items), items)
-    report.planted.update(measure(scanner, report, hosts.texts, plant, seed) if plant else {})
-    warn(_warnings(report, source.holds(items), items, [f"{bad.path}: {bad.reason}" for bad in source.skipped]))
-    emit([dumps(report.as_json() | {"unreadable": len(source.skipped)})] if json else _lines(report))
-    if fail and report.flagged:
-        raise CheckFailed(f"{len(report.flagged)} of {report.items} items are in the corpus", where=items)
+    if out is None and (copy or resume):
+        raise PresageError("--copy and --resume need --out", where="contamination", hint="name a run directory")
+    sets = [set_of(path) for path in items]
+    runs = [path for path in corpus if (path / "origin.json").is_file()]
+    settings = {
+        "sets": [one.model_dump() for one in sets],
+        "corpus": runs,
+        "files": [str(path) for path in corpus if path not in runs],
+        "methods": method or tuple(METHODS),
+        "plant": plant,
+        "contaminated_copy": {"of": sets[0].name, "items": copy} if copy else None,
+        "seed": seed,
+        "skip_unreadable": skip_unreadable,
+    }
+    config = scan.Config.parse(settings, where="contamination")
+    reports, results = _kept(config, out, resume) if out else (_looked(config), {})
+    emit([dumps(reports if len(reports) > 1 else next(iter(reports.values())))] if json else _all(reports, results))
+    flagged = [(one.label, reports[one.name]) for one in sets if reports[one.name]["flagged"]]
+    if fail and flagged:
+        where, report = flagged[0]
+        raise CheckFailed(f"{report['flagged']} of {report['items']} items are in the corpus", where=where)
 
 
-def _scan(scanner: Scanner, documents: Iterable[Document], is_corpus: bool, items: Path) -> Report:
-    try:
-        return scanner.scan(documents)
-    except DataError as error:
-        if is_corpus:  # often not even in the form of documents
-            raise DataError(f"{ITSELF}; besides, {error}", where=items) from None
-        raise
+def _looked(config: Any) -> dict[str, dict[str, Any]]:
+    """{set: report as plain data}."""
+    from presage.evaluate.scan import looked
+
+    found = looked(config)
+    warn(f"{label}: {text}" if label else text for label, text in found.warnings)
+    return {name: found.as_json(name) for name in found.reports}
 
 
-def _warnings(report: Report, is_corpus: bool, items: Path, skipped: list[str]) -> Iterator[str]:
-    testable = report.items - len(report.untestable)
-    if is_corpus:
-        yield f"{items}: {ITSELF}"
-    elif testable and len(report.flagged) == testable:
-        yield f"{items}: everything is contaminated: all {testable} testable items are in the corpus"
-    if skipped:
-        yield f"{len(skipped)} files or lines of the corpus could not be read and were not scanned; first {skipped[0]}"
-    if not testable:
-        yield f"{items}: every item is too short for every method: nothing is known about any of them"
+def _kept(config: Any, out: Path, resume: bool) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """The same from the run directory that the stage writes, and its results."""
+    from presage.evaluate import scan
+
+    run = scan.run(config, out, resume=resume)
+    labels = {one.name: one.label for one in config.sets}
+    rows = run.read_table("warnings")
+    warn(f"{labels[row['set']]}: {row['warning']}" if row["set"] else row["warning"] for row in rows)
+    return {one.name: run.read_json(f"artifacts/{one.name}.report.json") for one in config.sets}, run.results()
 
 
-def _lines(report: Report) -> Iterator[str]:
-    size = f"{report.documents:,} documents, {report.bytes / 1e6:,.1f} MB"
-    clean = report.items - len(report.flagged) - len(report.untestable)
+def _all(reports: dict[str, dict[str, Any]], results: dict[str, Any]) -> Iterator[str]:
+    for number, (name, report) in enumerate(reports.items()):
+        yield from [*([""] if number else []), *([name] if len(reports) > 1 else []), *_lines(report)]
+    if "copy/planted" in results:
+        found, planted = (results[f"copy/{name}"]["value"] for name in ("found", "planted"))
+        yield from ["", f"contaminated copy: {found} of {planted} items found"]
+
+
+def _lines(report: dict[str, Any]) -> Iterator[str]:
+    size = f"{report['documents']:,} documents, {report['bytes'] / 1e6:,.1f} MB"
+    clean = report["items"] - report["flagged"] - report["untestable"]
     yield (
-        f"{report.items} items: {len(report.flagged)} flagged, {clean} clean, {len(report.untestable)} untestable "
+        f"{report['items']} items: {report['flagged']} flagged, {clean} clean, {report['untestable']} untestable "
         f"(too short for every method); {size}"
     )
     yield ""
     yield from in_columns([["method", "testable", "flagged", "of testable", "n-grams met"], *_methods(report)])
-    for title, table in _planted(report.planted):
+    for title, table in _planted(report):
         yield from ["", title, *in_columns(table)]
-    for hit in report.hits[:SHOWN]:
+    hits = report["hits"]
+    for hit in hits[:SHOWN]:
         yield from ["", *_hit(hit)]
-    if len(report.hits) > SHOWN:
-        yield from ["", f"and {len(report.hits) - SHOWN} more: --json prints all"]
+    if len(hits) > SHOWN:
+        yield from ["", f"and {len(hits) - SHOWN} more: --json prints all"]
 
 
-def _methods(report: Report) -> Iterator[list[str]]:
-    for name, ids in report.testable.items():
-        flagged, facts = len(report.flagged_by(name)), report.facts[name]
+def _methods(report: dict[str, Any]) -> Iterator[list[str]]:
+    for name, facts in report["methods"].items():
+        testable, flagged = facts["testable"], facts["flagged"]
         met = f"{100 * facts['overlap']:.2f} % of {facts['n']}-grams" if "overlap" in facts else "-"
-        yield [name, str(len(ids)), str(flagged), _percent(flagged / len(ids) if ids else None), met]
+        yield [name, str(testable), str(flagged), _percent(flagged / testable if testable else None), met]
 
 
-def _planted(planted: dict[str, Any]) -> Iterator[tuple[str, list[list[str]]]]:
-    if planted:
-        recall: dict[str, dict[str, float | None]] = planted["planted_recall"]
+def _planted(report: dict[str, Any]) -> Iterator[tuple[str, list[list[str]]]]:
+    if "planted_recall" in report:
+        recall: dict[str, dict[str, float | None]] = report["planted_recall"]
         methods = list(next(iter(recall.values())))
-        changed = planted["planted"]["changed"]
+        changed = report["planted"]["changed"]
         rows = [[edit, str(changed.get(edit, "")), *map(_percent, by.values())] for edit, by in recall.items()]
-        title = f"found of {planted['planted']['copies']} planted copies, among those that a method can test"
+        title = f"found of {report['planted']['copies']} planted copies, among those that a method can test"
         yield title, [["edit", "changed", *methods], *rows]
 
 
@@ -139,10 +159,10 @@ def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
-def _hit(hit: Hit) -> Iterator[str]:
-    yield f"{hit.item}  {hit.method}  {hit.document} at byte {hit.offset}"
-    yield f"  item      {_short(hit.item_excerpt)}"
-    yield f"  document  {_short(hit.document_excerpt)}"
+def _hit(hit: dict[str, Any]) -> Iterator[str]:
+    yield f"{hit['item']}  {hit['method']}  {hit['document']} at byte {hit['offset']}"
+    yield f"  item      {_short(hit['item_excerpt'])}"
+    yield f"  document  {_short(hit['document_excerpt'])}"
 
 
 def _short(text: str) -> str:

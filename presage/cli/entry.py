@@ -26,6 +26,7 @@ from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     models,
     plan,
     runs,
+    scores,
     stages,
     surface,
     trends,

@@ -35,7 +35,10 @@ _SEAM = 1 << 12  # characters of a piece that are read again with the next piece
 
 @dataclass(frozen=True)
 class Hit:
-    """An item in a document. `offset` is in bytes of the document's UTF-8 text, where what matched begins."""
+    """An item in a document. `offset` is in bytes of the document's UTF-8 text, where what matched begins.
+
+    `item_match` and `document_match` are the characters (first, after) of the excerpts that matched.
+    """
 
     item: str
     method: str
@@ -43,23 +46,45 @@ class Hit:
     offset: int
     item_excerpt: str
     document_excerpt: str
+    item_match: tuple[int, int]
+    document_match: tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Report:
     """What a scan found.
 
-    testable: item ids by method; planted: what `presage.evaluate.planted` measured, if it was asked to.
+    names: every item's id; testable: ids by method; planted: what `presage.evaluate.planted` measured, if asked to.
     """
 
-    items: int
-    untestable: list[str]
+    names: list[str]
     testable: dict[str, list[str]]
     hits: list[Hit]
     facts: dict[str, dict[str, float]]
     documents: int
     bytes: int
     planted: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def items(self) -> int:
+        """How many items there are."""
+        return len(self.names)
+
+    @property
+    def untestable(self) -> list[str]:
+        """Ids of the items that no method can test."""
+        known = set().union(*self.testable.values())
+        return [name for name in self.names if name not in known]
+
+    @property
+    def verdicts(self) -> dict[str, dict[str, str]]:
+        """{item: {method: "flagged", "clean" or "untestable"}}, in the order of the items."""
+        testable = {method: set(names) for method, names in self.testable.items()}
+        flagged = {method: set(self.flagged_by(method)) for method in self.testable}
+        return {
+            name: {method: _verdict(name in flagged[method], name in testable[method]) for method in self.testable}
+            for name in self.names
+        }
 
     @property
     def flagged(self) -> list[str]:
@@ -71,7 +96,7 @@ class Report:
         return [hit.item for hit in self.hits if hit.method == method]
 
     def as_json(self) -> dict[str, Any]:
-        """The report as plain data: counts, what each method could test and met, hits, planted copies."""
+        """The report as plain data: counts, what each method could test and met, hits, verdicts, planted copies."""
         methods = {
             name: {"testable": len(ids), "flagged": len(self.flagged_by(name)), **self.facts[name]}
             for name, ids in self.testable.items()
@@ -85,6 +110,7 @@ class Report:
             "bytes": self.bytes,
             "methods": methods,
             "hits": [asdict(hit) for hit in self.hits],
+            "verdicts": self.verdicts,
             **self.planted,
         }
 
@@ -112,52 +138,75 @@ class Scanner:
 
     def scan(self, documents: Iterable[Document]) -> Report:
         """One pass over the documents."""
-        self.reset()
-        hits: list[Hit] = []
-        count = size = 0
-        for pieces in _batches(_pieces(documents)):
-            hits += self._hits(pieces)
-            count += sum(piece.base == 0 for piece in pieces)
-            size += sum(byte_length(piece.document.text) for piece in pieces)
-        testable = {m.name: [self.items[i].id for i in np.flatnonzero(m.testable)] for m in self.methods}
-        known = set().union(*testable.values())
-        untestable = [item.id for item in self.items if item.id not in known]
-        facts = {m.name: {**m.facts, **_overlap(m)} for m in self.methods}
-        return Report(len(self.items), untestable, testable, hits, facts, count, size)
+        return scan_together([self], documents)[0]
 
     def meets(self, text: str) -> set[tuple[int, str]]:
         """{(index of the item, method)} of what one text holds, whatever was met before."""
         self.reset()
-        return {(match.item, method.name) for method, match, _ in self._matches([text])}
+        return {(match.item, method.name) for method, match in self._matches(Batch([text], self.floors))}
+
+    @property
+    def floors(self) -> set[int]:
+        """The readings of a text that the methods need (presage.data.folding)."""
+        return {method.floor for method in self.methods}
 
     def reset(self) -> None:
         """Forget what was met."""
         for method in self.methods:
             method.reset()
 
-    def _matches(self, texts: Sequence[str]) -> Iterator[tuple[Method, Match, Batch]]:
-        batch = Batch(texts, {method.floor for method in self.methods})
-        for method in self.methods:
-            yield from ((method, match, batch) for match in method.scan(batch))
-
-    def _hits(self, pieces: Sequence[_Piece]) -> Iterator[Hit]:
-        for method, match, batch in self._matches([piece.document.text for piece in pieces]):
+    def hits(self, pieces: Sequence[_Piece], batch: Batch) -> Iterator[Hit]:
+        """Items met in the pieces and not before; batch: the pieces' texts in all readings that the methods need."""
+        for method, match in self._matches(batch):
             index, first, after = batch.locate(method.floor, *match.in_documents)
             _, *in_item = self._texts.locate(method.floor, *match.in_items)
             piece, item = pieces[index], self.items[match.item]
             offset = piece.base + byte_length(piece.document.text[:first])
-            excerpts = excerpt(item.text, *in_item), excerpt(piece.document.text, first, after)
-            yield Hit(item.id, method.name, piece.document.path, offset, *excerpts)
+            of_item, item_match = excerpt(item.text, *in_item)
+            of_document, document_match = excerpt(piece.document.text, first, after)
+            place = (piece.document.path, offset)
+            yield Hit(item.id, method.name, *place, of_item, of_document, item_match, document_match)
+
+    def report(self, hits: list[Hit], documents: int, size: int) -> Report:
+        """What was found among so many documents of so many bytes."""
+        testable = {m.name: [self.items[i].id for i in np.flatnonzero(m.testable)] for m in self.methods}
+        facts = {m.name: {**m.facts, **_overlap(m)} for m in self.methods}
+        return Report([item.id for item in self.items], testable, hits, facts, documents, size)
+
+    def _matches(self, batch: Batch) -> Iterator[tuple[Method, Match]]:
+        for method in self.methods:
+            yield from ((method, match) for match in method.scan(batch))
 
 
-def excerpt(text: str, first: int, after: int) -> str:
-    """Characters first to after of a text, word for word, with what stands around them."""
-    return text[max(0, first - CONTEXT) : min(after, first + LONGEST) + CONTEXT]
+def scan_together(scanners: Sequence[Scanner], documents: Iterable[Document]) -> list[Report]:
+    """One pass over the documents for several sets of items. Each report is the one of a scan for that set alone."""
+    for scanner in scanners:
+        scanner.reset()
+    floors = set().union(*(scanner.floors for scanner in scanners))
+    hits: list[list[Hit]] = [[] for _ in scanners]
+    count = size = 0
+    for pieces in _batches(_pieces(documents)):
+        batch = Batch([piece.document.text for piece in pieces], floors)
+        for scanner, found in zip(scanners, hits, strict=True):
+            found += scanner.hits(pieces, batch)
+        count += sum(piece.base == 0 for piece in pieces)
+        size += sum(byte_length(piece.document.text) for piece in pieces)
+    return [scanner.report(found, count, size) for scanner, found in zip(scanners, hits, strict=True)]
+
+
+def excerpt(text: str, first: int, after: int) -> tuple[str, tuple[int, int]]:
+    """Characters first to after of a text, word for word, with what stands around them; and where in this they are."""
+    begin, end = max(0, first - CONTEXT), min(after, first + LONGEST)
+    return text[begin : end + CONTEXT], (first - begin, end - begin)
 
 
 def byte_length(text: str) -> int:
     """Bytes of a text in UTF-8."""
     return len(text) if text.isascii() else len(text.encode())
+
+
+def _verdict(flagged: bool, testable: bool) -> str:
+    return "flagged" if flagged else "clean" if testable else "untestable"
 
 
 def _overlap(method: Method) -> dict[str, float]:

@@ -128,8 +128,7 @@ class Quote:
     @property
     def fence(self) -> str:
         """Backticks enough to hold the sample in Markdown."""
-        runs = re.findall(r"`+", f"{self.prompt.shown}{self.completion.shown}")
-        return "`" * max(3, *(len(r) + 1 for r in runs), 3)
+        return fence(self.prompt.shown, self.completion.shown)
 
 
 @dataclass
@@ -143,7 +142,25 @@ class Items:
         yield from _facts(self.items)
 
 
-Block = Text | Table | Pairs | Picture | Quote | Items
+@dataclass
+class Excerpts:
+    """Two texts side by side, what they have in common marked. sides: {label: (before, in common, after)}."""
+
+    title: Text
+    sides: dict[str, tuple[Fact, Fact, Fact]]
+    kind = "excerpts"
+
+    def facts(self) -> Iterator[Fact]:
+        yield from self.title.facts()
+        yield from _facts(fact for side in self.sides.values() for fact in side)
+
+    @property
+    def fence(self) -> str:
+        """Backticks enough to hold the texts in Markdown."""
+        return fence(*(fact.shown for side in self.sides.values() for fact in side))
+
+
+Block = Text | Table | Pairs | Picture | Quote | Items | Excerpts
 
 
 @dataclass
@@ -172,6 +189,12 @@ def each_origin(block: Any) -> list[tuple[str, str]]:
 def printed(parts: Iterable[Any]) -> list[Fact]:
     """Every fact in the parts, each once, in the order of reading."""
     return list({fact.id: fact for fact in _facts(parts)}.values())
+
+
+def fence(*texts: str) -> str:
+    """Backticks enough to hold the texts, one after another, in Markdown."""
+    runs = re.findall(r"`+", "".join(texts))
+    return "`" * max(3, *(len(run) + 1 for run in runs), 3)
 
 
 def markdown(part: Any) -> str:

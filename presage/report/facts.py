@@ -25,11 +25,12 @@ from presage.report import formats
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 INTEGER = re.compile(r"-?(0|[1-9]\d*)")
-VERBATIM = frozenset({"completion", "problem", "model"})
+VERBATIM = frozenset({"completion", "problem", "model", "item_before", "item_match", "item_after", "document_before",
+                      "document_match", "document_after"})  # fmt: skip
 """Columns with texts that are kept as they are, also where one is empty or reads as a number."""
 TEXT_COLUMNS = frozenset({"name", "version", "digest", "licence", "package", "source", "file", "path", "reason",
                           "rung", "seal", "warning", "rule", "why", "excerpt", "dates", "about", "looks_at",
-                          "reference"})  # fmt: skip
+                          "reference", "set", "item", "document", "task"})  # fmt: skip
 SHORT = 16  # hex digits of a digest beside a value; the whole digest stands in the list of sources
 HEX = re.compile(r"[0-9a-f]{12}|[0-9a-f]{40}|[0-9a-f]{64}")
 HALF = re.compile(r"\((\S+) - (\S+)\) / 2")

@@ -6,8 +6,9 @@ from presage.core.config import flatten
 from presage.report.blocks import Block, Cell, Pairs, Section, Table, Text
 from presage.report.facts import Sources, leaves
 
-STAGES = ("corpus", "tokenizer", "shards", "ladder", "attempts", "forecast", "target", "target_attempts", "score")
-OPTIONAL = ("attempts", "target_attempts")
+STAGES = ("corpus", "tokenizer", "shards", "ladder", "attempts", "forecast", "target", "target_attempts", "score",
+          "contamination", "scores")  # fmt: skip
+OPTIONAL = ("attempts", "target_attempts", "contamination", "scores")
 """Stages that a chain may do without: they are not missing."""
 DEVICE_FORMS = {"peak_flops": "rate", "memory": "bytes", "bytes": "bytes"}
 

@@ -33,6 +33,8 @@ STAGES = {
     "record": "record",
     "planned": "plan",
     "collapse": "collapse",
+    "contamination": "contamination",
+    "scores": "scores",
 }
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PDF_SECONDS = 90
@@ -53,11 +55,15 @@ class Config(BaseConfig):
     target_attempts: Parent | None = None
     """The target's."""
     record: Parent | None = None
-    """What the ledger holds. This one and the next two have no place in a report that is not given them."""
+    """What the ledger holds. This one and those below have no place in a report that is not given them."""
     planned: Parent | None = None
     """The next run, and what to buy first."""
     collapse: Parent | None = None
     """The rungs' learning curves, compared."""
+    contamination: Parent | None = None
+    """Which evaluation items stand in the corpus."""
+    scores: Parent | None = None
+    """Scores of such items, joined with that."""
     title: str = "A loss, foretold"
     pdf: bool = True
     """Also report.pdf, where a Chromium is on PATH."""

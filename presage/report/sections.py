@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from presage.report import ability, ability_figure, buying, collapse, datasheet, figures, machine, record
+from presage.report import (
+    ability,
+    ability_figure,
+    buying,
+    collapse,
+    contamination,
+    datasheet,
+    figures,
+    machine,
+    record,
+)
 from presage.report.blocks import Block, Cell, Items, Pairs, Picture, Quote, Section, Table, Text
 from presage.report.facts import Fact, Sources, leaves
 from presage.report.tables import absent, csv_table, form_of, interval, label_of, results
@@ -49,9 +59,10 @@ def seals(s: Sources) -> list[tuple[str, Fact]]:
 def sections(s: Sources) -> list[Section]:
     """The whole report, in the order of reading; without what was neither promised nor given."""
     makers: tuple[Callable[[Sources], Section], ...] = (
-        promise, ability.section, curves, rungs, residuals, record.section, buying.section, samples, corpus, target,
-        machine.section, limits, withheld)  # fmt: skip
-    unasked = {ability.section: ability.promised, record.section: record.given, buying.section: buying.given}
+        promise, ability.section, curves, rungs, residuals, contamination.section, record.section, buying.section,
+        samples, corpus, target, machine.section, limits, withheld)  # fmt: skip
+    unasked = {ability.section: ability.promised, contamination.section: contamination.given,
+               record.section: record.given, buying.section: buying.given}  # fmt: skip
     return [make(s) for make in makers if make not in unasked or unasked[make](s)]
 
 

@@ -150,7 +150,7 @@ def test_json_has_the_promised_keys(call: Call) -> None:
     found: dict[str, Any] = json.loads(out)
     assert (code, err) == (0, "")
     assert (found["items"], found["flagged"], found["untestable"]) == (6, 1, 1)
-    keys = {"item", "method", "document", "offset", "item_excerpt", "document_excerpt"}
+    keys = {"item", "method", "document", "offset", "item_excerpt", "document_excerpt", "item_match", "document_match"}
     assert [set(hit) for hit in found["hits"]] == [keys] * 3
     assert {(hit["item"], hit["document"]) for hit in found["hits"]} == {("q2", "corpus/a.txt")}
     assert set(found["planted_recall"]["exact"]) == {"gpt4", "gpt3", "gpt2", "ngrams", "any"}

@@ -28,7 +28,7 @@ from presage.data.rules.heuristics import chosen
 from presage.data.rules.language import language_rule, languages_of
 from presage.data.rules.normalise import normalise
 from presage.data.rules.privacy import KINDS, redact
-from presage.data.rules.quality import Quality, quality_rule
+from presage.data.rules.quality import Quality, draws, keep_chance
 from presage.data.rules.rule import Rule
 from presage.data.rules.texts import Texts
 from presage.data.rules.toxicity import blocklist_rule, read_words, toxicity_rule
@@ -179,12 +179,20 @@ def rules_of(config: Config, source: Source, artifacts: Path) -> list[Rule]:
         rules.append(language_rule(asked.languages, asked.language_at_least, asked.head_chars or sys.maxsize))
     rules += chosen(asked.heuristics, asked.without)
     if asked.quality and source.name in asked.quality.raw:
-        rules.append(quality_rule(Quality.load(artifacts / "quality.safetensors"), config.seed))
+        rules.append(_quality_rule(Quality.load(artifacts / "quality.safetensors"), config.seed))
     if asked.toxicity and asked.toxicity.words:
         rules.append(blocklist_rule(read_words(asked.toxicity.words), asked.toxicity.most_words))
     if asked.toxicity and asked.toxicity.toxic:
         rules.append(toxicity_rule(Quality.load(artifacts / "toxicity.safetensors"), asked.toxicity.most))
     return rules
+
+
+def _quality_rule(model: Quality, seed: int) -> Rule:
+    def measure(texts: Texts) -> np.ndarray:
+        return keep_chance(model.scores(texts)) - draws(texts.texts, seed)
+
+    says = "chance to be kept at the classifier's score, less a number drawn from 0 to 1"
+    return Rule("quality", says, "Brown et al. 2020, appendix A", measure, low=0.0)
 
 
 def grams_of(config: Config) -> Grams | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import islice
 
 from presage.core.run import RunDir
@@ -14,7 +15,9 @@ from presage.data.rules.normalise import normalise
 from presage.data.rules.quality import Quality
 
 SPREAD = 8
-"""Of each file at most this many times its share of the sample is looked at: a large file does not crowd out others."""
+"""The classifier's sample is drawn from at most this many times as many documents, evenly from all files."""
+TOXIC = 20_000
+"""Documents of each file that the classifier of toxicity is trained on."""
 
 
 def train_classifiers(work: Work, run: RunDir) -> None:
@@ -22,21 +25,24 @@ def train_classifiers(work: Work, run: RunDir) -> None:
     rules = work.config.rules
     if rules.quality is not None:
         sides = [_sample(work, names, rules.quality.sample) for names in (rules.quality.reference, rules.quality.raw)]
-        _train(run, "quality", sides, work.config, rules.quality.sample)
+        named = ("rules.quality.reference", "rules.quality.raw")
+        _train(run, "quality", named, sides, work.config, rules.quality.sample)
     if rules.toxicity is not None and rules.toxicity.toxic and rules.toxicity.other:
-        files = [_texts(work.config, path) for path in (rules.toxicity.toxic, rules.toxicity.other)]
-        _train(run, "toxicity", files, work.config, 20_000)
+        named = (rules.toxicity.toxic, rules.toxicity.other)
+        files = [_texts(work.config, path) for path in named]
+        _train(run, "toxicity", named, files, work.config, TOXIC)
 
 
-def _train(run: RunDir, name: str, sides: Sequence[Iterator[str]], config: Config, sample: int) -> None:
+def _train(
+    run: RunDir, name: str, names: tuple[str, str], sides: Sequence[Iterator[str]], config: Config, sample: int
+) -> None:
     target = run.artifact(f"{name}.safetensors")
     if not target.exists():
         positives, negatives = ((_as_judged(text, config) for text in side) for side in sides)
-        model = Quality.train(
-            positives, negatives, seed=config.seed, head_chars=config.rules.head_chars, sample=sample, what=name
-        )
+        head = config.rules.head_chars
+        model = Quality.train(positives, negatives, seed=config.seed, head_chars=head, sample=sample, names=names)
         model.save(target)
-    for fact, value in Quality.load(target).facts.items():
+    for fact, value in asdict(Quality.load(target).facts).items():
         run.result(f"{name}/{fact}", value)
 
 
@@ -55,7 +61,7 @@ def _sample(work: Work, sources: Sequence[str], count: int) -> Iterator[str]:
     order = stream(work.config.seed, "classifier", *sources).permutation(len(files))
     most = max(1, SPREAD * count // max(1, len(files)))
     texts = (text for place in order.tolist() for text in islice(_of(work.config, plan, *files[place]), most))
-    return islice(texts, count)
+    return islice(texts, SPREAD * count)
 
 
 def _of(config: Config, plan: Plan, part: Part, file: tuple[str, str, int]) -> Iterator[str]:
