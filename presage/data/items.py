@@ -12,8 +12,11 @@ A file is JSON lines, a JSON list, or CSV; any of them may be compressed (.gz, .
 | TruthfulQA (CSV) | Question | place | Question |
 | MMLU (CSV without a header) | six columns | place | the first |
 
-Answers and choices are left out, as in the GPT-4 report (appendix C; sheet section 9.7). "Place" is the name of the
-file and the line or entry, `mmlu_test.jsonl.xz:17`.
+The text is the question alone: answers and choices are no part of it, as in the GPT-4 report (appendix C; sheet section
+9.7). Where a row has choices that can be read (`options` or `choices`, a list of texts or of {text, label}) and says
+which is right (`answer`, `answerKey` or `gold`: an index, a letter, a label or the choice itself), the item has them as
+`options` and `answer`; whoever needs them asks for items that have them. "Place" is the name of the file and the line
+or entry, `mmlu_test.jsonl.xz:17`.
 """
 
 from __future__ import annotations
@@ -35,10 +38,12 @@ _LONGEST_FIELD = 1 << 24
 
 @dataclass(frozen=True)
 class Item:
-    """One question. `id` is unique in its file."""
+    """One question. `id` is unique in its file; `options` are empty unless `answer` is the index of the right one."""
 
     id: str
     text: str
+    options: tuple[str, ...] = ()
+    answer: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,15 +110,16 @@ def _csv(path: Path, text: str) -> Iterator[_Row]:
         raise DataError(f"not CSV: {error}", where=f"{path}:{reader.line_num}") from None
 
 
-def _csv_row(path: Path, line: int, header: list[str], row: list[str]) -> dict[str, str]:
+def _csv_row(path: Path, line: int, header: list[str], row: list[str]) -> dict[str, Any]:
     if not header and len(row) != _MMLU_COLUMNS:
         raise DataError(
             f"{len(row)} columns", where=f"{path}:{line}", hint="MMLU has six; or a header with Question or text"
         )
-    names = header or ["question"]
-    if len(row) < len(names):
-        raise DataError(f"{len(row)} columns where the header has {len(names)}", where=f"{path}:{line}")
-    return dict(zip(names, row, strict=False))
+    if not header:
+        return {"question": row[0], "choices": row[1:-1], "answer": row[-1]}
+    if len(row) < len(header):
+        raise DataError(f"{len(row)} columns where the header has {len(header)}", where=f"{path}:{line}")
+    return dict(zip(header, row, strict=False))
 
 
 _FORMATS: dict[str, Callable[[Path, str], Iterator[_Row]]] = {
@@ -159,8 +165,39 @@ def _item(path: Path, row: _Row) -> Item:
     name = next((row.value[key] for key in ("id", "task_id") if key in row.value), f"{path.name}:{row.place}")
     if isinstance(name, bool) or not isinstance(name, str | int):
         raise DataError(f"the id is {_describe(name)}, not text or a whole number", where=where)
-    return Item(str(name), text)
+    return Item(str(name), text, *_choices(row.value))
 
 
 def _describe(value: object) -> str:
     return {type(None): "null", str: "empty"}.get(type(value), type(value).__name__)
+
+
+# ---- options --------------------------------------------------------------------------------------------------------
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_FEWEST = 2
+
+
+def _choices(row: dict[str, Any]) -> tuple[tuple[str, ...], int | None]:
+    """(options, index of the right one); ((), None) where a row has none, or none that are understood."""
+    question = row.get("question")
+    holder = question if isinstance(question, dict) else row
+    found = next((holder[key] for key in ("options", "choices") if key in holder), None)
+    entries = [_entry(entry) for entry in found] if isinstance(found, list) else []
+    texts = [text for text, _ in entries if isinstance(text, str) and text.strip()]
+    key = next((row[key] for key in ("answer", "answerKey", "gold") if key in row), None)
+    answer = _place(key, texts, [label for _, label in entries])
+    known = len(texts) == len(entries) >= _FEWEST and answer is not None
+    return (tuple(texts), answer) if known else ((), None)
+
+
+def _entry(entry: Any) -> tuple[Any, Any]:
+    return (entry.get("text"), entry.get("label")) if isinstance(entry, dict) else (entry, None)
+
+
+def _place(key: Any, texts: list[str], labels: list[Any]) -> int | None:
+    """The index that an answer names: a label first, since ARC labels some choices 1 to 4; then a letter, a text."""
+    if isinstance(key, int) and not isinstance(key, bool):
+        return key if 0 <= key < len(texts) else None
+    names = [labels, list(_LETTERS[: len(texts)]), texts]
+    return next((known.index(key) for known in names if isinstance(key, str) and key in known), None)

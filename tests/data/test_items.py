@@ -18,7 +18,7 @@ FORMS: dict[str, tuple[dict[str, Any], Item]] = {
     "without id": ({"text": "Why?"}, Item("f.jsonl:1", "Why?")),
     "MMLU": (
         {"subject": "s", "question": "Find x.", "choices": ["0", "4"], "answer": "B"},
-        Item("f.jsonl:1", "Find x."),
+        Item("f.jsonl:1", "Find x.", ("0", "4"), 1),
     ),
     "ARC": (
         {
@@ -52,7 +52,36 @@ def test_compressed_lists_and_tables(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes('\ufeffType,Question,Best Answer\r\nx,"Who, then?\r\nSay.",me\r\n'.encode())
     assert read_items(tmp_path / "t.csv") == [Item("t.csv:3", "Who, then?\r\nSay.")]
     (tmp_path / "mmlu.csv").write_text("What is x?,1,2,3,4,A\nAnd y?,1,2,3,4,B\n")
-    assert read_items(tmp_path / "mmlu.csv") == [Item("mmlu.csv:1", "What is x?"), Item("mmlu.csv:2", "And y?")]
+    assert read_items(tmp_path / "mmlu.csv") == [
+        Item("mmlu.csv:1", "What is x?", ("1", "2", "3", "4"), 0),
+        Item("mmlu.csv:2", "And y?", ("1", "2", "3", "4"), 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "options", "answer"),
+    [
+        ({"options": ["yes", "no"], "answer": 1}, ("yes", "no"), 1),
+        ({"options": ["yes", "no"], "answer": "A"}, ("yes", "no"), 0),
+        ({"options": ["yes", "no"], "answer": "no"}, ("yes", "no"), 1),
+        ({"choices": [{"text": "rain", "label": "1"}, {"text": "sun", "label": "2"}], "answerKey": "2"},
+         ("rain", "sun"), 1),
+        ({"choices": ["a", "b"], "gold": 0}, ("a", "b"), 0),
+        ({"options": ["yes", "no"]}, (), None),
+        ({"options": ["yes", "no"], "answer": 2}, (), None),
+        ({"options": ["yes", "no"], "answer": -1}, (), None),
+        ({"options": ["yes", "no"], "answer": True}, (), None),
+        ({"options": ["yes", None], "answer": 0}, (), None),
+        ({"options": ["yes"], "answer": 0}, (), None),
+        ({"options": "A) yes", "answer": "A"}, (), None),
+        ({"answer": "#### 3"}, (), None),
+    ],
+)  # fmt: skip
+def test_options_are_read_where_they_are_understood(
+    tmp_path: Path, row: dict[str, Any], options: tuple[str, ...], answer: int | None
+) -> None:
+    (tmp_path / "f.jsonl").write_text(json.dumps({"id": "a", "text": "Why?"} | row))
+    assert read_items(tmp_path / "f.jsonl") == [Item("a", "Why?", options, answer)]
 
 
 @pytest.mark.parametrize(
