@@ -184,6 +184,6 @@ def _contaminated(documents: Documents, kept: np.ndarray, config: Config) -> tup
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     pairs = documents.gather("grams", "<i8", 2, own=0)
     pairs = pairs[kept[pairs[:, 0]]]
-    grams, counts = documents_per_gram(pairs[:, 0], pairs[:, 1])
-    common = grams[counts > config.decontaminate.common]
+    counts = documents_per_gram(pairs[:, 0], pairs[:, 1], int(pairs[:, 1].max(initial=-1)) + 1)
+    common = np.flatnonzero(counts > config.decontaminate.common)
     return np.unique(pairs[~np.isin(pairs[:, 1], common), 0]), common

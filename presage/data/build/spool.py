@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +16,7 @@ import numpy as np
 import zstandard
 
 FRAME = 1 << 20
-"""Bytes of rows in a frame, at least: what is read to fetch one document."""
+"""Bytes of texts in a frame, at least: what is read to fetch one document."""
 _LEVEL = 1  # written once, read once or twice, then deleted
 
 
@@ -35,18 +36,20 @@ class Writer:
         folder.mkdir(parents=True)
         self._folder = folder
         self._files = contextlib.ExitStack()
-        self._texts: IO[bytes] = self._open("texts.zst")
+        self._file = self._open("texts.zst")
         self._columns: dict[str, IO[bytes]] = {}
-        self._pending: list[bytes] = []
+        self._heads: list[tuple[str, int, int]] = []
+        self._texts: list[bytes] = []
         self._size = self.rows = 0
         self._frames: list[tuple[int, int]] = [(0, 0)]
 
     def add(self, rows: Iterable[Row]) -> None:
         """Append rows."""
         for row in rows:
-            line = json.dumps([row.path, row.package, row.text], ensure_ascii=False).encode() + b"\n"
-            self._pending.append(line)
-            self._size += len(line)
+            text = row.text.encode()
+            self._heads.append((row.path, row.package, len(text)))
+            self._texts.append(text)
+            self._size += len(text)
             self.rows += 1
             if self._size >= FRAME:
                 self._flush()
@@ -67,10 +70,11 @@ class Writer:
         return self._files.enter_context(open(self._folder / name, "wb"))
 
     def _flush(self) -> None:
-        if self._pending:
-            self._texts.write(zstandard.ZstdCompressor(level=_LEVEL).compress(b"".join(self._pending)))
-            self._frames.append((self._texts.tell(), self.rows))
-            self._pending, self._size = [], 0
+        if self._texts:
+            frame = b"".join([json.dumps(self._heads).encode(), b"\n", *self._texts])
+            self._file.write(zstandard.ZstdCompressor(level=_LEVEL).compress(frame))
+            self._frames.append((self._file.tell(), self.rows))
+            self._heads, self._texts, self._size = [], [], 0
 
 
 class Reader:
@@ -100,8 +104,17 @@ class Reader:
             for frame in np.unique(frame_of).tolist():
                 file.seek(int(starts[frame]))
                 packed = file.read(int(self._ends[frame + 1, 0] - starts[frame]))
-                lines = zstandard.ZstdDecompressor().decompress(packed).split(b"\n")
-                yield from (Row(*json.loads(lines[i - firsts[frame]])) for i in chosen[frame_of == frame])
+                yield from _unpacked(packed, (chosen[frame_of == frame] - firsts[frame]).tolist())
+
+
+def _unpacked(packed: bytes, wanted: Sequence[int]) -> Iterator[Row]:
+    frame = zstandard.ZstdDecompressor().decompress(packed)
+    head = frame.index(b"\n")
+    heads = json.loads(frame[:head])
+    ends = [*accumulate((size for _, _, size in heads), initial=head + 1)]
+    for i in wanted:
+        path, package, _ = heads[i]
+        yield Row(path, package, frame[ends[i] : ends[i + 1]].decode())
 
 
 @contextlib.contextmanager

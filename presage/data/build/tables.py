@@ -11,7 +11,7 @@ from presage.core.run import RunDir, note
 from presage.data.build.config import LICENCES, Source
 from presage.data.build.decide import EXACT, NEAR
 from presage.data.build.finish import CONTAMINATED, EMPTIED, PARAGRAPHS
-from presage.data.build.judge import TOO_SHORT, rules_of
+from presage.data.build.judge import TOO_SHORT, grams_of, rules_of
 from presage.data.build.mix import Share, shares, write_split
 from presage.data.build.parts import Work
 from presage.data.build.tally import BAD, Tally
@@ -134,6 +134,9 @@ class Book:
         run.table("packages", packages, ["package", "version", "licence", "documents", "bytes"])
         for what, unit in COUNTS.items():
             run.result(what, sum(self._count(source, what) for source in self._config.sources), unit=unit)
+        grams = grams_of(self._config)
+        for what, count in (grams.facts if grams else {}).items():
+            run.result(f"decontaminate/{what}", count)
         for split in SPLITS:
             run.result(f"{split}/content", f"{self._total().counts[f'{split}/content'] % (1 << 64):016x}")
 
