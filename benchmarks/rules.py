@@ -39,8 +39,8 @@ def main() -> None:
     rows = [[name, f"{megabytes / took:.1f}", _removed(name, batches)] for name, took in seconds.items()]
     said = (
         f"{len(texts):,} documents, {megabytes:.1f} MB, in batches of {BATCH / 1e6:.0f} MB; processor time of one "
-        f"process, best of {args.rounds} rounds in turns. Language looks at the head of a document, the rate counts the "
-        "whole. We measure every rule on every document; datatrove stops at the first that removes one. Its words come "
+        f"process, best of {args.rounds} rounds in turns. Language looks at the head of a document, its rate all of "
+        "it. We measure every rule on every document; datatrove stops at the first that removes one. Its words come "
         "from str.split here, which spares it the tokenizer that it would use (spaCy)."
     )
     publish("rules", "Rules", [table(["what", "MB/s", "documents removed"], rows), said], write=args.write)
