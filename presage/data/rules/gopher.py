@@ -21,7 +21,6 @@ from functools import cache, partial
 import numpy as np
 
 from presage.data.rules.layout import BULLET, ELLIPSIS, LETTER
-from presage.data.rules.repetition import again
 from presage.data.rules.rule import Rule
 from presage.data.rules.texts import Texts
 
@@ -63,11 +62,12 @@ def _ellipses_per_word(texts: Texts) -> np.ndarray:
 
 
 def _words_with_a_letter(texts: Texts) -> np.ndarray:
-    layout = texts.layout
-    starts = layout.tokens.starts
-    # From one token's start to the next: the blanks between have no letter.
-    kinds = np.bitwise_or.reduceat(layout.kinds, starts) if len(starts) else layout.kinds[:0]
-    return share(layout.per_text(starts[_with(kinds, LETTER)]), layout.per_text(starts))
+    layout, tokens = texts.layout, texts.layout.tokens
+    without = (layout.kinds[tokens.starts] & LETTER) == 0
+    if without.any():  # few tokens begin with anything else, and only those are looked at as a whole
+        edges = np.stack([tokens.starts[without], tokens.ends[without]], axis=1).ravel()
+        without[without] = (np.bitwise_or.reduceat(layout.kinds, edges)[::2] & LETTER) == 0
+    return share(layout.per_text(tokens.starts[~without]), layout.per_text(tokens.starts))
 
 
 def _stop_words(texts: Texts) -> np.ndarray:
@@ -113,25 +113,25 @@ def _ellipsis_lines(texts: Texts) -> np.ndarray:
 
 
 def _duplicate_lines(texts: Texts) -> np.ndarray:
-    return share_of_lines(texts, again(texts.layout.line_hashes))
+    return share_of_lines(texts, texts.layout.duplicate_lines)
 
 
 def duplicate_line_characters(texts: Texts) -> np.ndarray:
     """float64 [texts]: the share of the characters of all lines that stand in lines that occurred before."""
     lines = texts.layout.lines
-    return _share_by_text(texts, again(texts.layout.line_hashes), lines.sizes, lines.texts)
+    return _share_by_text(texts, texts.layout.duplicate_lines, lines.sizes, lines.texts)
 
 
 def _duplicate_paragraphs(texts: Texts) -> np.ndarray:
     owners = texts.layout.lines.texts[texts.layout.paragraphs]
-    return _share_by_text(texts, again(texts.layout.paragraph_hashes), np.ones(len(owners)), owners)
+    return _share_by_text(texts, texts.layout.duplicate_paragraphs, np.ones(len(owners)), owners)
 
 
 def _duplicate_paragraph_characters(texts: Texts) -> np.ndarray:
     layout = texts.layout
     first = layout.paragraphs
     sizes = np.add.reduceat(layout.lines.sizes, first) if len(first) else np.zeros(0)
-    return _share_by_text(texts, again(layout.paragraph_hashes), sizes, layout.lines.texts[first])
+    return _share_by_text(texts, layout.duplicate_paragraphs, sizes, layout.lines.texts[first])
 
 
 def _share_by_text(texts: Texts, which: np.ndarray, weights: np.ndarray, owners: np.ndarray) -> np.ndarray:

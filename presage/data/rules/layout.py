@@ -8,13 +8,13 @@ one array with a byte for each character of all texts, each text followed by a l
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from presage.data.rules.repetition import sequence_hashes, span_hashes
+from presage.data.rules.repetition import again, sequence_hashes, span_hashes
 
 BLANK, LETTER, STOP, QUOTE, BRACKET, BULLET, ELLIPSIS = (1 << place for place in range(7))
 _UNKNOWN = 255  # no sum of kinds
@@ -39,7 +39,11 @@ def kind_of(character: str) -> int:
     )
 
 
-_ASCII_KINDS = bytes(kind_of(chr(code)) if code < 128 else 0 for code in range(256))
+_BEYOND = 0x80  # stands for every character beyond ASCII
+_ASCII = bytes(range(_BEYOND))
+_LATER_BYTES = bytes(range(0x80, 0xC0))  # of a character's UTF-8
+_ONE_BYTE = bytes(min(code, _BEYOND) for code in range(256))
+_ASCII_KINDS = bytes(kind_of(chr(code)) if code < _BEYOND else 0 for code in range(256))
 
 
 @functools.cache
@@ -95,24 +99,22 @@ class Layout:
     """Where everything stands in some texts; positions count characters of all texts in a row.
 
     bounds: int64 [texts + 1]; text i lies from bounds[i] to bounds[i + 1], its added line break included.
-    plain: bytes [characters], those beyond ASCII as "?".
+    plain: bytes [characters], all those beyond ASCII as 0x80.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._joined = "\n".join([*texts, ""])
         self.bounds = np.concatenate([[0], np.cumsum([len(text) + 1 for text in texts], dtype=np.int64)])
-        self.plain = self._joined.encode("ascii", "replace")
+        self._encoded = "\n".join([*texts, ""]).encode()
+        self.plain = self._encoded.translate(_ONE_BYTE, _LATER_BYTES)
+        self._places: dict[str, np.ndarray] = {}
 
     # ---- characters -------------------------------------------------------------------------------------------------
 
     @cached_property
     def _wide(self) -> tuple[np.ndarray, np.ndarray]:
         """(where, int64; code point, uint32) of each character beyond ASCII."""
-        if self._joined.isascii():
-            return np.zeros(0, np.int64), np.zeros(0, np.uint32)
-        characters = np.frombuffer(self._joined.encode("utf-32-le"), "<u4")
-        where = np.flatnonzero(characters > 127)
-        return where, characters[where]
+        characters = self._encoded.translate(None, _ASCII).decode().encode("utf-32-le")
+        return np.flatnonzero(np.frombuffer(self.plain, np.uint8) == _BEYOND), np.frombuffer(characters, "<u4")
 
     @cached_property
     def kinds(self) -> np.ndarray:
@@ -123,7 +125,7 @@ class Layout:
         return kinds
 
     def where(self, character: str) -> np.ndarray:
-        """int64: every place of an ASCII character but "?", which stands for others too."""
+        """int64: every place of an ASCII character."""
         return np.flatnonzero(np.frombuffer(self.plain, np.uint8) == ord(character))
 
     @cached_property
@@ -132,13 +134,10 @@ class Layout:
 
     def phrases(self, *phrases: str) -> np.ndarray:
         """int64, in order: where ASCII phrases begin, small and capital letters being the same."""
-        found = []
         for phrase in phrases:
-            place = self._lowered.find(phrase.encode())
-            while place >= 0:
-                found.append(place)
-                place = self._lowered.find(phrase.encode(), place + 1)
-        return np.array(sorted(found), np.int64)
+            if phrase not in self._places:
+                self._places[phrase] = np.fromiter(_every(phrase.encode(), self._lowered), np.int64)
+        return np.sort(np.concatenate([self._places[phrase] for phrase in phrases]))
 
     def per_text(self, places: np.ndarray) -> np.ndarray:
         """int64 [texts]: how many of these places, which are in order, lie in each."""
@@ -172,7 +171,12 @@ class Layout:
         longer = 1 + (characters >= 0x800) + (characters >= 0x10000)  # bytes of UTF-8 beside the first
         shifts = np.concatenate([[0], np.cumsum(longer, dtype=np.int64)])
         starts, ends = (at + shifts[np.searchsorted(where, at)] for at in (self.lines.starts, self.lines.ends))
-        return span_hashes(self._joined.encode(), starts, ends, self.lines.texts)
+        return span_hashes(self._encoded, starts, ends, self.lines.texts)
+
+    @cached_property
+    def duplicate_lines(self) -> np.ndarray:
+        """bool [lines]: which occurred before in their text."""
+        return again(self.line_hashes)
 
     @cached_property
     def paragraphs(self) -> np.ndarray:
@@ -185,3 +189,15 @@ class Layout:
     def paragraph_hashes(self) -> np.ndarray:
         """uint64 [paragraphs]: of each paragraph's lines, in their order."""
         return sequence_hashes(self.line_hashes, self.paragraphs)
+
+    @cached_property
+    def duplicate_paragraphs(self) -> np.ndarray:
+        """bool [paragraphs]: which occurred before in their text."""
+        return again(self.paragraph_hashes)
+
+
+def _every(phrase: bytes, data: bytes) -> Iterator[int]:
+    place = data.find(phrase)
+    while place >= 0:
+        yield place
+        place = data.find(phrase, place + 1)

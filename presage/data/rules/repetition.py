@@ -29,10 +29,11 @@ def span_hashes(data: bytes, starts: np.ndarray, ends: np.ndarray, owners: np.nd
     """
     sizes = ends - starts
     blocks = -(-sizes // _BLOCK)
-    first = np.cumsum(blocks) - blocks
-    place = _BLOCK * _within(first, blocks)
-    left = np.minimum(np.repeat(sizes, blocks) - place, _BLOCK)
-    values = loads(data + bytes(_BLOCK))[np.repeat(starts, blocks) + place] & _MASKS[left]
+    after = np.cumsum(blocks)
+    first = after - blocks
+    places = _BLOCK * np.arange(blocks.sum()) + np.repeat(starts - _BLOCK * first, blocks)
+    values = loads(data + bytes(_BLOCK))[places]
+    values[after - 1] &= _MASKS[sizes - _BLOCK * (blocks - 1)]
     return pair(pair(sequence_hashes(values, first), sizes.astype(np.uint64)), owners.astype(np.uint64))
 
 
@@ -40,15 +41,9 @@ def sequence_hashes(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """uint64 [sequences]: of the values from each start to the next, in their order. Starts ascend from 0."""
     if not len(starts):
         return np.zeros(0, np.uint64)
-    place = _within(starts, np.diff(starts, append=len(values)))
-    sums: np.ndarray = np.add.reduceat(pair(values, place.astype(np.uint64)), starts)
+    places = np.arange(len(values)) - np.repeat(starts, np.diff(starts, append=len(values)))
+    sums: np.ndarray = np.add.reduceat(pair(values, places.astype(np.uint64)), starts)
     return stir(sums)
-
-
-def _within(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """int64: for each member of sequences in a row its place in its own."""
-    places: np.ndarray = np.arange(sizes.sum()) - np.repeat(starts, sizes)
-    return places
 
 
 # ---- what occurs again ----------------------------------------------------------------------------------------------
@@ -151,9 +146,7 @@ class Runs:
     def _level(self, n: int) -> _Level:
         while len(self._levels) < n:
             last = self._levels[-1]
-            there = np.zeros(len(self._words) + 1, bool)
-            there[last.ordered] = True
-            both = there[last.ordered + 1]
+            both = np.diff(last.ordered, append=-1) == 1  # the run that begins a word later is there too
             candidates = last.ordered[both]
             hashes = pair(last.hashes[both], self._words[candidates + len(self._levels)])
             where, first = repeated(hashes)

@@ -61,9 +61,10 @@ class Texts:
     @cached_property
     def word_sizes(self) -> np.ndarray:
         """int64 [words]: characters of each."""
+        words = self.words
         later = np.flatnonzero((np.frombuffer(self.folded.data, np.uint8) & 0xC0) == 0x80)  # bytes of a character
-        before_start, before_end = (np.searchsorted(later, at) for at in (self.words.starts, self.words.ends))
-        sizes: np.ndarray = self.words.ends - before_end - (self.words.starts - before_start)
+        owners = np.searchsorted(words.starts, later, side="right") - 1
+        sizes: np.ndarray = words.ends - words.starts - np.bincount(owners, minlength=len(words.starts))
         return sizes
 
     @cached_property

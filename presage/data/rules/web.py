@@ -79,8 +79,10 @@ def _ends_in_punctuation(layout: Layout) -> np.ndarray:
 def _ends_sentence(layout: Layout) -> np.ndarray:
     """bool [tokens]: which end with a stop, up to three closing quotes and brackets left aside."""
     last = layout.tokens.ends - 1
+    closed = np.arange(len(last))
     for _ in range(_CLOSERS):  # before a token's first character stands a blank, so none is left backwards
-        last = last - ((layout.kinds[last] & (QUOTE | BRACKET)) != 0)
+        closed = closed[(layout.kinds[last[closed]] & (QUOTE | BRACKET)) != 0]
+        last[closed] -= 1
     ends: np.ndarray = (layout.kinds[last] & STOP) != 0
     return ends
 
