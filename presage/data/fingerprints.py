@@ -62,12 +62,13 @@ def hash_words(data: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     sizes = ends - starts
     windows = loads(data)
     hashes = stir((windows[starts] & _MASKS[np.minimum(sizes, 8)]) + sizes.astype(np.uint64))
+    longer = np.flatnonzero(sizes > 8)
     for first in range(8, _HASHED, 8):
-        longer = np.flatnonzero(sizes > first)
         if not len(longer):
             break
         more = windows[starts[longer] + first] & _MASKS[np.minimum(sizes[longer] - first, 8)]
         hashes[longer] = pair(hashes[longer], more)
+        longer = longer[sizes[longer] > first + 8]
     return hashes
 
 

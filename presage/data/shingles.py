@@ -32,8 +32,8 @@ _HASHED_ALONE = 64  # bytes; the vectorised hash sees no more of a word
 _THREE_BYTES = 0xE0  # first byte of such a character or of a longer one
 _BINS = BANDS * ROWS
 _EMPTY = np.uint64((1 << 64) - 1)
-_ROUNDS = 32  # of throwing shingles into bins; what they leave empty goes bin by bin
-_TEXTS_AT_ONCE = 256  # their bins fit a processor's cache
+_ROUNDS = 16  # of throwing shingles into bins; what they leave empty goes bin by bin
+_TEXTS_AT_ONCE = 512  # their bins, a megabyte, stay in the cache
 _FACTORS = stir(np.arange(1, _ROUNDS + _BINS + 1, dtype=np.uint64)) | np.uint64(1)
 _SPACES = bytes(32 if bytes([code]).isspace() else code for code in range(256))
 
@@ -62,16 +62,23 @@ def shingles(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
     30 million.
     """
     hashes, of = _pieces(texts)
-    counts = np.bincount(of, minlength=len(texts))
     runs = grams(hashes, SHINGLE)
     within = np.flatnonzero(of[: len(runs)] == of[SHINGLE - 1 :])
-    found, owners = [runs[within]], [of[within]]
-    for size in range(1, SHINGLE):
-        found.append(grams(hashes[counts[of] == size], size)[::size])
-        owners.append(np.flatnonzero(counts == size))
-    owner = np.concatenate(owners)
-    order = np.argsort(owner, kind="stable")
-    return np.concatenate(found)[order], owner[order]
+    runs, owners = runs[within], of[within]
+    whole, short = _short(hashes, of, len(texts))
+    places = np.searchsorted(owners, short)
+    return np.insert(runs, places, whole), np.insert(owners, places, short)
+
+
+def _short(hashes: np.ndarray, of: np.ndarray, texts: int) -> tuple[np.ndarray, np.ndarray]:
+    """(hash of all its words, text) of each text that has fewer than a shingle's, and has any."""
+    counts = np.bincount(of, minlength=texts)
+    few = counts[of] < SHINGLE
+    hashes, of = hashes[few], of[few]
+    found = [grams(hashes[counts[of] == size], size)[::size] for size in range(1, SHINGLE)]
+    short = np.concatenate([np.flatnonzero(counts == size) for size in range(1, SHINGLE)])
+    order = np.argsort(short)
+    return np.concatenate(found)[order], short[order]
 
 
 def shingle_sets(texts: Sequence[str]) -> list[np.ndarray]:
@@ -133,9 +140,9 @@ def band_keys(texts: Texts) -> np.ndarray:
     million.
 
     The 232 bins are a sketch by Dahlgaard, Knudsen and Thorup, "Fast Similarity Sketching" (2017): one-permutation
-    hashing whose empty bins are filled by throwing the shingles again. Its bins agree as often as those of 232
-    permutations, for texts of any length, in a third of the time; one-permutation hashing that borrows from the next
-    full bin is as fast and loses short texts (measured: `benchmarks/near_duplicates.py`).
+    hashing whose empty bins are filled by throwing the shingles again. Measured (`benchmarks/near_duplicates.py`), it
+    finds as many pairs as 232 permutations, in a third of the time at 500 shingles, in the same at 50. Empty bins that
+    take the next full one's value are faster still and find 0.86 of the pairs of 5 shingles, 0.97 of those of 50.
     """
     hashes, of = shingles(texts)
     keys = np.zeros((len(texts), BANDS), np.uint32)
@@ -158,7 +165,7 @@ def _sketch(hashes: np.ndarray, of: np.ndarray, texts: int) -> np.ndarray:
     """uint64 [texts, bins] of shingles in order of their texts: a bin is equal in two texts with chance s.
 
     In each round a text with empty bins throws all its shingles anew; a bin keeps the least value of the first round
-    that hit it (the round is the highest byte). Texts of few shingles would throw for long: after 32 rounds the rest of
+    that hit it (the round is the highest byte). Texts of few shingles would throw for long: after 16 rounds the rest of
     their bins hold each the least value of a permutation of its own.
     """
     sketch = np.full((texts, _BINS), _EMPTY)
