@@ -1,7 +1,8 @@
 """HTML to its main text. Needs resiliparse.
 
 Kept is what resiliparse takes for the main content: headings, paragraphs, lists, tables and preformatted text, a block
-to a paragraph; navigation, banners, forms, footers, scripts and readers' comments are left out.
+to a paragraph; navigation, banners, forms, footers, scripts and readers' comments are left out. A bulleted list counts
+as navigation where fewer than three elements stand around it in the body, as on plain hand-written pages.
 """
 
 from __future__ import annotations

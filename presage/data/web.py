@@ -128,6 +128,7 @@ class _Part(io.RawIOBase):
 
     record = least = given = 0
     damaged = False
+    _tail = b""
 
     def __init__(self, file: IO[bytes], start: int) -> None:
         super().__init__()
@@ -138,7 +139,15 @@ class _Part(io.RawIOBase):
         """Up to `size` bytes; none at the end. Raises _Damaged."""
         block = self._read(size if size > 0 else _BLOCK)
         self.given += len(block)
+        if not block and self._ends_in_header():
+            raise _Damaged("it ends early")
+        self._tail = block if len(block) >= _BLOCK else (self._tail + block)[-_BLOCK:]
         return block
+
+    def _ends_in_header(self) -> bool:
+        """A header that is cut at the end is passed over by fastwarc."""
+        last = self._tail.rpartition(b"\n\r\n")[2]
+        return bool(last) and last.startswith(_HEAD[: len(last)])
 
     def _read(self, size: int) -> bytes:
         raise NotImplementedError
