@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from presage.core.errors import DataError
-from presage.data import documents
+from presage.data import documents, readers
 from presage.data.documents import Bad, Document, Limits, find_files, read_file, read_paths, split_text
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
@@ -50,7 +50,7 @@ def make(folder: Path, name: str, data: bytes | str) -> Path:
 
 
 @pytest.mark.parametrize("compression", COMPRESS)
-@pytest.mark.parametrize("suffix", documents.TEXT_SUFFIXES)
+@pytest.mark.parametrize("suffix", documents.TEXT.suffixes)
 def test_text_files(tmp_path: Path, suffix: str, compression: str) -> None:
     text = "Grüße, 世界\r\n\n"
     path = make(tmp_path, f"a{suffix}{compression}", COMPRESS[compression](text.encode()))
@@ -183,7 +183,7 @@ def test_a_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def refuse(location: Path) -> Any:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setitem(documents._OPENERS, "", refuse)
+    monkeypatch.setitem(readers.OPENERS, "", refuse)
     assert only_bad(make(tmp_path, "a.txt", "x")).reason == "cannot be read: Permission denied"
 
 
