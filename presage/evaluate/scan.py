@@ -107,10 +107,11 @@ def _write_tables(directory: RunDir, config: Config, found: Looked) -> None:
         groups = [*methods, "ngrams", "any"]
         directory.table("planted", _planted(found), ["set", "edit", "copies", "changed", *groups])
     if found.copied and config.contaminated_copy:
-        report, of = found.copied.report, config.contaminated_copy.of
+        copied, planted = found.copied, set(found.copied.planted)
         columns = ["item", *methods, "document", "offset"]
-        directory.table("copy", _items(report, found.copied.planted), columns)
-        directory.table("copy_hits", _hits(report.hits, set=of), HITS)
+        directory.table("copy", _items(copied.report, copied.planted), columns)
+        hits = [hit for hit in copied.report.hits if hit.item in planted]
+        directory.table("copy_hits", _hits(hits, set=config.contaminated_copy.of), HITS)
     names = {one.label: one.name for one in config.sets}
     warnings = [{"set": names.get(label, ""), "warning": text} for label, text in found.warnings]
     directory.table("warnings", warnings, ["set", "warning"])

@@ -1,4 +1,4 @@
-"""The whole chain on one machine: corpus, tokenizer, ladder, sealed forecast, target, score, report.
+"""The whole chain on one machine: corpus, tokenizer, scan, ladder, sealed forecast, target, score, report.
 
 `minutes` is the dial. The machine's training speed is measured, the target's compute is what fits into the time, and
 every rung follows from it; the measured speeds are sealed with the forecast.
@@ -6,6 +6,7 @@ every rung follows from it; the measured speeds are sealed with the forecast.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -15,11 +16,14 @@ from typing import Any, TypeVar
 from presage.core.config import Config
 from presage.core.device import Device, measure
 from presage.core.errors import BudgetError
-from presage.core.run import RunDir, load_config, note
+from presage.core.run import RunDir, atomic_write, load_config, note
 from presage.core.workers import usable_cores
 from presage.data import corpus as corpus_stage
 from presage.data import shards as shards_stage
 from presage.data import tokenizer as tokenizer_stage
+from presage.evaluate import scan as scan_stage
+from presage.evaluate import scores as scores_stage
+from presage.evaluate.sets import ItemSet
 from presage.forecast import attempts as attempts_stage
 from presage.forecast import collapsed as collapse_stage
 from presage.forecast import ladder as ladder_stage
@@ -85,6 +89,13 @@ SORTING = 0.25
 """As many again of these attempts, to sort the problems by difficulty."""
 ATTEMPT_SECONDS = 80.0
 """What both examinations take at SAMPLES attempts."""
+HINDSIGHT = 315
+"""Items of Hindsight Neglect that are looked for in the corpus, as many as the original task has."""
+PLANTED = 12
+"""Items planted into the deliberately contaminated copy."""
+COPIES = 20
+"""Items of each set whose copies, exact and edited, are planted one by one."""
+SCORES = "microcode-scores.jsonl"
 
 
 def corpus() -> corpus_stage.Config:
@@ -149,6 +160,8 @@ def run(
     tokens = _stage(
         shards_stage, lambda: shards_stage.Config(corpus=texts.path, tokenizer=vocabulary.path), out / "shards"
     )
+    examined = _has_microcode(texts)
+    scanned = _stage(scan_stage, lambda: _scan(texts, examined, seed), out / "contamination")
     rungs = _stage(ladder_stage, lambda: _ladder(tokens.path, minutes, left(), seed), out / "ladder")
     samples = SAMPLES if minutes >= ENOUGH else FEW_SAMPLES
     examine = partial(
@@ -160,7 +173,6 @@ def run(
         runs_per_budget=ATTEMPTED_RUNS,
         seed=seed,
     )
-    examined = _has_microcode(texts)
     tried = _stage(attempts_stage, lambda: _of_ladder(examine, rungs), out / "attempts") if examined else None
     sealed = _stage(
         seal_stage,
@@ -180,6 +192,7 @@ def run(
         out / "score",
     )
     ledger.append_score(out / LEDGER, score.path)
+    judged = _stage(scores_stage, lambda: _scores(last, scanned, out / SCORES), out / "scores") if last else None
     known = _stage(record_stage, lambda: record_stage.Config(ledger=Path("..") / LEDGER), out / "record")
     planned = _stage(plan_stage, lambda: _next(rungs, sealed, target), out / "plan")
     compared = _stage(collapse_stage, lambda: collapse_stage.Config(ladder=rungs.path), out / "collapse")
@@ -198,6 +211,8 @@ def run(
             record=known.path,
             planned=planned.path,
             collapse=compared.path,
+            contamination=scanned.path,
+            scores=judged.path if judged else None,
         ),
         out / "report",
     )
@@ -221,6 +236,24 @@ def _sources(folder: Path | None, microcode: bool) -> corpus_stage.Config:
 
 def _has_microcode(texts: RunDir) -> bool:
     return any(source.kind == "microcode" for source in texts.config(corpus_stage.Config).sources)
+
+
+def _scan(texts: RunDir, examined: bool, seed: int) -> scan_stage.Config:
+    """Every task that presage generates: the problems examined, if there are any, and Hindsight Neglect."""
+    problems = ItemSet(name="microcode", kind="microcode", count=PROBLEMS, levels=LEVELS, seed=seed)
+    sets = (*([problems] if examined else []), ItemSet(name="hindsight", kind="hindsight", count=HINDSIGHT, seed=seed))
+    copy = scan_stage.Copy(of=sets[0].name, items=PLANTED)
+    return scan_stage.Config(sets=sets, corpus=(texts.path,), plant=COPIES, contaminated_copy=copy, seed=seed)
+
+
+def _scores(tried: RunDir, scanned: RunDir, file: Path) -> scores_stage.Config:
+    """The target's pass rates as a file of scores, to be joined with the scan."""
+    with atomic_write(file) as out:
+        for row in tried.read_table("samples"):
+            n = int(row["n"])
+            score = {"id": row["problem"], "score": int(row["passed"]) / n, "n": n, "task": "microcode"}
+            out.write(json.dumps(score).encode() + b"\n")
+    return scores_stage.Config(scores=(Path("..") / file.name,), contamination=scanned.path)
 
 
 def _stage(stage: Any, make: Callable[[], Config], out: Path) -> RunDir:

@@ -184,9 +184,12 @@ def _scores(s: Sources) -> Iterator[Block]:
     if not count:
         return
     columns = ["task", "items", "contaminated", "untestable", "raw", "clean", "contaminated only", "to quote"]
+    method = str(s.get("scores", "config.json", "config.method", ""))
     note = Text(
-        "Raw: the mean of all items; clean: of those that were tested and not found. To quote is the worse of the two. "
-        "± is the standard error, the items taken as drawn from more of their kind."
+        "Contaminated: flagged by {method}. Raw: the mean of all items; clean: of those that were tested and not "
+        "found. To quote is the worse of the two. ± is the standard error, the items taken as drawn from more of "
+        "their kind.",
+        method=f"the method of {METHODS.get(method, method)}" if method else "any method",
     )
     yield Table("Scores, raw and clean", columns, [_means(s, i) for i in range(count)], note)
     columns = ["task", "better is", "clean − raw", "degradation", "symmetric form"]
@@ -229,7 +232,7 @@ def _changes(s: Sources, i: int) -> list[Cell]:
     ]
 
 
-def _estimate(s: Sources, i: int, name: str, form: str, of_error: str = "auto") -> Cell:
+def _estimate(s: Sources, i: int, name: str, form: str, of_error: str = "stderr") -> Cell:
     """A value and its standard error, as far as there are any."""
     if s.get(*SCORES, f"{i}.{name}") is None:
         return "–"

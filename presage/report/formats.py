@@ -97,6 +97,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "auto": auto,
     "setting": lambda v: f"{v:,}" if isinstance(v, int) else auto(v),
     "whole": lambda v: f"{v:.0f}" if isinstance(v, float) else str(v),
+    "stderr": lambda v: f"{v:.2g}",
     "loss": _fixed(3),
     "loss4": _fixed(4),
     "percent": lambda v: f"{v:.2f} %".replace("-", "−"),

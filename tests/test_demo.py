@@ -1,0 +1,67 @@
+"""What the demo says of its own examination: the scan looks for what is asked, and the scores are the target's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from presage.core.config import Config
+from presage.core.run import RunDir
+from presage.data import microcode
+from presage.data.documents import Document
+from presage.data.records import write_documents
+from presage.evaluate import scan, scores
+from presage.forecast import attempts
+from presage.recipes import demo
+
+SEED = 3
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> RunDir:
+    """A corpus run whose training text holds generated functions, as the demo's does, and the third problem."""
+    leaked = examined()[2]
+    with RunDir.create(tmp_path / "corpus", "corpus", Config()) as run:
+        leak = Document("web", "forum.txt", f"How do I write this?\n\n{leaked.prompt}{leaked.solution}\n")
+        train = [*microcode.documents(SEED, 200, demo.LEVELS), leak]
+        write_documents(run.artifact("train.jsonl.zst"), train)
+        write_documents(run.artifact("val.jsonl.zst"), [Document("docs", "a.txt", "Some text that is held out.")])
+        run.finish()
+    return run
+
+
+def examined() -> list[microcode.Problem]:
+    """As the stage `attempts` draws them."""
+    return microcode.problems(SEED, demo.PROBLEMS, demo.LEVELS)
+
+
+def test_the_problems_looked_for_are_those_that_models_attempt(texts: RunDir) -> None:
+    config = demo._scan(texts, True, SEED)
+    assert [item.id for item in config.sets[0].items()] == [problem.id for problem in examined()]
+    assert (config.sets[1].kind, config.contaminated_copy) == ("hindsight", scan.Copy(of="microcode", items=12))
+
+
+def test_without_an_examination_there_is_still_a_task_to_look_for(texts: RunDir) -> None:
+    config = demo._scan(texts, False, SEED)
+    assert [one.name for one in config.sets] == ["hindsight"]
+    assert config.contaminated_copy and config.contaminated_copy.of == "hindsight"
+
+
+def test_pass_rates_become_scores_beside_the_scan(texts: RunDir, tmp_path: Path) -> None:
+    scanned = scan.run(demo._scan(texts, True, SEED), tmp_path / "contamination")
+    assert (scanned.value("microcode/flagged"), scanned.value("copy/found")) == (1, demo.PLANTED)
+    with RunDir.create(tmp_path / "target-attempts", "attempts", Config()) as tried:
+        common = {"difficulty": 1, "compute": 1e12, "run": "target", "split": "fit", "n": 50, "nll": 4.0}
+        passed = [50 if number == 2 else number for number in range(demo.PROBLEMS)]
+        rows = [{"problem": p.id, "passed": k} | common for p, k in zip(examined(), passed, strict=True)]
+        tried.table("samples", rows, attempts.COLUMNS)
+        tried.finish()
+    judged = scores.run(demo._scores(tried, scanned, tmp_path / demo.SCORES), tmp_path / "scores")
+    (row,) = judged.read_table("scores")
+    assert (row["task"], row["n"], row["contaminated"], row["untestable"]) == ("microcode", "36", "1", "0")
+    assert float(row["raw"]) == pytest.approx(sum(passed) / 50 / 36)
+    assert float(row["clean"]) == pytest.approx((sum(passed) / 50 - 1) / 35)
+    assert float(row["dirty"]) == 1.0
+    assert row["quote"] == "clean"
+    assert judged.read_table("warnings") == []
