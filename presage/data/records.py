@@ -14,6 +14,8 @@ from presage.core.run import RunDir, atomic_write, sha256
 from presage.data.documents import Document
 
 SPLITS = ("train", "val")
+CORPORA = ("corpus", "cleaned")
+"""Stages that write a corpus: artifacts/{train,val}.jsonl.zst."""
 _LEVEL = 3
 
 
@@ -27,10 +29,16 @@ def write_documents(path: Path, documents: Iterable[Document]) -> None:
 
 def read_split(corpus: Path | str, split: str) -> Iterator[Document]:
     """Documents of a finished corpus run. Raises CorruptError when the file is not whole."""
-    path = whole_file(RunDir.open(corpus, "corpus"), f"artifacts/{split}.jsonl.zst")
+    path = whole_file(open_corpus(corpus), f"artifacts/{split}.jsonl.zst")
     with open(path, "rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
         for line in io.TextIOWrapper(reader, encoding="utf-8", newline="\n"):
             yield Document(**json.loads(line))
+
+
+def open_corpus(path: Path | str) -> RunDir:
+    """A finished run of a stage that writes a corpus. Raises RunError."""
+    run = RunDir.open(path)
+    return run if run.stage in CORPORA else RunDir.open(path, CORPORA[0])
 
 
 def whole_file(run: RunDir, name: str) -> Path:

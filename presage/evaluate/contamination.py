@@ -90,8 +90,8 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Piece:
-    """A document, or a part of one that begins at byte `base` of it."""
+class Piece:
+    """A document, or a part of one that begins at byte `base` of it. A part at byte 0 begins a new document."""
 
     document: Document
     base: int
@@ -115,7 +115,7 @@ class Scanner:
         self.reset()
         hits: list[Hit] = []
         count = size = 0
-        for pieces in _batches(_pieces(documents)):
+        for pieces in batches_of(pieces_of(documents)):
             hits += self._hits(pieces)
             count += sum(piece.base == 0 for piece in pieces)
             size += sum(byte_length(piece.document.text) for piece in pieces)
@@ -130,6 +130,19 @@ class Scanner:
         self.reset()
         return {(match.item, method.name) for method, match, _ in self._matches([text])}
 
+    def holding(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text holds any item by any method, whatever was met before.
+
+        By halves: texts that hold nothing are passed over together, and such are most of a corpus.
+        """
+        self.reset()
+        if next(self._matches(texts), None) is None:
+            return [False] * len(texts)
+        if len(texts) == 1:
+            return [True]
+        half = len(texts) // 2
+        return self.holding(texts[:half]) + self.holding(texts[half:])
+
     def reset(self) -> None:
         """Forget what was met."""
         for method in self.methods:
@@ -140,7 +153,7 @@ class Scanner:
         for method in self.methods:
             yield from ((method, match, batch) for match in method.scan(batch))
 
-    def _hits(self, pieces: Sequence[_Piece]) -> Iterator[Hit]:
+    def _hits(self, pieces: Sequence[Piece]) -> Iterator[Hit]:
         for method, match, batch in self._matches([piece.document.text for piece in pieces]):
             index, first, after = batch.locate(method.floor, *match.in_documents)
             _, *in_item = self._texts.locate(method.floor, *match.in_items)
@@ -165,22 +178,23 @@ def _overlap(method: Method) -> dict[str, float]:
     return {} if share is None else {"overlap": share}
 
 
-def _pieces(documents: Iterable[Document]) -> Iterator[_Piece]:
+def pieces_of(documents: Iterable[Document]) -> Iterator[Piece]:
     """Readers cut very long documents: pieces of one follow each other under one name. The seam is read twice."""
-    last: _Piece | None = None
+    last: Piece | None = None
     for document in documents:
         if last and (last.document.source, last.document.path) == (document.source, document.path):
             before = last.document.text
             seam = before[-_SEAM:]
             base = last.base + byte_length(before) - byte_length(seam)
-            last = _Piece(Document(document.source, document.path, seam + document.text), base)
+            last = Piece(Document(document.source, document.path, seam + document.text), base)
         else:
-            last = _Piece(document, 0)
+            last = Piece(document, 0)
         yield last
 
 
-def _batches(pieces: Iterable[_Piece]) -> Iterator[list[_Piece]]:
-    batch: list[_Piece] = []
+def batches_of(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Pieces by the megabyte, so that short ones are looked through together."""
+    batch: list[Piece] = []
     size = 0
     for piece in pieces:
         batch.append(piece)
