@@ -276,6 +276,10 @@ class RunDir:
             raise RunError(f"result.json has no '{name}'", where=self.path)
         return results[name]["value"]
 
+    def changed(self, config: Config) -> dict[str, tuple[Any, Any]]:
+        """{dotted key: (in this run's config, in the one given)} where they differ; empty when it is the same."""
+        return diff(self.read_json("config.json")["config"], _relative_paths(config, self.path))
+
     def rows(self, name: str = "metrics.jsonl") -> Iterator[dict[str, Any]]:
         """Rows of a .jsonl file; a torn last line (a run killed while writing) is ignored."""
         path = self.path / name

@@ -15,6 +15,8 @@ from presage.core.run import RunDir, atomic_write, sha256
 from presage.data.documents import Document
 
 SPLITS = ("train", "val")
+CORPORA = ("corpus", "cleaned")
+"""Stages that write a corpus: artifacts/{train,val}.jsonl.zst."""
 _LEVEL = 3
 _quoted = json.JSONEncoder(ensure_ascii=False).encode  # of a string, half the time of json.dumps for the row
 
@@ -45,7 +47,13 @@ def read_documents(path: Path) -> Iterator[Document]:
 
 def read_split(corpus: Path | str, split: str) -> Iterator[Document]:
     """Documents of a finished corpus run. Raises CorruptError when the file is not whole."""
-    yield from read_documents(whole_file(RunDir.open(corpus, "corpus"), f"artifacts/{split}.jsonl.zst"))
+    yield from read_documents(whole_file(open_corpus(corpus), f"artifacts/{split}.jsonl.zst"))
+
+
+def open_corpus(path: Path | str) -> RunDir:
+    """A finished run of a stage that writes a corpus. Raises RunError."""
+    run = RunDir.open(path)
+    return run if run.stage in CORPORA else RunDir.open(path, CORPORA[0])
 
 
 def whole_file(run: RunDir, name: str) -> Path:

@@ -116,8 +116,8 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Piece:
-    """A document, or a part of one that begins at byte `base` of it."""
+class Piece:
+    """A document, or a part of one that begins at byte `base` of it. A part at byte 0 begins a new document."""
 
     document: Document
     base: int
@@ -145,6 +145,19 @@ class Scanner:
         self.reset()
         return {(match.item, method.name) for method, match in self._matches(Batch([text], self.floors))}
 
+    def holding(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text holds any item by any method, whatever was met before.
+
+        By halves: texts that hold nothing are passed over together, and such are most of a corpus.
+        """
+        self.reset()
+        if next(self._matches(Batch(texts, self.floors)), None) is None:
+            return [False] * len(texts)
+        if len(texts) == 1:
+            return [True]
+        half = len(texts) // 2
+        return self.holding(texts[:half]) + self.holding(texts[half:])
+
     @property
     def floors(self) -> set[int]:
         """The readings of a text that the methods need (presage.data.folding)."""
@@ -155,7 +168,7 @@ class Scanner:
         for method in self.methods:
             method.reset()
 
-    def hits(self, pieces: Sequence[_Piece], batch: Batch) -> Iterator[Hit]:
+    def hits(self, pieces: Sequence[Piece], batch: Batch) -> Iterator[Hit]:
         """Items met in the pieces and not before; batch: the pieces' texts in all readings that the methods need."""
         for method, match in self._matches(batch):
             index, first, after = batch.locate(method.floor, *match.in_documents)
@@ -185,7 +198,7 @@ def scan_together(scanners: Sequence[Scanner], documents: Iterable[Document]) ->
     floors = set().union(*(scanner.floors for scanner in scanners))
     hits: list[list[Hit]] = [[] for _ in scanners]
     count = size = 0
-    for pieces in _batches(_pieces(documents)):
+    for pieces in batches_of(pieces_of(documents)):
         batch = Batch([piece.document.text for piece in pieces], floors)
         for scanner, found in zip(scanners, hits, strict=True):
             found += scanner.hits(pieces, batch)
@@ -214,22 +227,23 @@ def _overlap(method: Method) -> dict[str, float]:
     return {} if share is None else {"overlap": share}
 
 
-def _pieces(documents: Iterable[Document]) -> Iterator[_Piece]:
+def pieces_of(documents: Iterable[Document]) -> Iterator[Piece]:
     """Readers cut very long documents: pieces of one follow each other under one name. The seam is read twice."""
-    last: _Piece | None = None
+    last: Piece | None = None
     for document in documents:
         if last and (last.document.source, last.document.path) == (document.source, document.path):
             before = last.document.text
             seam = before[-_SEAM:]
             base = last.base + byte_length(before) - byte_length(seam)
-            last = _Piece(Document(document.source, document.path, seam + document.text), base)
+            last = Piece(Document(document.source, document.path, seam + document.text), base)
         else:
-            last = _Piece(document, 0)
+            last = Piece(document, 0)
         yield last
 
 
-def _batches(pieces: Iterable[_Piece]) -> Iterator[list[_Piece]]:
-    batch: list[_Piece] = []
+def batches_of(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Pieces by the megabyte, so that short ones are looked through together."""
+    batch: list[Piece] = []
     size = 0
     for piece in pieces:
         batch.append(piece)

@@ -1,0 +1,160 @@
+"""What a model made of the items in its corpus: likelihood, retrain-clean, perturb, memorisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from presage.cli.contamination import SCORES, Several
+from presage.cli.grammar import AsJson, Quiet, app, be_quiet, dumps, emit, in_columns
+
+if TYPE_CHECKING:
+    from presage.core.run import RunDir
+    from presage.evaluate.perturb import Changed, Gap
+
+DIGITS = 4
+
+
+@app.command(group=SCORES)
+def likelihood(*, items: Path, run: Path, out: Path | None = None, quiet: Quiet = False) -> None:
+    """Score every item by how likely a model finds its text, in bits per byte: one JSON object a line, {id, score}.
+
+    Lower is better. Texts longer than the model's context are rolled over, half a context at a time.
+
+    Parameters
+    ----------
+    items
+        The evaluation items, as `presage contamination` reads them; scored without answers and choices.
+    run
+        A pretrain or import run.
+    out
+        A file to write the scores to; by default standard output.
+    """
+    from presage.core.files import prepare_new
+    from presage.data.items import read_items
+    from presage.evaluate.likelihood import score_items, score_lines, write_scores
+
+    be_quiet(quiet)
+    if out:
+        prepare_new(out)
+    scores = score_items(run, read_items(items))
+    if out:
+        write_scores(out, scores)
+    emit([str(out)] if out else score_lines(scores))
+
+
+@app.command(group=SCORES)
+def retrain_clean(*, items: Path, run: Path, out: Path, seed: int = 0, quiet: Quiet = False) -> None:
+    """Train a model's clean twin, without the documents that hold items, and tell what contamination was worth.
+
+    The twin has the model's config, seed, tokenizer and number of tokens. Prints bits per byte (lower is better) of
+    all, flagged and clean items under both, with standard errors and the paired difference.
+
+    Parameters
+    ----------
+    items
+        The evaluation items, as `presage contamination` reads them.
+    run
+        A finished pretrain run beside its shards and corpus.
+    out
+        Folder for the run directories corpus, shards, twin and worth; the same command goes on where it stopped.
+    seed
+        Draws the substrings of GPT-4's method.
+    """
+    from presage.recipes import retrain
+
+    be_quiet(quiet)
+    clean, compared = retrain.run(items, run, out, seed=seed)
+    emit(_nothing(clean) if compared is None else _worth(clean, compared))
+
+
+def _nothing(clean: RunDir) -> Iterator[str]:
+    tested = clean.value("items/all") - clean.value("items/untestable")
+    yield f"none of {tested} testable items is in the training corpus: there is nothing to retrain"
+
+
+def _worth(clean: RunDir, compared: RunDir) -> Iterator[str]:
+    yield (
+        f"{clean.value('items/flagged')} of {clean.value('items/all')} items are in the training corpus; "
+        f"{clean.value('removed/documents')} documents that hold items were left out "
+        f"({clean.value('train/documents')} stay for training)"
+    )
+    yield ""
+    rows = [["bits per byte", "items", "the run", "clean twin", "twin - run"]]
+    for row in compared.read_table("worth"):
+        cells = (_plus_minus(row[what], row[f"{what}_stderr"]) for what in ("original", "twin", "difference"))
+        rows.append([f"{row['items']} items", row["n"], *cells])
+    yield from in_columns(rows)
+    yield from ["", str(compared.path)]
+
+
+def _plus_minus(value: str, stderr: str) -> str:
+    spread = f" ± {float(stderr):.{DIGITS}f}" if stderr else ""
+    return f"{float(value):.{DIGITS}f}{spread}" if value else "-"
+
+
+# ---- perturb --------------------------------------------------------------------------------------------------------
+
+
+@app.command(group=SCORES)
+def perturb(
+    *,
+    items: Path,
+    run: Path,
+    kind: Annotated[tuple[str, ...], Several] = (),
+    report: Path | None = None,
+    seed: int = 0,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Score variants of items that should mean the same: how much of a score rests on the exact words?
+
+    Prints for each kind how many items it changes, their bits per byte before and after, and the paired gap; for
+    options also the accuracy. With a contamination report the gaps of flagged and clean items stand apart: a larger
+    one on flagged items is evidence that they were memorised.
+
+    Parameters
+    ----------
+    items
+        The evaluation items; `options` needs rows with options (or choices) and an answer.
+    run
+        A pretrain or import run.
+    kind
+        case (of first letters), spaces (doubled), letters (swapped inside words), names (renamed; keeps the meaning
+        only where any name would do), options (in another order); all of them unless some are named.
+    report
+        What `presage contamination --json` printed for the same items.
+    seed
+        Draws the variants.
+    """
+    from presage.data.items import read_items
+    from presage.evaluate.likelihood import Judge
+    from presage.evaluate.perturb import as_json, measure, states_of
+    from presage.evaluate.variants import KINDS
+
+    be_quiet(quiet)
+    kinds, found = kind or tuple(KINDS), read_items(items)
+    state = states_of(report, found) if report else None
+    changed = measure(Judge.of_run(run), found, kinds, seed, state)
+    emit([dumps(as_json(changed, kinds))] if json else _gaps(changed, kinds, len(found)))
+
+
+def _gaps(changed: list[Changed], kinds: tuple[str, ...], count: int) -> Iterator[str]:
+    from presage.evaluate.perturb import excess, gaps
+
+    rows, notes = [["bits per byte", "items", "changed", "original", "variant", "gap", "accuracy before, after"]], []
+    for kind in dict.fromkeys(kinds):
+        found = gaps([one for one in changed if one.kind == kind])
+        total = str(count)
+        for group, gap in found.items():
+            rows.append([kind if group == "all" else f"  {group}", total if group == "all" else "", *_gap(gap)])
+        more = excess(found)
+        notes += [f"{kind}: gap on flagged items minus gap on clean ones: {more.text}"] if more else []
+    yield from in_columns(rows)
+    yield from ["", *notes] if notes else []
+
+
+def _gap(gap: Gap) -> list[str]:
+    accuracy = "-" if gap.accuracy is None else ", ".join(one.text for one in gap.accuracy[:2])
+    return [str(gap.items), gap.original.text, gap.variant.text, gap.gap.text, accuracy]
