@@ -7,10 +7,14 @@ import importlib
 import re
 import shlex
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from presage.cli.grammar import app
+from presage.data import corpus
+from presage.data.rules.heuristics import RULES, SETS
+from presage.data.rules.privacy import KINDS
 from presage.forecast import points
 from presage.forecast.prior import Prior
 from presage.forecast.scaling import Rule
@@ -120,3 +124,19 @@ def test_every_row_of_the_reports_has_a_status() -> None:
     known = re.compile(r"works|corrected|.*planned, parts? [B-H]|not planned:|status$")
     assert len(statuses) > 120
     assert [status for status in statuses if not known.match(status)] == []
+
+
+def test_the_guide_to_corpora_is_true() -> None:
+    """Its recipe is a config, its second example imports what there is, its table has every published rule."""
+    text = _text("docs/corpus.md")
+    recipe, cluster = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(recipe, "docs/corpus.md", "exec"), names)
+    assert isinstance(names["corpus"](), corpus.Config)
+    assert "cluster.executors(" in cluster
+    for name, rules in SETS.items():
+        for rule in rules:
+            assert f"| `{name}` | `{rule}` | {RULES[rule].says}: " in text
+            assert f" | {RULES[rule].source} |" in text
+    for kind in KINDS:
+        assert f"`{kind}`" in text

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from presage.data.build.config import Config, Source
+from presage.data.build.config import Config, Decontamination, Source
 from presage.data.build.parts import Work, read_part
 from presage.data.build.spool import Row, Writer, whole_folder
 from presage.data.build.tally import BAD, Sample, Tally
@@ -197,9 +197,12 @@ def _quality_rule(model: Quality, seed: int) -> Rule:
 
 def grams_of(config: Config) -> Grams | None:
     """The evaluation items' grams, where there are any to look for."""
-    asked = config.decontaminate
-    if asked is None:
-        return None
+    return None if config.decontaminate is None else _grams(config.decontaminate)
+
+
+@functools.lru_cache(maxsize=1)
+def _grams(asked: Decontamination) -> Grams:
+    """The same for every part that a process works on."""
     return Grams([item for path in asked.items for item in read_items(Path(path))], asked.n, asked.shortest)
 
 
