@@ -92,7 +92,7 @@ class Rules(BaseConfig):
     language_at_least: float = Field(default=0.65, gt=0, lt=1)
     """The least probability of a kept language."""
     heuristics: tuple[str, ...] = ()
-    """Names of rules or of sets of rules: gopher, gopher_repetition, c4, fineweb."""
+    """Names of rules or of sets of rules: gopher, gopher_repetition, c4, fineweb, codex."""
     without: tuple[str, ...] = ()
     """Rules of those sets that stay off."""
     quality: Quality | None = None

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from presage.core.errors import ConfigError, did_you_mean
-from presage.data.rules import gopher, web
+from presage.data.rules import code, gopher, web
 from presage.data.rules.rule import Rule
 
-_GROUPS = {"gopher": gopher.QUALITY, "gopher_repetition": gopher.REPETITION, "c4": web.C4, "fineweb": web.FINEWEB}
+_GROUPS = {
+    "gopher": gopher.QUALITY,
+    "gopher_repetition": gopher.REPETITION,
+    "c4": web.C4,
+    "fineweb": web.FINEWEB,
+    "codex": code.CODEX,
+}
 
 RULES: dict[str, Rule] = {rule.name: rule for rules in _GROUPS.values() for rule in rules}
 """Every rule by its name."""

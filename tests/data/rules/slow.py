@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import math
 import re
+import string
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from presage.data.folding import SPACE, fold_character
 from presage.data.rules import layout
+from presage.data.rules.code import HEAD_LINES, NOTICES
 from presage.data.rules.gopher import STOP_WORDS
 from presage.data.rules.web import POLICY
 
@@ -144,6 +146,11 @@ def ends_sentence(token: str) -> bool:
     return token.endswith(STOPS)
 
 
+def notices(text: str) -> int:
+    head = lowered("\n".join(text.split("\n")[:HEAD_LINES]))
+    return sum(head.startswith(notice, place) for place in range(len(head)) for notice in NOTICES)
+
+
 MEASURES: dict[str, Callable[[str], float]] = {
     "gopher_words": lambda text: len(words(text)),
     "gopher_word_length": lambda text: share(sum(map(len, words(text))), len(words(text))),
@@ -167,4 +174,8 @@ MEASURES: dict[str, Callable[[str], float]] = {
     "fineweb_punctuated_lines": share_of_lines(lambda line: line.endswith((*STOPS, *QUOTES))),
     "fineweb_duplicate_line_characters": lambda text: duplicates(lines(text), len),
     "fineweb_short_lines": share_of_lines(lambda line: len(line) < 30),
+    "codex_mean_line": lambda text: sum(map(len, text.split("\n"))) / len(text.split("\n")),
+    "codex_longest_line": lambda text: max(map(len, text.split("\n"))),
+    "codex_alphanumeric": lambda text: sum(c.isalpha() or c in string.digits for c in text) / max(1, len(text)),
+    "codex_generated": notices,
 }
