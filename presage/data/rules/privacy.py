@@ -15,7 +15,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from presage.core.errors import ConfigError, did_you_mean
@@ -38,17 +38,15 @@ class Form:
 def redact(text: str, kinds: Iterable[str] | None = None) -> tuple[str, Counter[str]]:
     """(the text with placeholders, how many of each kind were replaced).
 
-    kinds: names from KINDS, all by default. Redacting twice is redacting once. ConfigError for an unknown kind.
+    kinds: names from KINDS, all by default. ConfigError for an unknown kind.
+    Redacting twice is redacting once: every match is judged by the text as it was given, and next to a placeholder
+    that was there already nothing is replaced, for nobody knows any more what it hides.
     """
     chosen = _chosen(KINDS if kinds is None else kinds)
-    found: Counter[str] = Counter()
-    before = None
-    while before != text:  # a placeholder can uncover what its neighbourhood had hidden; nearly always nothing
-        before = text
-        shape = _shape(text)
-        for kind in chosen:
-            text = _replaced(text, shape, kind, found)
-    return text, found
+    shape = _shape(text)
+    tried = [(kind, form) for kind in chosen for form in KINDS[kind][1] if form.hint(shape)]
+    spans = _spans(text, tried) if tried else []
+    return _exchanged(text, spans), Counter(kind for _, _, kind in spans)
 
 
 def _chosen(kinds: Iterable[str]) -> list[str]:
@@ -81,19 +79,41 @@ def _seen(pattern: bytes) -> Callable[[bytes], object]:
     return re.compile(pattern).search
 
 
-def _replaced(text: str, shape: bytes, kind: str, found: Counter[str]) -> str:
-    placeholder, forms = KINDS[kind]
+_PLACEHOLDER = re.compile("<(?:EMAIL|IP|PHONE|CARD|IBAN|SSN|SECRET)>")
+_REACH = 3  # characters around a match on which a pattern or its `holds` may depend
 
-    def exchange(match: Match) -> str:
-        if not form.holds(match):
-            return match[0]
-        found[kind] += 1
-        return placeholder
 
-    for form in forms:
-        if form.hint(shape):
-            text = form.pattern.sub(exchange, text)
-    return text
+def _spans(text: str, tried: Iterable[tuple[str, Form]]) -> list[tuple[int, int, str]]:
+    """(start, end, kind) of what to replace, in the text's order; of two that overlap, the one tried first."""
+    taken = bytearray(len(text))
+    for old in _PLACEHOLDER.finditer(text):
+        start, end = max(0, old.start() - _REACH), min(len(text), old.end() + _REACH)
+        taken[start:end] = b"1" * (end - start)
+    spans = []
+    for kind, form in tried:
+        for start, end in _matches(text, form, taken):
+            taken[start:end] = b"1" * (end - start)
+            spans.append((start, end, kind))
+    return sorted(spans)
+
+
+def _matches(text: str, form: Form, taken: bytearray) -> Iterator[tuple[int, int]]:
+    """Unlike `finditer`, looks also inside of what is refused: whether that matches can depend on its neighbours."""
+    match = form.pattern.search(text)
+    while match:
+        start, end = match.span()
+        accepted = taken.find(b"1", start, end) < 0 and form.holds(match)
+        if accepted:
+            yield start, end
+        match = form.pattern.search(text, end if accepted else start + 1)
+
+
+def _exchanged(text: str, spans: list[tuple[int, int, str]]) -> str:
+    parts, done = [], 0
+    for start, end, kind in spans:
+        parts += text[done:start], KINDS[kind][0]
+        done = end
+    return "".join(parts) + text[done:]
 
 
 # ---- e-mail ---------------------------------------------------------------------------------------------------------
@@ -112,7 +132,14 @@ _EMAIL = re.compile(
 _NOBODYS_HOST = re.compile(r"(?:.*\.)?example\.(?:com|org|net)", re.IGNORECASE)
 
 
+_URL_REACH = 200  # characters before a password's end in which its URL begins
+
+
 def _is_address(match: Match) -> bool:
+    """Nor the end of a password and its host, as in scheme://user:password@host."""
+    _, url, path = match.string[max(0, match.start() - _URL_REACH) : match.start()].rpartition("://")
+    if url and not re.search(r"[\s/@]", path):
+        return False
     known = len(match["ending"]) == 2 or match["ending"].lower() in _ENDINGS
     return known and not _NOBODYS_HOST.fullmatch(match["host"]) and not match[0].startswith("git@")
 
