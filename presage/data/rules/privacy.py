@@ -4,10 +4,11 @@ Precise before complete: what is replaced by mistake damages a document, so a fo
 (numbers in columns, version numbers, serial numbers) is left alone unless a check digit or its surroundings speak for
 it. Addresses and numbers that belong to nobody stay, being what texts are full of when they explain something:
 example.com and its kind (RFC 2606), private and documentation networks (RFC 1918, 5737, 3849), `git@` of repositories,
-passwords spelled `password`.
+passwords spelled `password`, whole networks.
 
-Every pattern takes time linear in the text: repetitions are bounded, and what comes before a match is looked at only
-after its first character, so that the search for that character is fast. In most texts it is all there is to do.
+Time is linear in the text: it is gone through once, repetitions in patterns are bounded, and what comes before a match
+is looked at only after its first character, so that the search for that character is fast. In most texts it is all
+there is to do.
 """
 
 from __future__ import annotations
@@ -121,7 +122,8 @@ def _next(text: str, form: Form, start: int) -> Match | None:
 
 
 def _exchanged(text: str, spans: list[tuple[int, int, str]]) -> str:
-    parts, done = [], 0
+    parts: list[str] = []
+    done = 0
     for start, end, kind in spans:
         parts += text[done:start], KINDS[kind][0]
         done = end
@@ -130,13 +132,13 @@ def _exchanged(text: str, spans: list[tuple[int, int, str]]) -> str:
 
 # ---- e-mail ---------------------------------------------------------------------------------------------------------
 
-# Without a known ending `a@b.shape` in a program would be an address.
+# Without a known ending `a@b.shape` in a program would be an address. Of countries .py alone is left out.
 _ENDING = re.compile(
-    r"com|org|net|edu|gov|mil|int|info|biz|name|pro|aero|asia|coop|jobs|museum|travel|arpa|app|dev|blog|cloud|online|site"
-    r"|store|shop|tech|xyz|club|email|live|news|world|agency|digital|media|network|studio|systems|solutions"
+    r"com|org|net|edu|gov|mil|int|info|biz|name|pro|aero|asia|coop|jobs|museum|travel|arpa|app|dev|blog|cloud|online"
+    r"|site|store|shop|tech|xyz|club|email|live|news|world|agency|digital|media|network|studio|systems|solutions"
     r"|a[cdefgilmoqrstuwxz]|b[abdefghijmnorstwyz]|c[acdfghiklmnoruvwxyz]|d[ejkmoz]|e[cegrstu]|f[ijkmor]"
     r"|g[adefghilmnpqrstuwy]|h[kmnrtu]|i[delmnoqrst]|j[emop]|k[eghimnprwyz]|l[abcikrstuvy]"
-    r"|m[acdeghklmnopqrstuvwxyz]|n[acefgilopruz]|om|p[aefghklmnrstwy]|qa|r[eosuw]|s[abcdeghiklmnorstuvxyz]"
+    r"|m[acdeghklmnopqrstuvwxyz]|n[acefgilopruz]|om|p[aefghklmnrstw]|qa|r[eosuw]|s[abcdeghiklmnorstuvxyz]"
     r"|t[cdfghjklmnortvwz]|u[agksyz]|v[aceginu]|w[fs]|y[et]|z[amw]"
 )
 _EMAIL = re.compile(
@@ -164,7 +166,7 @@ def _is_address(match: Match) -> bool:
         return False
     ending = match["ending"]
     known = _ENDING.fullmatch(ending.lower()) and (ending.islower() or ending.isupper())  # k.mT is a matrix
-    return known and not _NOBODYS_HOST.fullmatch(match["host"]) and not match[0].startswith("git@")
+    return bool(known) and not _NOBODYS_HOST.fullmatch(match["host"]) and not match[0].startswith("git@")
 
 
 # ---- network addresses ----------------------------------------------------------------------------------------------

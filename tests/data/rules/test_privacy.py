@@ -57,7 +57,7 @@ REPLACED = [
 ]
 
 KEPT = [
-    "@dataclass\nclass A: x = y @ w.T; a@b.shape; t@w.to(device), q@k.mT, x@fc.wq",
+    '@dataclass\nclass A: x = y @ w.T; a@b.shape; t@w.to(device), q@k.mT, x@fc.wq, File "foo-bar@baz.py"',
     "ssh user@host, root@localhost, git@github.com:python/cpython.git",
     "someone@example.com, a.b@mail.example.org",
     "react@18.2.0 icon@2x.png https://medium.com/@someone/a.story",
