@@ -24,6 +24,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ from presage.data.documents import COMPRESSIONS, read_bytes
 
 _MMLU_COLUMNS = 6
 _LONGEST_FIELD = 1 << 24
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def _item(path: Path, row: _Row) -> Item:
     text = _TEXT_KEYS[key](row.value[key])
     if not isinstance(text, str) or not text.strip():
         raise DataError(f"an item without text ('{key}' is {_describe(text)})", where=where)
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if _HALF.search(text):
         raise DataError(f"half a surrogate pair in '{key}'", where=where)
     name = next((row.value[key] for key in ("id", "task_id") if key in row.value), f"{path.name}:{row.place}")
     if isinstance(name, bool) or not isinstance(name, str | int):

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib.resources import files
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from presage.core.errors import DataError
+from presage.data.fingerprints import Table, grams_at
 from presage.data.rules.quality import Quality
 from presage.data.rules.rule import Rule
 from presage.data.rules.texts import Texts
@@ -48,16 +48,18 @@ def read_words(path: str) -> list[str]:
 
 def blocklist_rule(words: Iterable[str], most: float) -> Rule:
     """Removes documents in which more than `most` of the words are of the list, or of its phrases."""
-    tables = _hashes(words)
+    firsts, tables = _tables(words)
 
     def measure(texts: Texts) -> np.ndarray:
-        listed = np.zeros(len(texts.words.hashes), bool)
-        for size, hashes in tables.items():
-            found, first = texts.grams(size)
-            starts = first[np.isin(found, hashes)]
-            for place in range(size):
-                listed[starts + place] = True
-        counts = np.bincount(texts.text_of_word, listed, len(texts))
+        hashes, of = texts.words.hashes, texts.text_of_word
+        listed = np.zeros(len(hashes), bool)
+        maybe, _ = firsts.find(hashes)
+        for size, table in tables.items():
+            begin = maybe[maybe + size <= len(hashes)]
+            begin = begin[of[begin] == of[begin + size - 1]]
+            where, _ = table.find(grams_at(hashes, begin, size))
+            listed[begin[where][:, None] + np.arange(size)] = True
+        counts = np.bincount(of, listed, len(texts))
         shares: np.ndarray = counts / np.maximum(texts.word_counts, 1)
         return shares
 
@@ -71,12 +73,11 @@ def toxicity_rule(model: Quality, most: float) -> Rule:
     return Rule("toxicity", says, "after Rae et al. 2021, section 2.2 (there SafeSearch)", model.scores, high=most)
 
 
-def _hashes(words: Iterable[str]) -> dict[int, np.ndarray]:
-    """{words of a phrase: sorted uint64 hashes}."""
-    texts = Texts(sorted(set(words)))
-    ordered = sorted(zip(texts.word_counts.tolist(), texts.texts, strict=True))
-    return {
-        size: np.unique(Texts([text for _, text in group]).grams(size)[0])
-        for size, group in groupby(ordered, key=lambda pair: pair[0])
-        if size
-    }
+def _tables(words: Iterable[str]) -> tuple[Table, dict[int, Table]]:
+    """(first words of all phrases, {words of a phrase: phrases of so many}), as hashes."""
+    texts = Texts(list(words))
+    counts, marks = texts.word_counts, texts.word_marks[:-1]
+    hashes = texts.words.hashes
+    sizes = np.unique(counts[counts > 0]).tolist()
+    phrases = {size: Table(np.unique(grams_at(hashes, marks[counts == size], size))) for size in sizes}
+    return Table(np.unique(hashes[marks[counts > 0]])), phrases
