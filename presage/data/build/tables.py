@@ -144,7 +144,7 @@ class Book:
         for what, unit in COUNTS.items():
             run.result(what, sum(self._count(source, what) for source in self._config.sources), unit=unit)
         grams = grams_of(self._config)
-        for what, count in (grams.facts if grams else {}).items():
+        for what, count in ({} if grams is None else grams.facts).items():
             run.result(f"decontaminate/{what}", count)
         for split in SPLITS:
             run.result(f"{split}/content", f"{self._total().counts[f'{split}/content'] % (1 << 64):016x}")
