@@ -124,7 +124,9 @@ class Work:
         elif (before := self.plan) != plan:
             changed = sorted(location for location, _ in before.marks() ^ plan.marks())
             which = f"such as {changed[0]}, " if changed else ""
-            raise RunError(f"files that it reads, {which}have changed since it began", where=self.out, hint="begin anew")
+            raise RunError(
+                f"files that it reads, {which}have changed since it began", where=self.out, hint="begin anew"
+            )
 
     @property
     def plan(self) -> Plan:

@@ -11,21 +11,28 @@ from presage.core.run import RunDir
 from presage.data import corpus
 from presage.data.records import read_split
 
-ADJECTIVES = "old quiet narrow heavy bright careful distant rough patient wooden silver early hungry broken gentle".split()
-NOUNS = (
-    "river farmer bridge letter harbour garden doctor engine winter valley kitchen soldier mountain teacher window "
-    "castle market painter forest island captain village library orchard station hammer candle ladder needle basket"
-).split()
-GOODS = (
-    "voucher discount delivery checkout newsletter bargain coupon refund trolley seller sale mattress sofa shampoo "
-    "sandal charger headphone laptop keyboard printer toaster blender vacuum carpet curtain pillow blanket towel"
-).split()
-VERBS = (
-    "crossed painted watched repaired carried followed measured opened studied guarded remembered described "
-    "collected answered visited covered borrowed avoided counted lifted"
-).split()
-PLACES = "behind before beside under above near beyond around against towards".split()
-WHEN = "yesterday slowly again twice together early later often rarely suddenly".split()
+
+def words(*lines: str) -> list[str]:
+    return " ".join(lines).split()
+
+
+ADJECTIVES = words(
+    "old quiet narrow heavy bright careful distant rough patient wooden silver early hungry broken gentle"
+)
+NOUNS = words(
+    "river farmer bridge letter harbour garden doctor engine winter valley kitchen soldier mountain teacher window",
+    "castle market painter forest island captain village library orchard station hammer candle ladder needle basket",
+)
+GOODS = words(
+    "voucher discount delivery checkout newsletter bargain coupon refund trolley seller sale mattress sofa shampoo",
+    "sandal charger headphone laptop keyboard printer toaster blender vacuum carpet curtain pillow blanket towel",
+)
+VERBS = words(
+    "crossed painted watched repaired carried followed measured opened studied guarded remembered described",
+    "collected answered visited covered borrowed avoided counted lifted",
+)
+PLACES = words("behind before beside under above near beyond around against towards")
+WHEN = words("yesterday slowly again twice together early later often rarely suddenly")
 
 
 def sentence(random_: random.Random, nouns: Sequence[str] = NOUNS) -> str:

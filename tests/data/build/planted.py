@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from presage.data import corpus
-from tests.data.build.made import crawled, prose, source, write
+from tests.data.build.made import crawled, prose, source, words, write
 
 FRENCH = (
     "Le vieux pêcheur regardait la mer depuis la fenêtre de sa maison, et il pensait aux bateaux qui partaient chaque "
@@ -24,9 +24,9 @@ TENFOLD = "which of these three brothers inherited nothing but the blind horse a
 """An item that stands in 10 documents: still no common phrase."""
 ASKED = [f"in what year did king number {n} of the far islands lose his crown at sea {n}" for n in range(12)]
 UNTESTABLE = "who was it"
-INSULTS = (
+INSULTS = words(
     "vermin traitor coward liar thief parasite savage brute wretch villain scoundrel bully tyrant fiend rogue swindler"
-).split()
+)
 NOTICE = "\n".join(prose("notice", 4).splitlines())
 """A paragraph that stands in several documents."""
 
@@ -118,4 +118,3 @@ def everything(folder: Path, **keys: Any) -> corpus.Config:
 
 def rows(texts: Iterable[str]) -> str:
     return "".join(json.dumps({"text": text}) + "\n" for text in texts)
-

@@ -129,7 +129,7 @@ def test_train_bytes_need_weights() -> None:
         corpus.Config.parse({"train_bytes": 1000})
 
 
-# ---- what is drawn, by a twin -----------------------------------------------------------------------------------------
+# ---- what is drawn, by a twin ---------------------------------------------------------------------------------------
 
 
 def drawn(texts: dict[str, str], epochs: float, seed: int) -> Counter[str]:
@@ -190,7 +190,7 @@ def test_a_mixture_too_small_for_a_document_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-# ---- a single file ----------------------------------------------------------------------------------------------------
+# ---- a single file --------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=12)

@@ -144,7 +144,14 @@ def test_a_rule_that_removes_all_is_named(presage: Presage) -> None:
 
 def test_unreadable_places_are_counted_and_the_rest_is_kept(presage: Presage) -> None:
     text = prose("more")
-    lines = [json.dumps({"text": text}), '{"text": "torn', "[1]", '{"body": "x"}', '{"text": 3}', '{"text": "a\\u0000"}']
+    lines = [
+        json.dumps({"text": text}),
+        '{"text": "torn',
+        "[1]",
+        '{"body": "x"}',
+        '{"text": 3}',
+        '{"text": "a\\u0000"}',
+    ]
     write(
         Path("in"),
         {

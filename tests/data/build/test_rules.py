@@ -93,7 +93,12 @@ def filtered(folder: Path, out: str = "out", **keys: object) -> RunDir:
     books = source(folder / "books", {f"{n}.txt": prose(f"book {n}") for n in range(100)})
     crawl = source(folder / "crawl", raw)
     rules = {"quality": {"reference": ["books"], "raw": ["crawl"], "sample": 100}}
-    config = {"sources": [books.model_dump(), crawl.model_dump()], "rules": rules, "similar": None, "allowed": {"quality": 1}}
+    config = {
+        "sources": [books.model_dump(), crawl.model_dump()],
+        "rules": rules,
+        "similar": None,
+        "allowed": {"quality": 1},
+    }
     return corpus.run(corpus.Config.parse(config | keys), folder / out)
 
 
