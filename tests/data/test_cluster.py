@@ -28,8 +28,11 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> corpus.Config:
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
-def test_datatrove_keeps_the_same_documents(config: corpus.Config, tmp_path: Path, at_once: int) -> None:
+def test_datatrove_keeps_the_same_documents(
+    config: corpus.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
     pytest.importorskip("datatrove")
+    monkeypatch.setattr(corpus, "usable_cores", lambda: at_once)
     alone = corpus.run(config, tmp_path / "alone")
     spread = run_local(config, tmp_path / "spread", tmp_path / "logs", at_once=at_once)
     assert alone.value("removed/exact_copies") > 0
