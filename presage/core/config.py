@@ -182,6 +182,8 @@ def as_config_error(
             f"unknown key '{key}'", where=where, hint=did_you_mean(location[-1], known) if known else None
         )
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error" and not location:  # of the whole config, which is no news
+        return ConfigError(message, where=where)
     got = "" if first["type"] == "missing" else f", got {first['input']!r:.80}"
     return ConfigError(f"{key or error.title}: {message}{got}", where=where)
 

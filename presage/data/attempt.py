@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from presage.core.config import Config
-from presage.core.errors import PresageError
+from presage.core.errors import PresageError, Stopped
 from presage.core.run import RunDir
 
 
@@ -16,8 +16,8 @@ from presage.core.run import RunDir
 def attempt(out: Path, stage: str, config: Config, *, seed: int, resume: bool) -> Iterator[RunDir]:
     """A run directory, finished when the block ends well.
 
-    When it ends in a PresageError and the directory was new or empty before, it is so again. Killed, it stays as it
-    is, to be resumed.
+    When it ends in a PresageError and the directory was new or empty before, it is so again. Stopped by a signal or
+    killed, it stays as it is, to be resumed.
     """
     existed = out.exists()
     fresh = not existed or (out.is_dir() and not any(out.iterdir()))
@@ -25,8 +25,8 @@ def attempt(out: Path, stage: str, config: Config, *, seed: int, resume: bool) -
         try:
             yield run
             run.finish()
-        except PresageError:
-            if fresh:
+        except PresageError as error:
+            if fresh and not isinstance(error, Stopped):
                 _empty(out, existed)
             raise
 

@@ -68,7 +68,7 @@ def read_paths(source: str, paths: Sequence[str], limits: Limits = LIMITS) -> It
 
 def find_files(paths: Sequence[str]) -> list[tuple[Path, str]]:
     """[(location, path relative to the root given)], each file once; in the order of the relative paths."""
-    found = {os.path.abspath(location): (location, name) for path in paths for location, name in _expand(path)}
+    found = {os.path.abspath(place): (place, _sayable(name)) for path in paths for place, name in _expand(path)}
     return sorted(found.values(), key=lambda pair: pair[1])
 
 
@@ -105,6 +105,11 @@ def format_of(name: str) -> tuple[Format | None, str]:
     stem = lower.removesuffix(compression)
     fits = (one for one in FORMATS if stem.endswith(one.suffixes) and compression in one.compressions)
     return next(fits, None), compression
+
+
+def _sayable(name: str) -> str:
+    """The name of a file, which need not be UTF-8, as text that can be written."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 # ---- finding --------------------------------------------------------------------------------------------------------

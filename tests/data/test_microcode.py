@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from presage.core.errors import DataError
 from presage.data import microcode_families as families
-from presage.data.duplicates import near_copies, signature
 from presage.data.microcode import (
     FUNCTIONS,
     NAMES,
@@ -27,6 +26,8 @@ from presage.data.microcode import (
     problems,
 )
 from presage.data.microcode_families import ARGUMENTS, HELD_OUT, LEVELS, Combination, combinations, frozen
+from presage.data.near import band_keys, digest_columns, leaders
+from presage.data.rules.texts import Texts
 from presage.tasks.interpreter import passes, run_function
 
 
@@ -280,8 +281,8 @@ def test_documents_are_whole_functions_in_the_stated_shares() -> None:
 def test_hardly_any_document_is_a_near_copy() -> None:
     """A corpus merges near copies: a supply that repeats itself would shrink there."""
     texts = [document.text for document in documents(0, 1500)]
-    leaders = near_copies([signature(text) for text in texts])
-    assert sum(leader != place for place, leader in enumerate(leaders)) <= 3
+    leader, _ = leaders(digest_columns(texts), band_keys(Texts(texts)), lambda wanted: [texts[i] for i in wanted])
+    assert sum(of != place for place, of in enumerate(leader.tolist())) <= 3
 
 
 def test_same_seed_same_problems() -> None:

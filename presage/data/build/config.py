@@ -10,10 +10,20 @@ from pydantic import Field, field_validator, model_validator
 from presage.core.config import Config as BaseConfig
 from presage.core.errors import did_you_mean
 from presage.data import microcode
+from presage.data.build.tally import CONTAMINATED, EMPTIED, EXACT, NEAR, PARAGRAPHS, TOO_SHORT
 from presage.data.documents import Limits
+from presage.data.rules import heuristics
+from presage.data.rules.language import check_languages
+from presage.data.rules.privacy import check_kinds
 
 GENERATED = {"microcode": microcode.documents}
 """Kinds of sources that are made: documents by (seed, count, levels), a longer supply beginning with a shorter."""
+
+RULES = frozenset(
+    {TOO_SHORT, "language", *heuristics.RULES, "quality", "blocklist", "toxicity", EXACT, NEAR, PARAGRAPHS, EMPTIED}
+    | {CONTAMINATED}
+)
+"""Every rule by the name under which it counts."""
 
 LICENCES = {
     "files": "",
@@ -102,6 +112,13 @@ class Rules(BaseConfig):
     head_chars: int = Field(default=2000, ge=0)
     """Characters that language identification and classifiers read; 0 for all."""
 
+    @model_validator(mode="after")
+    def _check(self) -> Rules:
+        heuristics.chosen(self.heuristics, self.without)
+        check_languages(self.languages)
+        check_kinds(kind for kind in self.privacy if kind != "all")
+        return self
+
 
 class Decontamination(BaseConfig):
     """GPT-3's filter of the training set (section 4, appendix C): 13-grams shared with evaluation items are cut out."""
@@ -119,6 +136,14 @@ class Decontamination(BaseConfig):
     """Characters; what is left in shorter pieces is dropped."""
     most_pieces: int = Field(default=10, ge=1)
     """A document that falls into more pieces is removed."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Decontamination:
+        if not self.items:
+            raise ValueError("no files of evaluation items")
+        if self.shortest > self.n:
+            raise ValueError(f"shortest is {self.shortest}, more than the {self.n} words of a gram")
+        return self
 
 
 class Config(BaseConfig):
@@ -190,9 +215,13 @@ class Config(BaseConfig):
         for name in (*quality.reference, *quality.raw) if quality else ():
             if name not in known:
                 raise ValueError(f"rules.quality: no source '{name}'{_meant(name, known)}")
+        for name in set(quality.reference) & set(quality.raw) if quality else ():
+            raise ValueError(f"rules.quality: source '{name}' cannot be both reference and raw")
         if self.train_bytes is not None and self.read_sources[0].weight is None:
             raise ValueError("train_bytes is for sources with weights")
         for rule, share in self.allowed.items():
+            if rule not in RULES:
+                raise ValueError(f"allowed: no rule '{rule}'{_meant(rule, RULES)}")
             if not 0 < share <= 1:
                 raise ValueError(f"allowed.{rule}: a share of a source, above 0 and up to 1")
         return self

@@ -14,11 +14,10 @@ import numpy as np
 from presage.data.build.config import Config
 from presage.data.build.parts import Work
 from presage.data.build.spool import Reader, Row, whole_folder
-from presage.data.build.tally import Sample, Tally
+from presage.data.build.tally import EXACT, NEAR, Sample, Tally
 from presage.data.decontaminate import documents_per_gram
 from presage.data.near import BANDS, leaders
 
-EXACT, NEAR = "exact_copies", "near_copies"
 REMOVED, TRAIN, VAL, CUT = 0, 1, 2, 3
 """What becomes of a document. CUT: the only file there is; its first part is for training, its last is held out."""
 _CHUNK = 1 << 22  # rows of a column copied at once

@@ -15,13 +15,11 @@ from presage.data.build.judge import byte_length, grams_of
 from presage.data.build.mix import counted
 from presage.data.build.parts import Work
 from presage.data.build.spool import Reader, Row, whole_folder
-from presage.data.build.tally import Sample, Tally
+from presage.data.build.tally import CONTAMINATED, EMPTIED, PARAGRAPHS, Sample, Tally
 from presage.data.decontaminate import Grams, cut
 from presage.data.documents import Document, split_text
 from presage.data.records import SPLITS, write_documents
 from presage.data.rules.texts import Texts
-
-CONTAMINATED, EMPTIED, PARAGRAPHS = "contaminated", "emptied", "paragraphs"
 
 
 def finish(out: Path, index: int) -> None:
@@ -68,7 +66,9 @@ class _Pieces:
         wanted = np.flatnonzero((self._fate == CUT) | (self._fate == VAL if val else (self._fate == TRAIN)))
         for number, row in zip(wanted.tolist(), self._part.rows(wanted), strict=True):
             path, text = self._of_split(row, number, val)
-            for piece, part in enumerate(self._clean(number, path, text)):
+            pieces = self._clean(number, path, text)
+            self._tally.counts["added/pieces"] += max(0, len(pieces) - 1)
+            for piece, part in enumerate(pieces):
                 name = f"{path}#{piece + 1}" if piece else path
                 self._from_package(row, part)
                 yield Document(self._source, name, part)
@@ -82,8 +82,10 @@ class _Pieces:
         """The name and text of a document, or of the half of it that is on this side."""
         if self._fate[number] != CUT:
             return row.path, row.text
-        first, *rest = split_text(row.text.encode(), self._cut_at)
-        return (f"{row.path}#tail", b"".join(rest).decode()) if val else (row.path, first.decode())
+        whole = row.text.encode()
+        first = next(split_text(whole, self._cut_at))
+        self._tally.counts["added/pieces"] += val and 0 < len(first) < len(whole)
+        return (f"{row.path}#tail", whole[len(first) :].decode()) if val else (row.path, first.decode())
 
     def _clean(self, number: int, path: str, text: str) -> list[str]:
         """The text without repeated paragraphs, in pieces where evaluation items were cut out; none when emptied."""

@@ -19,7 +19,7 @@ import numpy as np
 from presage.data.build.config import Config, Decontamination, Source
 from presage.data.build.parts import Work, read_part
 from presage.data.build.spool import Row, Writer, whole_folder
-from presage.data.build.tally import BAD, Sample, Tally
+from presage.data.build.tally import BAD, TOO_SHORT, Sample, Tally
 from presage.data.decontaminate import Grams
 from presage.data.documents import Bad, Document
 from presage.data.items import read_items
@@ -35,7 +35,6 @@ from presage.data.rules.toxicity import blocklist_rule, read_words, toxicity_rul
 
 BATCH = 1 << 20
 """Characters judged together."""
-TOO_SHORT = "too_short"
 
 
 def judge(out: Path, index: int) -> None:
@@ -189,8 +188,8 @@ def rules_of(config: Config, source: Source, artifacts: Path) -> list[Rule]:
 
 def _quality_rule(model: Quality, seed: int) -> Rule:
     def measure(texts: Texts) -> np.ndarray:
-        chances: np.ndarray = keep_chance(model.scores(texts)) - draws(texts.texts, seed)
-        return chances
+        margins: np.ndarray = keep_chance(model.scores(texts)) - draws(texts.texts, seed)
+        return margins
 
     says = "chance to be kept at the classifier's score, less a number drawn from 0 to 1"
     return Rule("quality", says, "Brown et al. 2020, appendix A", measure, low=0.0)

@@ -9,11 +9,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from presage.core.errors import RunError
 from presage.core.run import atomic_write, load_config
 from presage.data.build.config import Config, Source
+from presage.data.build.given import given_files
 from presage.data.build.tally import Tally
 from presage.data.documents import Bad, Document, find_files, read_file
 from presage.data.embedded import InstalledFile, Package, installed_files, is_source_of, read_installed
@@ -22,55 +23,79 @@ PART = 1 << 26
 """Bytes of files in a part, as they lie on disk; a larger file is a part of its own."""
 
 
+class File(NamedTuple):
+    """A file of a source. `package`: its number, or -1; `mark`: size and time of its last change."""
+
+    name: str
+    location: str
+    package: int
+    mark: str
+
+
 @dataclass(frozen=True)
 class Part:
-    """Files of one source: (name in the corpus, location, number of its package or -1)."""
+    """Files of one source."""
 
     source: str
-    files: tuple[tuple[str, str, int], ...]
+    files: tuple[File, ...]
     bytes: int
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All parts in order, and the packages that files belong to."""
+    """All parts in order, the packages that files belong to, the files that rules are given as (location, mark)."""
 
     parts: tuple[Part, ...]
     packages: tuple[Package, ...] = ()
+    given: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, config: Config) -> Plan:
-        """Raises DataError where a path of a source does not exist or holds nothing readable."""
+        """Raises DataError where a path of a source does not exist or holds nothing readable, or a rule's file not
+        what it should."""
+        given = tuple((str(path), _mark(path)) for path in given_files(config))
         packages: dict[Package, int] = {}
         parts = [part for source in config.read_sources for part in _parts(source, packages)]
-        return cls(tuple(parts), tuple(packages))
+        return cls(tuple(parts), tuple(packages), given)
+
+    def marks(self) -> set[tuple[str, str]]:
+        """(location, mark) of all files that are read."""
+        return {(file.location, file.mark) for part in self.parts for file in part.files} | set(self.given)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {"parts": [asdict(part) for part in self.parts], "packages": [asdict(p) for p in self.packages]}
+        return asdict(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Plan:
         """What `as_json` gave."""
         parts = (
-            Part(part["source"], tuple((name, place, package) for name, place, package in part["files"]), part["bytes"])
-            for part in data["parts"]
+            Part(part["source"], tuple(File(*file) for file in part["files"]), part["bytes"]) for part in data["parts"]
         )
-        return cls(tuple(parts), tuple(Package(**package) for package in data["packages"]))
+        given = tuple((location, mark) for location, mark in data["given"])
+        return cls(tuple(parts), tuple(Package(**package) for package in data["packages"]), given)
 
 
 def _parts(source: Source, packages: dict[Package, int]) -> Iterator[Part]:
-    files: list[tuple[str, str, int]] = []
+    files: list[File] = []
     held = 0
     for name, location, package in _files(source):
         number = -1 if package is None else packages.setdefault(package, len(packages))
-        files.append((name, str(location), number))
+        files.append(File(name, str(location), number, _mark(location)))
         held += location.stat().st_size if location.is_file() else 0
         if held >= PART:
             yield Part(source.name, tuple(files), held)
             files, held = [], 0
     if files:
         yield Part(source.name, tuple(files), held)
+
+
+def _mark(location: Path) -> str:
+    try:
+        found = location.stat()
+    except OSError:
+        return ""
+    return f"{found.st_size}:{found.st_mtime_ns}"
 
 
 def _files(source: Source) -> Iterator[tuple[str, Path, Package | None]]:
@@ -90,14 +115,18 @@ class Work:
 
     def begin(self) -> None:
         """Write the plan, or find it as it was. Raises RunError when the files are others than when the run began."""
-        plan = json.dumps(Plan.of(self.config).as_json())
+        plan = Plan.of(self.config)
         file = self.folder / "plan.json"
         if not file.is_file():
             self.folder.mkdir(parents=True, exist_ok=True)
             with atomic_write(file) as out:
-                out.write(plan.encode())
-        elif file.read_text(encoding="utf-8") != plan:
-            raise RunError("the files of its sources have changed since it began", where=self.out, hint="begin anew")
+                out.write(json.dumps(plan.as_json()).encode())
+        elif (before := self.plan) != plan:
+            changed = sorted(location for location, _ in before.marks() ^ plan.marks())
+            which = f"such as {changed[0]}, " if changed else ""
+            raise RunError(
+                f"files that it reads, {which}have changed since it began", where=self.out, hint="begin anew"
+            )
 
     @property
     def plan(self) -> Plan:
@@ -116,10 +145,11 @@ class Work:
 def read_part(config: Config, part: Part, packages: tuple[Package, ...]) -> Iterator[tuple[int, Document | Bad]]:
     """(number of the package, document or what is wrong) in the order of the files."""
     kind = config.source(part.source).kind
-    for name, location, number in part.files:
+    for file in part.files:
+        location = Path(file.location)
         if kind == "files":
-            items = read_file(part.source, Path(location), name, config.limits)
+            items = read_file(part.source, location, file.name, config.limits)
         else:
-            file = InstalledFile(packages[number], name, Path(location))
-            items = read_installed(part.source, kind, file, config.limits)
-        yield from ((number, item) for item in items)
+            installed = InstalledFile(packages[file.package], file.name, location)
+            items = read_installed(part.source, kind, installed, config.limits)
+        yield from ((file.package, item) for item in items)

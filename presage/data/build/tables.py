@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import Any
 
 from presage.core.errors import DataError
 from presage.core.run import RunDir, note
 from presage.data.build.config import LICENCES, Source
-from presage.data.build.decide import EXACT, NEAR
-from presage.data.build.finish import CONTAMINATED, EMPTIED, PARAGRAPHS
-from presage.data.build.judge import TOO_SHORT, grams_of, rules_of
+from presage.data.build.judge import grams_of, rules_of
 from presage.data.build.mix import Share, shares, write_split
 from presage.data.build.parts import Work
-from presage.data.build.tally import BAD, Tally
+from presage.data.build.tally import (
+    BAD,
+    CONTAMINATED,
+    EMPTIED,
+    EXACT,
+    NEAR,
+    PARAGRAPHS,
+    TOO_SHORT,
+    Tally,
+)
 from presage.data.records import SPLITS
 
 # Columns of tables/sources.csv in the order in which things happen to a document, with their units.
@@ -31,6 +37,7 @@ COUNTS = {
     "removed/paragraph_bytes": "bytes",
     "removed/emptied": "documents",
     "removed/contaminated": "documents",
+    "added/pieces": "documents",
 } | {f"{split}/{unit}": unit for split in SPLITS for unit in ("documents", "bytes")}
 GPT3 = "Brown et al. 2020, appendix"
 REST = {
@@ -58,13 +65,13 @@ class Book:
     def judged(self) -> None:
         """Take in what the first pass counted. Raises DataError when a rule removed too much, or all was removed."""
         self._take("judged")
-        read = Counter[str]()
-        for tally in self._tallies.values():
-            read.update({"read": tally.counts["read/documents"]})
-            read.update({"removed": sum(removal.documents for removal in tally.removals.values())})
-        if read["read"] == read["removed"]:
+        total = self._total()
+        left = total.counts["read/documents"] - total.removals[TOO_SHORT].documents
+        if left:
+            self._check()
+            left -= sum(removal.documents for rule, removal in total.removals.items() if rule != TOO_SHORT)
+        if not left:
             raise DataError("no document is left", hint=self._summary())
-        self._check()
 
     def decided(self) -> None:
         """Take in the second pass."""
@@ -80,12 +87,12 @@ class Book:
         sizes = {source.name: self._tallies[source.name].counts["train/bytes"] for source in self._sources}
         self._mixture = shares(self._config, sizes)
         for split in SPLITS:
-            if not sum(tally.counts[f"{split}/documents"] for tally in self._tallies.values()):
-                raise DataError(f"no document is left for the {split} split", hint=self._summary())
             target = self._run.artifact(f"{split}.jsonl.zst")
             for name, counts in write_split(self._work, split, self._mixture, target).items():
                 for what in ("documents", "bytes", "content"):
                     self._tallies[name].counts[f"{split}/{what}"] = counts[what]
+            if not sum(tally.counts[f"{split}/documents"] for tally in self._tallies.values()):
+                raise DataError(f"no document is left for the {split} split", hint=self._summary())
 
     def _take(self, step: str) -> None:
         for index, part in enumerate(self._work.plan.parts):
@@ -101,11 +108,12 @@ class Book:
                     continue
                 for sample in removal.samples:
                     note(f"presage: removed by '{rule}': {sample.path} ({sample.why}): {_line(sample.excerpt)}")
+                allowed = json.dumps(self._config.allowed | {rule: 1})
                 raise DataError(
                     f"rule '{rule}' removes {removal.bytes / size:.1%} of source '{source.name}' "
                     f"({removal.documents:,} of {tally.counts['read/documents']:,} documents), "
                     f"more than the {limit:.0%} that it may",
-                    hint=f'look at the examples above, then leave the rule out or set allowed={{"{rule}": 1}}',
+                    hint=f"look at the examples above, then leave the rule out or set allowed={allowed}",
                 )
 
     # ---- tables -----------------------------------------------------------------------------------------------
@@ -135,7 +143,7 @@ class Book:
         for what, unit in COUNTS.items():
             run.result(what, sum(self._count(source, what) for source in self._config.sources), unit=unit)
         grams = grams_of(self._config)
-        for what, count in (grams.facts if grams else {}).items():
+        for what, count in ({} if grams is None else grams.facts).items():
             run.result(f"decontaminate/{what}", count)
         for split in SPLITS:
             run.result(f"{split}/content", f"{self._total().counts[f'{split}/content'] % (1 << 64):016x}")

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+TOO_SHORT, EXACT, NEAR = "too_short", "exact_copies", "near_copies"
+PARAGRAPHS, EMPTIED, CONTAMINATED = "paragraphs", "emptied", "contaminated"
+"""Rules that are part of the passes, by the names under which they count."""
 SAMPLES = 5
 """Removed documents shown for each rule of each source."""
 BAD = 1000

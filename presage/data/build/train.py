@@ -9,7 +9,7 @@ from itertools import islice
 from presage.core.run import RunDir
 from presage.core.seeds import stream
 from presage.data.build.config import Config
-from presage.data.build.parts import Part, Plan, Work, read_part
+from presage.data.build.parts import File, Part, Plan, Work, read_part
 from presage.data.documents import Bad, read_paths
 from presage.data.rules.normalise import normalise
 from presage.data.rules.quality import Quality
@@ -64,7 +64,7 @@ def _sample(work: Work, sources: Sequence[str], count: int) -> Iterator[str]:
     return islice(texts, SPREAD * count)
 
 
-def _of(config: Config, plan: Plan, part: Part, file: tuple[str, str, int]) -> Iterator[str]:
+def _of(config: Config, plan: Plan, part: Part, file: File) -> Iterator[str]:
     alone = Part(part.source, (file,), part.bytes)
     for _, item in read_part(config, alone, plan.packages):
         if not isinstance(item, Bad):

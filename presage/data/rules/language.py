@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,15 +59,20 @@ def languages() -> list[str]:
     return sorted(set(_model().codes))
 
 
+def check_languages(codes: Iterable[str]) -> None:
+    """Raises ConfigError for a code that the model does not know."""
+    for code in codes:
+        if code not in languages():
+            raise ConfigError("no language that can be identified", where=code, hint=did_you_mean(code, languages()))
+
+
 def language_rule(keep: Sequence[str], at_least: float, head_chars: int = HEAD) -> Rule:
     """Documents in one of some languages, with at least some probability.
 
     The value is the probability of the document's language if that is among `keep`, else 0. Raises ConfigError for a
     code that the model does not know.
     """
-    for code in keep:
-        if code not in languages():
-            raise ConfigError("no language that can be identified", where=code, hint=did_you_mean(code, languages()))
+    check_languages(keep)
 
     def measure(texts: Texts) -> np.ndarray:
         codes, probabilities = languages_of(texts, head_chars)

@@ -57,12 +57,17 @@ def redact(text: str, kinds: Iterable[str] | None = None) -> tuple[str, Counter[
 
 def _chosen(kinds: Iterable[str]) -> list[str]:
     names = list(kinds)
-    for name in names:
+    check_kinds(names)
+    return [kind for kind in KINDS if kind in names]
+
+
+def check_kinds(kinds: Iterable[str]) -> None:
+    """Raises ConfigError for a kind that is none."""
+    for name in kinds:
         if name not in KINDS:
             raise ConfigError(
                 f"no kind of personal data is called '{name}'", where="kinds", hint=did_you_mean(name, KINDS)
             )
-    return [kind for kind in KINDS if kind in names]
 
 
 _CLASSES = bytes.maketrans(b"123456789BCDEFGHIJKLMNOPQRSTUVWXYZ", b"0" * 9 + b"A" * 25)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from presage.core.errors import ConfigError
+from presage.core.errors import ConfigError, DataError
 from presage.core.run import RunDir
 from presage.data import corpus
 from presage.data.build.mix import shares
@@ -124,3 +127,96 @@ def test_bad_weights(data: list[dict[str, Any]], message: str) -> None:
 def test_train_bytes_need_weights() -> None:
     with pytest.raises(ConfigError, match="train_bytes is for sources with weights"):
         corpus.Config.parse({"train_bytes": 1000})
+
+
+# ---- what is drawn, by a twin ---------------------------------------------------------------------------------------
+
+
+def drawn(texts: dict[str, str], epochs: float, seed: int) -> Counter[str]:
+    """The slow twin: every document once for each whole epoch, and by a hash of it for the rest of one."""
+    found: Counter[str] = Counter()
+    whole = int(epochs + 1e-9)
+    for path, text in texts.items():
+        found[text] += whole
+        number = sha256(f"{seed}\0{whole}\0{path}\0{text}".encode()).digest()[:7]
+        found[text] += int.from_bytes(number, "big") / 2**56 < epochs - whole
+    return +found
+
+
+@pytest.mark.parametrize(
+    ("weights", "keys", "capped"),
+    [
+        ({"a": 5.0, "b": 1.0, "c": 0.5}, {}, set()),
+        ({"a": 8.0, "b": 1.0, "c": 1.0}, {"max_epochs": 1.5}, {"a"}),
+        ({"a": 1.0, "b": 1.0, "c": 0.0001}, {"seed": 3, "train_bytes": 400_000, "max_epochs": 2.0}, {"a", "b"}),
+    ],
+)
+def test_what_is_drawn_is_what_a_slow_twin_draws(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    weights: dict[str, float | None],
+    keys: dict[str, Any],
+    capped: set[str],
+) -> None:
+    once = build(tmp_path, dict.fromkeys(weights), **{k: v for k, v in keys.items() if k == "seed"})
+    there: dict[str, dict[str, str]] = {name: {} for name in weights}
+    for document in read_split(once.path, "train"):
+        there[document.source][document.path] = document.text
+    config = once.config(corpus.Config).model_copy(update=keys)
+    sources = tuple(one.model_copy(update={"weight": weights[one.name]}) for one in config.sources)
+    run = corpus.run(config.model_copy(update={"sources": sources}), tmp_path / "mixed")
+    taken: dict[str, Counter[str]] = {name: Counter() for name in weights}
+    for document in read_split(run.path, "train"):
+        taken[document.source][document.text] += 1
+    sizes = {name: sum(len(text) for text in texts.values()) for name, texts in there.items()}
+    rows = {row["source"]: row for row in run.read_table("mixture")}
+    for share in shares(run.config(corpus.Config), sizes):
+        assert taken[share.source] == drawn(there[share.source], share.epochs, run.config(corpus.Config).seed)
+        assert float(rows[share.source]["epochs"]) == share.epochs
+        assert rows[share.source]["capped"] == str(int(share.source in capped))
+    said = capsys.readouterr().err
+    assert f"the weights add up to {sum(float(w or 0) for w in weights.values()):g}; each is taken" in said
+    assert {name for name in weights if f"source '{name}' would be repeated more than" in said} == capped
+
+
+def test_weights_that_add_up_to_one_are_not_worth_a_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build(tmp_path, {"a": 0.7, "b": 0.2, "c": 0.1})
+    assert "the weights add up" not in capsys.readouterr().err
+
+
+def test_a_mixture_too_small_for_a_document_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no document is left for the train split"):
+        build(tmp_path, {"a": 1.0}, train_bytes=1)
+    assert not (tmp_path / "out").exists()
+
+
+# ---- a single file --------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=12)
+@given(st.lists(st.text("aé漢\U0001f600\n", min_size=1, max_size=40), min_size=1, max_size=4), st.floats(0.01, 0.99))
+def test_the_only_file_is_cut_in_two(lines: list[str], fraction: float) -> None:
+    """Wherever the cut falls, also within a character: nothing is lost, and it ends."""
+    text = "".join(lines) + "漢" * 20
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "only.txt"
+        path.write_bytes(text.encode())
+        one = corpus.Source(name="a", paths=(str(path),))
+        run = corpus.run(corpus.Config(sources=(one,), val_fraction=fraction), Path(folder) / "out")
+        train, val = (list(read_split(run.path, split)) for split in ("train", "val"))
+        assert "".join(document.text for document in train + val) == text
+        assert (run.value("read/documents"), run.value("added/pieces")) == (1, 1)
+        assert [document.path for document in train + val] == ["only.txt", "only.txt#tail"]
+
+
+def test_a_cut_a_byte_into_a_document_ends(tmp_path: Path) -> None:
+    """Pieces of the only file, the last of which would be cut within its first character."""
+    path = tmp_path / "only.txt"
+    first, last = "a" * 1023 + "\n", "漢" * 341
+    path.write_text(first + last)
+    fraction = 1 - 1025 / (1024 + 1023)
+    one = corpus.Source(name="a", paths=(str(path),))
+    run = corpus.run(corpus.Config(sources=(one,), val_fraction=fraction, max_document_bytes=1024), tmp_path / "out")
+    texts = [[document.text for document in read_split(run.path, split)] for split in ("train", "val")]
+    assert texts == [[first], [last]]
+    assert run.value("added/pieces") == 0
