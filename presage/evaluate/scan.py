@@ -110,8 +110,8 @@ def _write_tables(directory: RunDir, config: Config, found: Looked) -> None:
         copied, planted = found.copied, set(found.copied.planted)
         columns = ["item", *methods, "document", "offset"]
         directory.table("copy", _items(copied.report, copied.planted), columns)
-        hits = [hit for hit in copied.report.hits if hit.item in planted]
-        directory.table("copy_hits", _hits(hits, set=config.contaminated_copy.of), HITS)
+        of_planted = [hit for hit in copied.report.hits if hit.item in planted]
+        directory.table("copy_hits", _hits(of_planted, set=config.contaminated_copy.of), HITS)
     names = {one.label: one.name for one in config.sets}
     warnings = [{"set": names.get(label, ""), "warning": text} for label, text in found.warnings]
     directory.table("warnings", warnings, ["set", "warning"])

@@ -35,8 +35,8 @@ def retrained(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def call(planted: Planted, out: Path, items: Path | None = None) -> list[str]:
-    places = {"--items": items or planted.items, "--run": planted.run, "--out": out}
-    return ["retrain-clean", "--quiet", *(str(word) for pair in places.items() for word in pair)]
+    places = {"--items": items or planted.items, "--retrain-clean": planted.run, "--out": out}
+    return ["contamination", "--quiet", *(str(word) for pair in places.items() for word in pair)]
 
 
 # ---- the clean twin -------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def test_again_is_the_same_table_and_unfinished_stages_go_on(
     assert outcome(retrained / "worth") == before
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{len(PLANTED)} of {len(PLANTED + UNSEEN)} items are in the training corpus")
-    assert [line.split()[0] for line in lines[3:7]] == ["all", "flagged", "clean", "untestable"]
+    assert [line.split()[0] for line in lines[3:7]] == ["all", "clean", "flagged", "untestable"]
 
 
 def test_other_items_need_another_folder(planted: Planted, retrained: Path, tmp_path: Path, capsys: Captured) -> None:

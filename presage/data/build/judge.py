@@ -189,7 +189,8 @@ def rules_of(config: Config, source: Source, artifacts: Path) -> list[Rule]:
 
 def _quality_rule(model: Quality, seed: int) -> Rule:
     def measure(texts: Texts) -> np.ndarray:
-        return keep_chance(model.scores(texts)) - draws(texts.texts, seed)
+        margin: np.ndarray = keep_chance(model.scores(texts)) - draws(texts.texts, seed)
+        return margin
 
     says = "chance to be kept at the classifier's score, less a number drawn from 0 to 1"
     return Rule("quality", says, "Brown et al. 2020, appendix A", measure, low=0.0)
