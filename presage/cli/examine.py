@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 @app.command(group=SCORES)
 def likelihood(*, items: Path, run: Path, out: Path | None = None, quiet: Quiet = False) -> None:
-    """Score every item by how likely a model finds its text, in bits per byte: one JSON object a line, {id, score}.
+    """Score every item by how likely a model finds its text, in bits per byte: JSON lines for `presage scores`.
 
-    Lower is better. Texts longer than the model's context are rolled over, half a context at a time.
+    One object an item, {id, score, better}; lower is better. Texts longer than the model's context are rolled over,
+    half a context at a time.
 
     Parameters
     ----------
