@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
+from presage.cli import twin
 from presage.cli.grammar import AsJson, Quiet, Resume, app, be_quiet, dumps, emit, in_columns, warn
 from presage.core.errors import CheckFailed, PresageError
 
@@ -21,7 +22,8 @@ WIDTH = 160  # characters of an excerpt shown
 def contamination(
     *,
     items: Annotated[tuple[Path, ...], Several],
-    corpus: Annotated[tuple[Path, ...], Several],
+    corpus: Annotated[tuple[Path, ...], Several] = (),
+    retrain_clean: Path | None = None,
     method: Annotated[tuple[str, ...], Several] = (),
     plant: int = 0,
     copy: int = 0,
@@ -39,6 +41,10 @@ def contamination(
     with the document, the byte where it begins and an excerpt of both sides: look at them, a shared phrase is no copy.
     `presage scores` puts scores beside what was found.
 
+    With --retrain-clean it is asked what contamination was worth: a twin of a model is trained without the documents
+    that hold items, and bits per byte (lower is better) of all, clean and flagged items under both are printed, with
+    standard errors and the paired difference.
+
     Parameters
     ----------
     items
@@ -46,6 +52,9 @@ def contamination(
         Answers and choices are left out. Several files are sets of their own, looked for in one pass.
     corpus
         What the model was trained on: files, folders, globs or finished corpus runs; may be given several times.
+    retrain_clean
+        A finished pretrain run beside its shards and corpus, which is the one looked in: its twin has its config,
+        seed, tokenizer and number of tokens. The same command goes on where it stopped.
     method
         gpt4 (three random substrings of 50 letters and digits), gpt3 (runs of 8 to 13 words), gpt2 (runs of 8 words);
         all of them unless some are named.
@@ -62,13 +71,22 @@ def contamination(
     skip_unreadable
         Go on past files and lines of the corpus that cannot be read, and count them.
     out
-        Also write a run directory, for `presage scores` and for a report.
+        Also write a run directory, for `presage scores` and for a report; with --retrain-clean the folder for the run
+        directories corpus, shards, twin and worth.
     """
     from presage.evaluate import scan
     from presage.evaluate.contamination import METHODS
     from presage.evaluate.sets import set_of
 
     be_quiet(quiet)
+    methods = method or tuple(METHODS)
+    if retrain_clean is not None:
+        others = {"--corpus": corpus, "--plant": plant, "--copy": copy, "--skip-unreadable": skip_unreadable}
+        one, folder = twin.check_combination(items, out, others)
+        twin.retrain_clean(one, retrain_clean, folder, methods, seed, fail=fail, json=json)
+        return
+    if not corpus:
+        raise PresageError("--corpus is missing", where="contamination", hint="or --retrain-clean, for a run's own")
     if out is None and (copy or resume):
         raise PresageError("--copy and --resume need --out", where="contamination", hint="name a run directory")
     sets = [set_of(path) for path in items]
@@ -77,7 +95,7 @@ def contamination(
         "sets": [one.model_dump() for one in sets],
         "corpus": runs,
         "files": [str(path) for path in corpus if path not in runs],
-        "methods": method or tuple(METHODS),
+        "methods": methods,
         "plant": plant,
         "contaminated_copy": {"of": sets[0].name, "items": copy} if copy else None,
         "seed": seed,

@@ -1,4 +1,4 @@
-"""What a model made of the items in its corpus: likelihood, retrain-clean, perturb, memorisation."""
+"""What a model makes of items: `presage likelihood`, and `presage perturb` of their variants."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from presage.cli.contamination import SCORES, Several
 from presage.cli.grammar import AsJson, Quiet, app, be_quiet, dumps, emit, in_columns
 
 if TYPE_CHECKING:
-    from presage.core.run import RunDir
     from presage.evaluate.perturb import Changed, Gap
-
-DIGITS = 4
 
 
 @app.command(group=SCORES)
 def likelihood(*, items: Path, run: Path, out: Path | None = None, quiet: Quiet = False) -> None:
-    """Score every item by how likely a model finds its text, in bits per byte: one JSON object a line, {id, score}.
+    """Score every item by how likely a model finds its text, in bits per byte: JSON lines for `presage scores`.
 
-    Lower is better. Texts longer than the model's context are rolled over, half a context at a time.
+    One object an item, {id, score, better}; lower is better. Texts longer than the model's context are rolled over,
+    half a context at a time.
 
     Parameters
     ----------
@@ -42,59 +40,6 @@ def likelihood(*, items: Path, run: Path, out: Path | None = None, quiet: Quiet 
     if out:
         write_scores(out, scores)
     emit([str(out)] if out else score_lines(scores))
-
-
-@app.command(group=SCORES)
-def retrain_clean(*, items: Path, run: Path, out: Path, seed: int = 0, quiet: Quiet = False) -> None:
-    """Train a model's clean twin, without the documents that hold items, and tell what contamination was worth.
-
-    The twin has the model's config, seed, tokenizer and number of tokens. Prints bits per byte (lower is better) of
-    all, flagged and clean items under both, with standard errors and the paired difference.
-
-    Parameters
-    ----------
-    items
-        The evaluation items, as `presage contamination` reads them.
-    run
-        A finished pretrain run beside its shards and corpus.
-    out
-        Folder for the run directories corpus, shards, twin and worth; the same command goes on where it stopped.
-    seed
-        Draws the substrings of GPT-4's method.
-    """
-    from presage.recipes import retrain
-
-    be_quiet(quiet)
-    clean, compared = retrain.run(items, run, out, seed=seed)
-    emit(_nothing(clean) if compared is None else _worth(clean, compared))
-
-
-def _nothing(clean: RunDir) -> Iterator[str]:
-    tested = clean.value("items/all") - clean.value("items/untestable")
-    yield f"none of {tested} testable items is in the training corpus: there is nothing to retrain"
-
-
-def _worth(clean: RunDir, compared: RunDir) -> Iterator[str]:
-    yield (
-        f"{clean.value('items/flagged')} of {clean.value('items/all')} items are in the training corpus; "
-        f"{clean.value('removed/documents')} documents that hold items were left out "
-        f"({clean.value('train/documents')} stay for training)"
-    )
-    yield ""
-    rows = [["bits per byte", "items", "the run", "clean twin", "twin - run"]]
-    for row in compared.read_table("worth"):
-        cells = (_plus_minus(row[what], row[f"{what}_stderr"]) for what in ("original", "twin", "difference"))
-        rows.append([f"{row['items']} items", row["n"], *cells])
-    yield from in_columns(rows)
-    yield from ["", str(compared.path)]
-
-
-def _plus_minus(value: str, stderr: str) -> str:
-    spread = f" ± {float(stderr):.{DIGITS}f}" if stderr else ""
-    return f"{float(value):.{DIGITS}f}{spread}" if value else "-"
-
-
-# ---- perturb --------------------------------------------------------------------------------------------------------
 
 
 @app.command(group=SCORES)

@@ -90,8 +90,9 @@ def score_items(run: Path | str, items: Sequence[Item]) -> dict[str, float]:
 
 
 def score_lines(scores: dict[str, float]) -> Iterable[str]:
-    """The lines of a score file: {"id", "score"}, one an item."""
-    return (json.dumps({"id": name, "score": score}, ensure_ascii=False) for name, score in scores.items())
+    """The lines of a score file: {"id", "score", "better"}, one an item."""
+    rows = ({"id": name, "score": score, "better": "lower"} for name, score in scores.items())
+    return (json.dumps(row, ensure_ascii=False) for row in rows)
 
 
 def write_scores(path: Path, scores: dict[str, float]) -> None:

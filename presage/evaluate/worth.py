@@ -22,7 +22,7 @@ from presage.evaluate.paired import Mean, mean, paired
 
 __all__ = ["Config", "run"]
 
-STATES = ("flagged", "clean", "untestable")
+STATES = ("clean", "flagged", "untestable")
 UNIT = "bits/byte"
 
 

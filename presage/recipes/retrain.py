@@ -6,6 +6,7 @@ are the run's own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ from presage.core.run import RunDir, note, sha256
 from presage.data import shards
 from presage.data.items import read_items
 from presage.evaluate import cleaned, worth
+from presage.evaluate.contamination import METHODS
 from presage.train import pretrain
 
 
-def run(items: Path, trained: Path, out: Path, *, seed: int = 0) -> tuple[RunDir, RunDir | None]:
+def run(
+    items: Path, trained: Path, out: Path, *, methods: Sequence[str] = tuple(METHODS), seed: int = 0
+) -> tuple[RunDir, RunDir | None]:
     """(the cleaned corpus, the comparison) in OUT/{corpus,shards,twin,worth}; no comparison where no item is flagged.
 
     Finished stages in `out` are kept and unfinished ones go on. Raises RunError when `out` holds the stages of another
@@ -36,7 +40,9 @@ def run(items: Path, trained: Path, out: Path, *, seed: int = 0) -> tuple[RunDir
     tokens = _parent(model, "shards", config.shards)
     made = tokens.config(shards.Config)
     corpus = _parent(tokens, "corpus", made.corpus)
-    without = cleaned.Config(corpus=corpus.path, items=items, items_sha256=sha256(items), seed=seed)
+    without = cleaned.Config(
+        corpus=corpus.path, items=items, items_sha256=sha256(items), methods=tuple(methods), seed=seed
+    )
     clean = _stage(cleaned, without, out / "corpus")
     if not clean.value("items/flagged"):
         return clean, None

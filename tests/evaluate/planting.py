@@ -10,18 +10,24 @@ from pathlib import Path
 from presage.core.device import Device
 from presage.data import corpus, shards, tokenizer
 from presage.data.items import Item
+from presage.evaluate.variants import NAMES, question
 from presage.model.config import qwen3
 from presage.train import pretrain
 from presage.train.optim import OptimConfig
+from presage.train.schedule import ScheduleConfig
 from tests.data.conftest import WORDS
 
-NAMES = ("Harold", "Wilma", "Oscar", "Bertha")
 COPIES, FILES, ITEMS = 30, 600, 8
 CONTEXT, BATCH, VOCAB = 32, 16, 400
+# Fewer steps, or a rate that stays high, end while the copies are being learned: how far is then chance.
+STEPS, DECAY = 500, 200
 
 
 def sentences(seed: int, words: int) -> str:
-    """Words at random, a full stop after every twelfth, and a name inside every sentence."""
+    """Words at random, a full stop after every twelfth, and a name inside every sentence.
+
+    The names are those that the variant `names` draws from: to the model the new one is as common as the old.
+    """
     chance = random.Random(seed)
     drawn = [f"{chance.choice(WORDS)}{chance.choice(['s', 'ed', 'ing', ''])}" for _ in range(words)]
     drawn[3::12] = [chance.choice(NAMES) for _ in drawn[3::12]]
@@ -60,10 +66,8 @@ def write_items(path: Path, items: list[Item]) -> Path:
     return path
 
 
-def build(root: Path, steps: int = 250) -> Planted:
+def build(root: Path, steps: int = STEPS) -> Planted:
     """Each planted item stands in COPIES of FILES documents, with its options, as a leaked file of questions would."""
-    from presage.evaluate.variants import question
-
     leaked = "\n\n".join(question(item) + " " + item.options[item.answer or 0] for item in PLANTED)
     (root / "texts").mkdir()
     for number in range(FILES):
@@ -86,6 +90,7 @@ def training(tokens: Path, steps: int) -> pretrain.Config:
         tokens=CONTEXT * BATCH * steps,
         batch_tokens=CONTEXT * BATCH,
         optim=OptimConfig(),
+        schedule=ScheduleConfig(decay_tokens=CONTEXT * BATCH * DECAY),
         device=Device(),
         eval_tokens=2048,
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import defaultdict
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -16,6 +18,7 @@ from presage.data.records import read_split
 from presage.evaluate import cleaned, worth
 from presage.evaluate.contamination import Scanner
 from presage.evaluate.likelihood import score_items
+from presage.evaluate.paired import mean
 from presage.evaluate.variants import KINDS
 from tests.evaluate.planting import COPIES, PLANTED, UNSEEN, Planted, item, write_items
 from tests.stage import check_stage
@@ -32,8 +35,8 @@ def retrained(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def call(planted: Planted, out: Path, items: Path | None = None) -> list[str]:
-    places = {"--items": items or planted.items, "--run": planted.run, "--out": out}
-    return ["retrain-clean", "--quiet", *(str(word) for pair in places.items() for word in pair)]
+    places = {"--items": items or planted.items, "--retrain-clean": planted.run, "--out": out}
+    return ["contamination", "--quiet", *(str(word) for pair in places.items() for word in pair)]
 
 
 # ---- the clean twin -------------------------------------------------------------------------------------------------
@@ -66,7 +69,7 @@ def test_the_table_is_made_of_both_models_scores(planted: Planted, retrained: Pa
 def test_exactly_the_documents_with_items_are_gone(planted: Planted, retrained: Path) -> None:
     scanner = Scanner(PLANTED + UNSEEN)
     removed = {(row["split"], row["document"]) for row in RunDir(retrained / "corpus").read_table("removed")}
-    assert COPIES - 5 < len(removed) <= COPIES  # near copies of a document were dropped when the corpus was made
+    assert len(removed) == COPIES
     for split in ("train", "val"):
         before, after = list(read_split(planted.root / "corpus", split)), list(read_split(retrained / "corpus", split))
         assert after == [d for d in before if not scanner.meets(d.text)]
@@ -96,7 +99,7 @@ def test_again_is_the_same_table_and_unfinished_stages_go_on(
     assert outcome(retrained / "worth") == before
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{len(PLANTED)} of {len(PLANTED + UNSEEN)} items are in the training corpus")
-    assert [line.split()[0] for line in lines[3:7]] == ["all", "flagged", "clean", "untestable"]
+    assert [line.split()[0] for line in lines[3:7]] == ["all", "clean", "flagged", "untestable"]
 
 
 def test_other_items_need_another_folder(planted: Planted, retrained: Path, tmp_path: Path, capsys: Captured) -> None:
@@ -151,16 +154,24 @@ def perturbed(planted: Planted, *more: object) -> list[str]:
 
 
 def test_variants_cost_more_on_items_that_were_memorised(planted: Planted, retrained: Path, capsys: Captured) -> None:
+    """Of single draws the difference is often within its error: eight of every item are averaged first."""
     report = retrained / "corpus/artifacts/contamination.json"
-    assert cli.main(perturbed(planted, "--report", report, "--json")) == 0
-    found = json.loads(capsys.readouterr().out)["kinds"]
-    assert list(found) == list(KINDS)
-    excess = {kind: facts["excess"] for kind, facts in found.items()}
-    assert all(one["value"] > 0 for one in excess.values()), excess
-    assert excess["spaces"]["value"] > 2 * excess["spaces"]["stderr"]
-    options = found["options"]["groups"]
-    assert options["flagged"]["accuracy"][0]["value"] > 0.8 > options["clean"]["accuracy"][0]["value"]
-    assert options["all"]["items"] == len(PLANTED + UNSEEN)
+    costs: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for seed in range(8):
+        assert cli.main(perturbed(planted, "--report", report, "--seed", seed, "--json")) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert list(found["kinds"]) == list(KINDS)
+        for row in found["items"]:
+            costs[row["kind"], row["state"]][row["item"]].append(row["variant"]["bpb"] - row["original"]["bpb"])
+        options = found["kinds"]["options"]["groups"]
+        assert options["flagged"]["accuracy"][0]["value"] > 0.8 > options["clean"]["accuracy"][0]["value"]
+        assert options["all"]["items"] == len(PLANTED + UNSEEN)
+    for kind in KINDS:
+        flagged, clean = (mean([fmean(some) for some in costs[kind, state].values()]) for state in ("flagged", "clean"))
+        excess = flagged.minus(clean)
+        assert excess.value is not None
+        assert excess.stderr is not None
+        assert excess.value > 2 * excess.stderr, kind
 
 
 def test_the_verb_prints_a_line_for_every_kind(planted: Planted, retrained: Path, capsys: Captured) -> None:
