@@ -92,7 +92,8 @@ def training_text(path: Path) -> RunDir:
     """
     model = RunDir.open(path)
     if model.stage != "pretrain":
-        why = f"a '{model.stage}' run names no training text to look in"
+        article = "an" if model.stage[0] in "aeiou" else "a"
+        why = f"{article} '{model.stage}' run names no training text to look in"
         raise ConfigError(why, where=path, hint="give a pretrain run, beside its shards and corpus")
     config = model.config(pretrain.Config)
     tokens = parent_of(model, "shards", config.shards)
