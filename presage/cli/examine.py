@@ -213,7 +213,7 @@ def _memorised(run: RunDir) -> Iterator[str]:
     yield f"{run.value('documents'):,} training documents, {run.value('bytes') / 1e6:,.1f} MB"
     yield ""
     lines = {"mean": "mean", "median": "median", "none": "texts with none"}
-    lines |= {f"above_{n}_percent": f"texts above {n} %" for n in (1, 10, 50)}
+    lines |= {f"above_{n}": f"texts above {n} %" for n in (1, 10, 50)}
     found = run.results()
     yield from in_columns(
         [

@@ -176,7 +176,7 @@ def _results(rows: Sequence[dict[str, Any]], found: Verbatim) -> Iterator[tuple[
         yield f"{kind}/mean", _mean(shares, "of runs of 8 words")
         yield f"{kind}/none", _share([share == 0 for share in shares])
         for above in ABOVE:
-            yield f"{kind}/above_{100 * above:g}_percent", _share([share > above for share in shares])
+            yield f"{kind}/above_{100 * above:g}", _share([share > above for share in shares])
         yield f"{kind}/longest", {"value": max(runs, default=None), "unit": "words"}
     pairs = zip(*([row["share"] for row in rows if row["kind"] == kind] for kind in KINDS), strict=True)
     both = [pair for pair in pairs if None not in pair]
