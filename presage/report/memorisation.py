@@ -18,6 +18,7 @@ OVERLAP, LONGEST = (ROLE, "tables/overlap.csv"), (ROLE, "tables/longest.csv")
 KINDS = {"samples": "samples", "held_out": "held-out text"}
 INKS = {"samples": DRAW["target"], "held_out": DRAW["accent"]}
 TICKS = (0, 1, 3, 10, 30, 100)
+FLOOR = 0.12  # share of texts below which there is no room for a name under a line
 LINEAR = 1.0  # per cent up to which the axis is linear: most texts have none, or little
 
 
@@ -79,29 +80,33 @@ def _figure(s: Sources) -> Figure:
 
 def _draw(canvas: Any, figure: Figure, s: Sources) -> None:
     axes = canvas.subplots()
-    for kind, label in KINDS.items():
+    lowest_first = sorted(KINDS, key=lambda kind: s.get(ROLE, "result.json", f"{kind}/none.value", 0))
+    for kind in KINDS:
         shares = [row["share"] for row in s.rows(*OVERLAP) if row["kind"] == kind and row["share"] is not None]
         if shares:
-            _draw_line(axes, figure, s, kind, label, sorted(100 * share for share in shares))
+            _draw_line(axes, figure, s, kind, sorted(100 * share for share in shares), kind == lowest_first[0])
     axes.set_xscale("symlog", linthresh=LINEAR, linscale=0.6)
     axes.set_xlim(-0.06, 112)
     axes.set_xticks(TICKS, [f"{tick} %" for tick in TICKS])
     axes.minorticks_off()
-    axes.set_ylim(0, 1.04)
+    axes.set_ylim(0, 1.12)
     axes.set_yticks((0, 0.25, 0.5, 0.75, 1), ("0", "25 %", "50 %", "75 %", "100 %"))
     axes.set_xlabel("runs of eight words that stand in the training text")
     title_above(axes, "share of texts with no more")
 
 
-def _draw_line(axes: Any, figure: Figure, s: Sources, kind: str, label: str, shares: list[float]) -> None:
-    """A step at every text; a dot where the texts with none end, named below it."""
+def _draw_line(axes: Any, figure: Figure, s: Sources, kind: str, shares: list[float], low: bool) -> None:
+    """A step at every text; a dot where those with none end, named above it, or below it on the lower line."""
     n = len(shares)
     heights = [(number + 1) / n for number in range(n)]
     axes.step([0.0, *shares, 100.0], [0.0, *heights, 1.0], where="post", color=INKS[kind], linewidth=1.6, zorder=4)
     none = s.result(ROLE, f"{kind}/none", "share")
+    below = low and none.value > FLOOR
+    lift = 5 if low or none.value > FLOOR else 19  # above the other's name
     axes.plot(0, none.value, "o", color=INKS[kind], markersize=6, zorder=5, clip_on=False, gid=figure.mark(none))
-    axes.annotate(f"{label}: {none.shown} with none", (0, none.value), (9, -6), textcoords="offset points", va="top",
-                  color=INKS[kind], gid=figure.mark(none), zorder=8)  # fmt: skip
+    axes.annotate(f"{KINDS[kind]}: {none.shown} with none", (0, none.value), (9, -6 if below else lift),
+                  textcoords="offset points", va="top" if below else "bottom", color=INKS[kind],
+                  gid=figure.mark(none), zorder=8)  # fmt: skip
 
 
 def _table(s: Sources) -> Table:
