@@ -31,7 +31,7 @@ STAGE_MODULES = [*(module for module, _ in STAGES.values())]
 STAGE_MODULES += [
     f"presage.forecast.{name}" for name in ("seal", "score", "branches", "record", "planned", "collapsed")
 ]
-STAGE_MODULES += ["presage.evaluate.scan", "presage.evaluate.scores"]
+STAGE_MODULES += ["presage.evaluate.memorisation", "presage.evaluate.scan", "presage.evaluate.scores"]
 LINES = 400
 CODE_FROM_DATA = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
 CALLS = {"eval", "exec", "torch.load", "yaml.load", "yaml.unsafe_load", "np.load", "numpy.load"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from presage.cli.contamination import SCORES, Several
-from presage.cli.grammar import AsJson, Quiet, app, be_quiet, dumps, emit, in_columns
+from presage.cli.grammar import AsJson, Out, Quiet, Resume, app, be_quiet, dumps, emit, in_columns
 
 if TYPE_CHECKING:
     from presage.evaluate.perturb import Changed, Gap
@@ -103,3 +103,81 @@ def _gaps(changed: list[Changed], kinds: tuple[str, ...], count: int) -> Iterato
 def _gap(gap: Gap) -> list[str]:
     accuracy = "-" if gap.accuracy is None else ", ".join(one.text for one in gap.accuracy[:2])
     return [str(gap.items), gap.original.text, gap.variant.text, gap.gap.text, accuracy]
+
+
+# ---- memorisation ---------------------------------------------------------------------------------------------------
+
+
+@app.command(group=SCORES)
+def memorisation(
+    *,
+    run: Path,
+    out: Out,
+    prompts: int = 256,
+    prompt_tokens: int = 32,
+    new_tokens: int = 96,
+    top_k: int = 40,
+    seed: int = 0,
+    resume: Resume = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Tell how much of what a model writes stands word for word in its training text, as GPT-2's Figure 5 does.
+
+    Openings of held-out documents are continued by the model. Of each continuation, and of the document's own, the
+    share of its runs of 8 words that stand in the training split is told, and the longest run of words that does.
+    The prompts do not count.
+
+    Parameters
+    ----------
+    run
+        A finished pretrain run beside its shards and corpus.
+    prompts
+        Held-out documents to continue; all that are long enough where there are fewer.
+    prompt_tokens
+        Tokens of the opening that the model is given.
+    new_tokens
+        Tokens that it writes, and that are taken of the document itself.
+    top_k
+        Each token is drawn from so many, the most probable ones.
+    seed
+        Draws the documents and the samples.
+    """
+    from presage.evaluate import memorisation as stage
+
+    be_quiet(quiet)
+    settings = {"run": run, "prompts": prompts, "prompt_tokens": prompt_tokens, "new_tokens": new_tokens}
+    config = stage.Config.parse(settings | {"top_k": top_k, "seed": seed}, where="memorisation")
+    made = stage.run(config, out, resume=resume)
+    emit([dumps(made.results())] if json else _memorised(made))
+
+
+def _memorised(run: RunDir) -> Iterator[str]:
+    from presage.evaluate.memorisation import KINDS
+
+    yield f"{run.value('documents'):,} training documents, {run.value('bytes') / 1e6:,.1f} MB"
+    yield ""
+    lines = {"mean": "mean", "median": "median", "none": "texts with none"}
+    lines |= {f"above_{n}": f"texts above {n} %" for n in (1, 10, 50)}
+    found = run.results()
+    yield from in_columns(
+        [
+            ["runs of 8 words in the training text", "samples", "held-out text"],
+            *([says, *(_in_percent(found[f"{kind}/{name}"]) for kind in KINDS)] for name, says in lines.items()),
+            ["texts", *(str(found[f"{kind}/texts"]["value"]) for kind in KINDS)],
+            ["longest run, words", *(str(found[f"{kind}/longest"]["value"] or "<8") for kind in KINDS)],
+        ]
+    )
+    first = {row["kind"]: row for row in reversed(run.read_table("longest"))}
+    for kind in (kind for kind in KINDS if kind in first):
+        row = first[kind]
+        yield from ["", f"{kind.replace('_', '-')} {row['id']}: {row['words']} words"]
+        yield f"  in {row['document']} at byte {row['offset']}"
+        yield f"  {' '.join(row['item_match'].split())}"
+    yield from ["", str(run.path)]
+
+
+def _in_percent(entry: dict[str, Any]) -> str:
+    value, stderr = entry["value"], entry.get("stderr")
+    spread = f" ± {100 * stderr:.1f}" if stderr is not None else ""
+    return "-" if value is None else f"{100 * value:.1f}{spread} %"

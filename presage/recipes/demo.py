@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 
 from presage.core.config import Config
 from presage.core.device import Device, measure
-from presage.core.errors import BudgetError
+from presage.core.errors import BudgetError, DataError
 from presage.core.run import RunDir, atomic_write, load_config, note
 from presage.core.workers import usable_cores
 from presage.data import corpus as corpus_stage
 from presage.data import shards as shards_stage
 from presage.data import tokenizer as tokenizer_stage
+from presage.evaluate import memorisation as memorisation_stage
 from presage.evaluate import scan as scan_stage
 from presage.evaluate import scores as scores_stage
 from presage.evaluate.sets import ItemSet
@@ -67,8 +68,8 @@ NEXT = 10.0
 """The run that is planned at the end, over the target in compute."""
 ENOUGH = 8.0
 """Minutes from which there is time for all SAMPLES."""
-RESERVE = 25.0
-"""Seconds kept for the last evaluation, samples and the report."""
+RESERVE = 32.0
+"""Seconds kept for the last evaluation, samples, their comparison with the training text, and the report."""
 RUNG_OVERHEAD = 0.7
 """Seconds a rung takes besides its training: opening shards, evaluation, writing."""
 MICROCODE, LEVELS = 0.25, (1,)
@@ -95,6 +96,8 @@ PLANTED = 12
 """Items planted into the deliberately contaminated copy."""
 COPIES = 20
 """Items of each set whose copies, exact and edited, are planted one by one."""
+CONTINUED = {"prompts": 128, "prompt_tokens": 32, "new_tokens": 96}
+"""Held-out openings that the target continues up to its context, to be compared with the training text."""
 SCORES = "microcode-scores.jsonl"
 
 
@@ -193,6 +196,7 @@ def run(
     )
     ledger.append_score(out / LEDGER, score.path)
     judged = _stage(scores_stage, lambda: _scores(last, scanned, out / SCORES), out / "scores") if last else None
+    learnt = _memorised(target, out / "memorisation", seed)
     known = _stage(record_stage, lambda: record_stage.Config(ledger=Path("..") / LEDGER), out / "record")
     planned = _stage(plan_stage, lambda: _next(rungs, sealed, target), out / "plan")
     compared = _stage(collapse_stage, lambda: collapse_stage.Config(ladder=rungs.path), out / "collapse")
@@ -213,6 +217,7 @@ def run(
             collapse=compared.path,
             contamination=scanned.path,
             scores=judged.path if judged else None,
+            memorisation=learnt.path if learnt else None,
         ),
         out / "report",
     )
@@ -254,6 +259,16 @@ def _scores(tried: RunDir, scanned: RunDir, file: Path) -> scores_stage.Config:
             score = {"id": row["problem"], "score": int(row["passed"]) / n, "n": n, "task": "microcode"}
             out.write(json.dumps(score).encode() + b"\n")
     return scores_stage.Config(scores=(Path("..") / file.name,), contamination=scanned.path)
+
+
+def _memorised(target: RunDir, out: Path, seed: int) -> RunDir | None:
+    """What the target writes against its training text; None where no file of one's own is long enough."""
+    settings = {"run": target.path, "seed": seed} | CONTINUED
+    try:
+        return _stage(memorisation_stage, lambda: memorisation_stage.Config.model_validate(settings), out)
+    except DataError as error:
+        note(f"not compared with the training text: {error}")
+        return None
 
 
 def _stage(stage: Any, make: Callable[[], Config], out: Path) -> RunDir:

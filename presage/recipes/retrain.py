@@ -12,6 +12,7 @@ from typing import Any
 
 from presage.core.config import Config
 from presage.core.errors import ConfigError, RunError
+from presage.core.parents import parent_of
 from presage.core.run import RunDir, note, sha256
 from presage.data import shards
 from presage.data.items import read_items
@@ -37,9 +38,9 @@ def run(
             where=trained,
             hint="retrain the run that it branched from",
         )
-    tokens = _parent(model, "shards", config.shards)
+    tokens = parent_of(model, "shards", config.shards)
     made = tokens.config(shards.Config)
-    corpus = _parent(tokens, "corpus", made.corpus)
+    corpus = parent_of(tokens, "corpus", made.corpus)
     without = cleaned.Config(
         corpus=corpus.path, items=items, items_sha256=sha256(items), methods=tuple(methods), seed=seed
     )
@@ -47,21 +48,13 @@ def run(
     if not clean.value("items/flagged"):
         return clean, None
     note(f"presage: {clean.value('removed/documents')} documents left out; the twin is trained without them")
-    tokenizer = _parent(tokens, "tokenizer", made.tokenizer)
+    tokenizer = parent_of(tokens, "tokenizer", made.tokenizer)
     twin_tokens = made.model_copy(update={"corpus": clean.path, "tokenizer": tokenizer.path})
     encoded = _stage(shards, twin_tokens, out / "shards")
     # The promise was about the run: the twin has none.
     again = config.model_copy(update={"shards": encoded.path, "forecast": None})
     twin = _stage(pretrain, again, out / "twin")
     return clean, _stage(worth, worth.Config(run=model.path, twin=twin.path, cleaned=clean.path), out / "worth")
-
-
-def _parent(run: RunDir, role: str, path: Path) -> RunDir:
-    """A parent that is still the one which the run was made from."""
-    parent = RunDir.open(path)
-    if run.origin["parents"][role]["digest"] != parent.digest:
-        raise RunError(f"is not the {role} that {run.path} was made from: its digest differs", where=path)
-    return parent
 
 
 def _stage(stage: Any, config: Config, out: Path) -> RunDir:

@@ -35,6 +35,7 @@ STAGES = {
     "collapse": "collapse",
     "contamination": "contamination",
     "scores": "scores",
+    "memorisation": "memorisation",
 }
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PDF_SECONDS = 90
@@ -64,6 +65,8 @@ class Config(BaseConfig):
     """Which evaluation items stand in the corpus."""
     scores: Parent | None = None
     """Scores of such items, joined with that."""
+    memorisation: Parent | None = None
+    """How much of what the target writes stands in its training text."""
     title: str = "A loss, foretold"
     pdf: bool = True
     """Also report.pdf, where a Chromium is on PATH."""

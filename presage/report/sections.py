@@ -13,6 +13,7 @@ from presage.report import (
     datasheet,
     figures,
     machine,
+    memorisation,
     record,
 )
 from presage.report.blocks import Block, Cell, Items, Pairs, Picture, Quote, Section, Table, Text
@@ -59,10 +60,11 @@ def seals(s: Sources) -> list[tuple[str, Fact]]:
 def sections(s: Sources) -> list[Section]:
     """The whole report, in the order of reading; without what was neither promised nor given."""
     makers: tuple[Callable[[Sources], Section], ...] = (
-        promise, ability.section, curves, rungs, residuals, contamination.section, record.section, buying.section,
-        samples, corpus, target, machine.section, limits, withheld)  # fmt: skip
+        promise, ability.section, curves, rungs, residuals, contamination.section, memorisation.section,
+        record.section, buying.section, samples, corpus, target, machine.section, limits, withheld)  # fmt: skip
     unasked = {ability.section: ability.promised, contamination.section: contamination.given,
-               record.section: record.given, buying.section: buying.given}  # fmt: skip
+               memorisation.section: memorisation.given, record.section: record.given,
+               buying.section: buying.given}  # fmt: skip
     return [make(s) for make in makers if make not in unasked or unasked[make](s)]
 
 

@@ -22,7 +22,7 @@ A, B, C = 60.0, -0.135, 0.55
 TARGET = 4e13
 BUDGETS = (2e10, 4e10, 8e10, 1.6e11, 2.5e11, 4e11, 6.3e11, 8e11, 1.0e12, 1.26e12)
 ROLES = ("corpus", "tokenizer", "shards", "ladder", "forecast", "target", "score", "attempts", "target_attempts",
-         "record", "planned", "collapse", "contamination", "scores")  # fmt: skip
+         "record", "planned", "collapse", "contamination", "scores", "memorisation")  # fmt: skip
 
 
 class AnyConfig(Config):
@@ -251,7 +251,18 @@ def scanned(plain: Told, tmp_path_factory: pytest.TempPathFactory) -> Told:
     return tell(Chain(root), tmp_path_factory.mktemp("report") / "out")
 
 
-@pytest.fixture(scope="session", params=["plain", "able", "stepped", "scanned"])
+@pytest.fixture(scope="session")
+def remembered(plain: Told, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """A chain with a comparison of samples with the training text beside it."""
+    from tests.report import memories
+
+    root = tmp_path_factory.mktemp("chain") / "all"
+    shutil.copytree(plain.chain.root, root)
+    memories.add(root)
+    return tell(Chain(root), tmp_path_factory.mktemp("report") / "out")
+
+
+@pytest.fixture(scope="session", params=["plain", "able", "stepped", "scanned", "remembered"])
 def told(request: pytest.FixtureRequest) -> Told:
     """Any of them."""
     found: Told = request.getfixturevalue(request.param)
