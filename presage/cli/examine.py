@@ -10,6 +10,7 @@ from presage.cli.contamination import SCORES, Several
 from presage.cli.grammar import AsJson, Out, Quiet, Resume, app, be_quiet, dumps, emit, in_columns
 
 if TYPE_CHECKING:
+    from presage.core.run import RunDir
     from presage.evaluate.perturb import Changed, Gap
 
 

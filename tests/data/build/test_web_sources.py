@@ -8,8 +8,8 @@ from pathlib import Path
 from presage.core.run import RunDir
 from presage.data import corpus
 from presage.data.records import read_split
+from tests.data.archives import http, record
 from tests.data.build.made import prose, removed, source
-from tests.data.test_web import http, record
 
 
 def page(text: str) -> bytes:
