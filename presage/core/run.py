@@ -291,7 +291,7 @@ class RunDir:
         path = self.path / name
         try:
             return json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise RunError("missing file", where=path) from None
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise CorruptError(f"not JSON: {error}", where=path) from None

@@ -18,6 +18,7 @@ from presage.data import shards
 from presage.data.items import read_items
 from presage.evaluate import cleaned, worth
 from presage.evaluate.contamination import METHODS
+from presage.model.weights import MODEL_FILE, checkpoint, verified
 from presage.train import pretrain
 
 
@@ -31,6 +32,7 @@ def run(
     """
     read_items(items)
     model = RunDir.open(trained, "pretrain")
+    verified(checkpoint(model.path), MODEL_FILE)  # damage would be noticed when the twin has been paid for
     config = model.config(pretrain.Config)
     if config.branch is not None:
         raise ConfigError(

@@ -13,14 +13,13 @@ import pytest
 from presage import cli
 from presage.core.run import RunDir
 from presage.data.documents import Document
-from presage.data.items import read_items
 from presage.data.records import read_split
 from presage.evaluate import cleaned, worth
 from presage.evaluate.contamination import Scanner
 from presage.evaluate.likelihood import score_items
 from presage.evaluate.paired import mean
 from presage.evaluate.variants import KINDS
-from tests.evaluate.planting import COPIES, PLANTED, UNSEEN, Planted, item, write_items
+from tests.evaluate.planting import COPIES, PLANTED, UNSEEN, Planted, write_items
 from tests.stage import check_stage
 from tests.tiny import outcome
 
@@ -182,32 +181,3 @@ def test_the_verb_prints_a_line_for_every_kind(planted: Planted, retrained: Path
     report = retrained / "corpus/artifacts/contamination.json"
     assert cli.main(perturbed(planted, "--kind", "case", "--report", report)) == 0
     assert "flagged" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{}", "not a contamination report"),
-        ("no json", "not a contamination report"),
-        ('{"items": 24, "untestable_items": [], "hits": [{"item": "x"}]}', "a report on other items: it names 'x'"),
-        ('{"items": 3, "untestable_items": [], "hits": []}', "a report on other items: it has 3 items"),
-    ],
-)
-def test_a_bad_report_is_one_line(planted: Planted, tmp_path: Path, capsys: Captured, text: str, message: str) -> None:
-    (tmp_path / "report.json").write_text(text)
-    assert cli.main(perturbed(planted, "--report", tmp_path / "report.json")) == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert said.count("\n") == 1
-    assert cli.main(perturbed(planted, "--kind", "cases")) == 2
-    assert "did you mean 'case'?" in capsys.readouterr().err
-
-
-def test_items_without_options_have_no_variant_of_them(planted: Planted, tmp_path: Path, capsys: Captured) -> None:
-    (tmp_path / "i.jsonl").write_text(json.dumps({"id": "a", "text": item("a", 5).text}) + "\n")
-    assert read_items(tmp_path / "i.jsonl")[0].options == ()
-    arguments = perturbed(Planted(planted.root), "--kind", "options", "--json")
-    arguments[arguments.index("--items") + 1] = str(tmp_path / "i.jsonl")
-    assert cli.main(arguments) == 0
-    group = json.loads(capsys.readouterr().out)["kinds"]["options"]["groups"]["all"]
-    assert (group["items"], group["gap"]["value"], group["accuracy"]) == (0, None, None)
