@@ -65,3 +65,11 @@ def test_pass_rates_become_scores_beside_the_scan(texts: RunDir, tmp_path: Path)
     assert float(row["dirty"]) == 1.0
     assert row["quote"] == "clean"
     assert judged.read_table("warnings") == []
+
+
+def test_where_reading_takes_all_the_time_the_demo_is_late_and_not_broken_off() -> None:
+    assert demo._seconds_left(12, 100, 60) == 560
+    seconds = demo._seconds_left(3, 500, 60)
+    slow = 1e10  # FLOPs a second
+    budgets = demo.ladder_stage.target_and_rungs(0.5 * seconds * slow, demo.RATIO, demo.BUDGETS, demo.DECADES)
+    assert demo.RULE.affords(budgets[0])

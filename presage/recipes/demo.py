@@ -70,6 +70,8 @@ ENOUGH = 8.0
 """Minutes from which there is time for all SAMPLES."""
 RESERVE = 32.0
 """Seconds kept for the last evaluation, samples, their comparison with the training text, and the report."""
+LEAST = 30.0
+"""Seconds that training is planned for where reading has taken all the time: late is better than broken off."""
 RUNG_OVERHEAD = 0.7
 """Seconds a rung takes besides its training: opening shards, evaluation, writing."""
 MICROCODE, LEVELS = 0.25, (1,)
@@ -152,7 +154,7 @@ def run(
     spare = RESERVE + ATTEMPT_SECONDS * microcode * (1.0 if minutes >= ENOUGH else FEW_SAMPLES / SAMPLES)
 
     def left() -> float:
-        return 60 * minutes - (time.perf_counter() - clock) - spare
+        return _seconds_left(minutes, time.perf_counter() - clock, spare)
 
     note(f"presage demo: {minutes:g} minutes, into {out}")
     sources = _sources(None if corpus is None else Path(corpus), microcode)
@@ -224,6 +226,11 @@ def run(
     taken = (time.perf_counter() - clock) / 60
     note(f"{minutes:g} minutes planned, {taken:.1f} taken; open {report.path / 'report.html'}")
     return report
+
+
+def _seconds_left(minutes: float, taken: float, spare: float) -> float:
+    """For training, LEAST at least."""
+    return max(LEAST, 60 * minutes - taken - spare)
 
 
 def _enter(file: Path, sealed: RunDir, name: str) -> None:
