@@ -6,6 +6,7 @@ hashes of its long paragraphs, evaluation grams that it holds.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -89,8 +90,7 @@ class Judge:
         self._config, self._source = config, source
         self.rules = rules_of(config, source, artifacts)
         self._grams = grams_of(config)
-        kinds = config.rules.privacy
-        self._kinds = tuple(KINDS) if "all" in kinds else kinds
+        self._kinds = _kinds(config)
 
     def __call__(self, rows: Sequence[Row], tally: Tally, writer: Writer) -> None:
         """Rows that are kept go to the writer, everything is counted."""
@@ -196,11 +196,23 @@ def _quality_rule(model: Quality, seed: int) -> Rule:
 
 
 def grams_of(config: Config) -> Grams | None:
-    """The evaluation items' grams, where there are any to look for."""
+    """The evaluation items' grams, where there are any to look for, in items changed as documents are."""
     asked = config.decontaminate
     if asked is None:
         return None
-    return Grams([item for path in asked.items for item in read_items(Path(path))], asked.n, asked.shortest)
+    items = (item for path in asked.items for item in read_items(Path(path)))
+    changed = [dataclasses.replace(item, text=_changed(item.text, config)) for item in items]
+    return Grams(changed, asked.n, asked.shortest)
+
+
+def _changed(text: str, config: Config) -> str:
+    text = normalise(text) if config.rules.normalise else text
+    return redact(text, _kinds(config))[0]
+
+
+def _kinds(config: Config) -> tuple[str, ...]:
+    kinds = config.rules.privacy
+    return tuple(KINDS) if "all" in kinds else kinds
 
 
 def place(path: str, seed: int) -> float:
