@@ -6,6 +6,7 @@ hashes of its long paragraphs, evaluation grams that it holds.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from presage.data.build.config import Config, Decontamination, Source
+from presage.data.build.config import Config, Decontamination, Rules, Source
 from presage.data.build.parts import Work, read_part
 from presage.data.build.spool import Row, Writer, whole_folder
 from presage.data.build.tally import BAD, TOO_SHORT, Sample, Tally
@@ -89,8 +90,7 @@ class Judge:
         self._config, self._source = config, source
         self.rules = rules_of(config, source, artifacts)
         self._grams = grams_of(config)
-        kinds = config.rules.privacy
-        self._kinds = tuple(KINDS) if "all" in kinds else kinds
+        self._kinds = _kinds(config.rules)
 
     def __call__(self, rows: Sequence[Row], tally: Tally, writer: Writer) -> None:
         """Rows that are kept go to the writer, everything is counted."""
@@ -196,14 +196,25 @@ def _quality_rule(model: Quality, seed: int) -> Rule:
 
 
 def grams_of(config: Config) -> Grams | None:
-    """The evaluation items' grams, where there are any to look for."""
-    return None if config.decontaminate is None else _grams(config.decontaminate)
+    """The evaluation items' grams, where there are any to look for, in items changed as documents are."""
+    return None if config.decontaminate is None else _grams(config.decontaminate, config.rules)
 
 
 @functools.lru_cache(maxsize=1)
-def _grams(asked: Decontamination) -> Grams:
+def _grams(asked: Decontamination, rules: Rules) -> Grams:
     """The same for every part that a process works on."""
-    return Grams([item for path in asked.items for item in read_items(Path(path))], asked.n, asked.shortest)
+    items = (item for path in asked.items for item in read_items(Path(path)))
+    changed = [dataclasses.replace(item, text=_changed(item.text, rules)) for item in items]
+    return Grams(changed, asked.n, asked.shortest)
+
+
+def _changed(text: str, rules: Rules) -> str:
+    text = normalise(text) if rules.normalise else text
+    return redact(text, _kinds(rules))[0]
+
+
+def _kinds(rules: Rules) -> tuple[str, ...]:
+    return tuple(KINDS) if "all" in rules.privacy else rules.privacy
 
 
 def place(path: str, seed: int) -> float:

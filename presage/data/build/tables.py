@@ -9,7 +9,7 @@ from presage.core.errors import DataError
 from presage.core.run import RunDir, note
 from presage.data.build.config import LICENCES, Source
 from presage.data.build.judge import grams_of, rules_of
-from presage.data.build.mix import Share, shares, write_split
+from presage.data.build.mix import TOLERANCE, Share, shares, write_split
 from presage.data.build.parts import Work
 from presage.data.build.tally import (
     BAD,
@@ -104,7 +104,7 @@ class Book:
             size = tally.counts["read/bytes"]
             for rule, removal in tally.removals.items():
                 limit = self._config.limit(rule)
-                if removal.bytes <= limit * size:
+                if limit == 1 or removal.bytes <= limit * size:  # spelling and placeholders can make texts longer
                     continue
                 for sample in removal.samples:
                     note(f"presage: removed by '{rule}': {sample.path} ({sample.why}): {_line(sample.excerpt)}")
@@ -159,6 +159,9 @@ class Book:
         weights = [source.weight for source in self._sources if source.weight is not None]
         if weights and abs(sum(weights) - 1) > 1e-9:
             note(f"presage: the weights add up to {sum(weights):g}; each is taken as its part of that")
+        asked, planned = self._config.train_bytes or 0, sum(share.taken for share in self._mixture)
+        if planned < asked * (1 - TOLERANCE):
+            note(f"presage: the sources hold {planned:,.0f} of the {asked:,} bytes asked for, repetitions included")
         for share in self._mixture:
             if share.capped:
                 note(

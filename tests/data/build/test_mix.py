@@ -184,6 +184,13 @@ def test_weights_that_add_up_to_one_are_not_worth_a_word(tmp_path: Path, capsys:
     assert "the weights add up" not in capsys.readouterr().err
 
 
+def test_a_mixture_that_cannot_be_filled_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = build(tmp_path, {"a": 1.0}, train_bytes=10**7, max_epochs=2.0)
+    taken = 2 * sum(int(row["bytes"]) for row in run.read_table("mixture"))
+    assert run.value("train/bytes") == taken
+    assert f"the sources hold {taken:,} of the 10,000,000 bytes asked for" in capsys.readouterr().err
+
+
 def test_a_mixture_too_small_for_a_document_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no document is left for the train split"):
         build(tmp_path, {"a": 1.0}, train_bytes=1)

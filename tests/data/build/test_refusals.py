@@ -210,3 +210,24 @@ def test_every_name_is_refused_in_python_too() -> None:
     for rules in ({"heuristics": ["x"]}, {"languages": ["x"]}, {"privacy": ["x"]}):
         with pytest.raises(ConfigError):
             corpus.Config.parse({"rules": rules})
+
+
+def test_items_are_found_in_documents_whose_personal_data_is_replaced(presage: Presage) -> None:
+    item = "Who answers all of the letters sent to jane.doe@mailhouse.org?"
+    write(Path("in"), {"asked.txt": "".join([prose("before"), f"{item}\n", prose("after")])})
+    Path("items.jsonl").write_text(json.dumps({"text": item}) + "\n")
+    assert presage('decontaminate={"items": ["items.jsonl"]}', "rules.privacy=all", "rules.normalise=true")[0] == 0
+    assert RunDir.open("out").value("decontaminate/untestable") == 0
+    assert not [text for text in kept(RunDir.open("out")).values() if "Who answers" in text]
+
+
+def test_a_rule_that_may_remove_all_may_do_so_where_spelling_made_texts_longer(tmp_path: Path) -> None:
+    """Composed letters of Hindi are taken apart by NFC, so that more bytes are removed than were read."""
+    hindi = "\u0915\u093c\u0932\u092e \u0958\u0932\u092e \u095b\u092e\u0940\u0928 \u092a\u0930 \u0939\u0948 "
+    sources = (
+        source(tmp_path / "english", {f"{n}.txt": prose(n) for n in range(5)}),
+        source(tmp_path / "hindi", {f"{n}.txt": hindi * (n + 9) for n in range(3)}),
+    )
+    config = {"sources": [one.model_dump() for one in sources], "rules": {"languages": ["en"], "normalise": True}}
+    run = corpus.run(corpus.Config.parse(config | {"allowed": {"language": 1}}), tmp_path / "out")
+    assert len(kept(run)) == 5
