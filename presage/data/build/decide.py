@@ -20,6 +20,7 @@ from presage.data.near import BANDS, leaders
 
 REMOVED, TRAIN, VAL, CUT = 0, 1, 2, 3
 """What becomes of a document. CUT: the only file there is; its first part is for training, its last is held out."""
+_CHARACTER = 4  # bytes that hold a whole character at least
 _CHUNK = 1 << 22  # rows of a column copied at once
 
 
@@ -156,7 +157,8 @@ def _split_one(documents: Documents, fate: np.ndarray, config: Config) -> tuple[
     """A single file: its last part is held out."""
     numbers = np.flatnonzero(fate)
     ends = np.cumsum(documents.gather("sizes", "<i8", 1)[numbers, 0])
-    bound = max(1, round(int(ends[-1]) * (1 - config.val_fraction)))
+    size = int(ends[-1])
+    bound = min(max(_CHARACTER, round(size * (1 - config.val_fraction))), size - 1)  # so that neither side is empty
     at = int(np.searchsorted(ends, bound))
     fate[numbers[at]] = CUT
     fate[numbers[at + 1 :]] = VAL

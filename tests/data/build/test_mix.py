@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from presage.core.errors import ConfigError, DataError
@@ -201,7 +201,9 @@ def test_a_mixture_too_small_for_a_document_is_refused(tmp_path: Path) -> None:
 
 
 @settings(max_examples=12)
-@given(st.lists(st.text("aé漢\U0001f600\n", min_size=1, max_size=40), min_size=1, max_size=4), st.floats(0.01, 0.99))
+@given(st.lists(st.text("aé漢\U0001f600\n", min_size=1, max_size=40), min_size=1, max_size=4), st.floats(0.001, 0.999))
+@example(["漢"], 0.96875)
+@example(["a"], 0.001)
 def test_the_only_file_is_cut_in_two(lines: list[str], fraction: float) -> None:
     """Wherever the cut falls, also within a character: nothing is lost, and it ends."""
     text = "".join(lines) + "漢" * 20
