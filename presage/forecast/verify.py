@@ -164,10 +164,10 @@ def _problems(chain: _Chain) -> Iterator[Problem]:
         yield from _input(f"rung {name}", RunDir(config.ladder / "rungs" / name), digest)
     for extra in sorted(p for p in (config.ladder / "rungs").glob("*") if p.is_dir() and p.name not in inputs["rungs"]):
         yield str(extra), "a rung that was not sealed"
-    if not chain.by_other_version:
-        yield from ((str(sealed.path / "forecast.json"), what) for what in chain.moved)
     if any(chain.target.path.glob("*")):
         yield from _target(chain.target, forecast)
+    if not chain.by_other_version:  # last: of a table that was swapped for something else nothing can be fitted
+        yield from ((str(sealed.path / "forecast.json"), what) for what in chain.moved)
 
 
 def _places(config: seal.Config) -> dict[str, Path]:

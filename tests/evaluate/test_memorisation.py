@@ -149,7 +149,7 @@ def texts_of(root: Path) -> None:
     Written here: the stage would take the second for copies of the first.
     """
     train = [Document("s", f"{k}.txt", sentences(k, 48)) for k in range(HELD_OUT)]
-    val = [Document("s", f"v{k}.txt", " ".join([*d.text.split()[:15], sentences(90 + k, 36)])) for k, d in
+    val = [Document("s", f"v{k}.txt", " ".join([*d.text.split()[:12], sentences(90 + k, 36)])) for k, d in
            enumerate(train)]  # fmt: skip
     with RunDir.create(root / "corpus", "corpus", Config()) as run:
         for split, documents in (("train", train), ("val", val)):
