@@ -48,7 +48,8 @@ RATIO, LONG_RATIO = 30.0, 100.0
 8e10 FLOPs these models do not use their context yet and the law does not hold (docs/LOG.md)."""
 LONG = 40.0
 """Minutes from which the larger ratio is kept."""
-BUDGETS = 8
+BUDGETS, FEW_BUDGETS = 8, 5
+"""Fitted budgets; the last where the demo is short, and then none below them is shown."""
 DECADES = 1.0
 """What the fitted budgets span."""
 HOLDS_FROM, DRIFT_BELOW = 8e10, 0.03
@@ -295,8 +296,9 @@ def _ladder(shards: Path, minutes: float, seconds: float, seed: int) -> ladder_s
     guess = 0.6 * seconds * (device.peak_flops or 1e11) * 0.5
     rate = _target_rate(guess, shards, device)
     target = (1 - LADDER_SHARE) * seconds * rate
-    budgets = ladder_stage.target_and_rungs(target, 1.03 * ratio, BUDGETS, DECADES)
-    below = _unfitted(budgets[0])
+    short = minutes < ENOUGH
+    budgets = ladder_stage.target_and_rungs(target, 1.03 * ratio, FEW_BUDGETS if short else BUDGETS, DECADES)
+    below = () if short else _unfitted(budgets[0])
     cost = sum(_rung_seconds(budget, shards, device) for budget in below + budgets) / usable_cores()
     repeats = max(2, min(16, round(LADDER_SHARE * seconds / cost)))
     return ladder_stage.Config(
