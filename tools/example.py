@@ -1,6 +1,6 @@
 """Rebuild docs/example: the demo with several seeds, their table, and a published copy of the first.
 
-    python tools/example.py --seeds 5 --minutes 12 --work runs/example
+    python tools/example.py --seeds 5 --minutes 13 --work runs/example
 
 Corpus, tokenizer and shards are made once and shared; every seed trains its own ladder and target. Seeds that are
 finished in the work folder are kept. The copy leaves out large files but lists their digests (OMITTED), so that
@@ -30,7 +30,7 @@ def main() -> None:
     """Run the seeds that are missing, then write the table, the copy and the README's figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--minutes", type=float, default=12.0)
+    parser.add_argument("--minutes", type=float, default=13.0)
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "example")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "example")
     options = parser.parse_args()

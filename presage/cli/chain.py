@@ -22,7 +22,7 @@ from presage.cli.grammar import (
 def demo(
     *,
     out: Path = Path("runs/demo"),
-    minutes: float = 12,
+    minutes: float = 13,
     corpus: Path | None = None,
     microcode: bool | None = None,
     seed: int = 0,

@@ -136,7 +136,7 @@ def ladder() -> ladder_stage.Config:
 def run(
     out: Path | str,
     *,
-    minutes: float = 12.0,
+    minutes: float = 13.0,
     corpus: Path | str | None = None,
     microcode: bool | None = None,
     seed: int = 0,
