@@ -12,6 +12,8 @@ SAMPLES = ("corpus", "tables/removed_samples.csv")
 MIXTURE = ("corpus", "tables/mixture.csv")
 LANGUAGES = ("corpus", "tables/languages.csv")
 PACKAGES = 15
+SWITCHES = {"similar": ("near_copies", "near copies"), "decontaminate": ("contaminated", "evaluation items")}
+"""Keys of the corpus's config without which a rule is not asked: its row of zeros would say that nothing was found."""
 COLUMNS = {
     "source": ("source", "auto"),
     "licence": ("licence", "auto"),
@@ -46,7 +48,8 @@ def _sources(s: Sources) -> Block:
 
 def _removals(s: Sources) -> list[Block]:
     rows = s.rows(*REMOVALS)
-    ran = [i for i, row in enumerate(rows) if row.get("documents") is not None]
+    off = dict(what for key, what in SWITCHES.items() if s.get("corpus", "config.json", f"config.{key}") is None)
+    ran = [i for i, row in enumerate(rows) if row.get("documents") is not None and row["rule"] not in off]
     if not ran:
         return []
     columns = ["source", "rule", "what it looks at", "kept from", "to", "documents", "bytes", "of the source",
@@ -54,6 +57,7 @@ def _removals(s: Sources) -> list[Block]:
     note = Text(
         "In the order in which the rules are asked: a document counts for the first that removes it, and under “break "
         "it” for every rule that it breaks. Copies and evaluation items are looked for among what is left."
+        + "".join(f" This corpus was not searched for {what}." for what in off.values())
     )
     cells: list[list[Cell]] = [
         [

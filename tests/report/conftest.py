@@ -32,6 +32,13 @@ class AnyConfig(Config):
     settings: dict[str, Any] = {}
 
 
+class CorpusConfig(AnyConfig):
+    """What the datasheet reads of the corpus's."""
+
+    similar: float | None = 0.8
+    decontaminate: str | None = None
+
+
 def law(compute: float) -> float:
     return A * compute**B + C
 
@@ -74,7 +81,7 @@ def build(root: Path, seed: int = 0, *, able: bool = False) -> Chain:
 
 
 def _data_stages(root: Path) -> None:
-    with RunDir.create(root / "corpus", "corpus", AnyConfig(settings={"val_fraction": 0.05})) as run:
+    with RunDir.create(root / "corpus", "corpus", CorpusConfig(settings={"val_fraction": 0.05})) as run:
         results = {"train/documents": 18211, "train/bytes": 24_410_022, "val/documents": 961, "val/bytes": 1_204_881}
         for name, value in (results | {"bad/utf8": 3, "bad/empty": 12}).items():
             run.result(name, value)
@@ -90,6 +97,7 @@ def _data_stages(root: Path) -> None:
         run.table("removals", [
             removed | {"rule": "word_count", "low": 50, "high": 100_000},
             removed | {"rule": "near_copies"},
+            removed | {"rule": "contaminated", "documents": 0},
             {"source": "python-docs", "rule": "redacted/email", "changed": 41},
         ], columns)  # fmt: skip
         run.table("removed_samples", [{"source": "python-docs", "rule": "word_count", "path": "a/b.py", "why": "12",

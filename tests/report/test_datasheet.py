@@ -26,6 +26,7 @@ def test_every_table_of_the_corpus(plain: Told) -> None:
          "Rae et al. 2021"],
         ["python-docs", "near_copies", "words", "–", "–", "2,310", "990 kB", "3.46 %", "2,400", "Rae et al. 2021"],
     ]  # fmt: skip
+    assert str(found["What every rule removed"].note).count("not searched for") == 1, "a rule that is off has no zeros"
     assert shown(found["What was changed and kept"]) == [["python-docs", "redacted/email", "41"]]
     assert shown(found["Examples of what was removed"])[0][-1] == "3.10"
     assert [row[3] for row in shown(found["Mixture"])] == ["1", "2.5"]
