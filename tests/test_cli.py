@@ -217,6 +217,7 @@ def test_sigterm_stops_with_exit_code_4(tiny: Path) -> None:
     [
         (["corpus", "mine.py:corpus", "--out", "a"], "go on with the same command and --resume"),
         (["make", "microcode", "--out", "a.jsonl"], "run the same command again"),
+        (["contamination", "--items", "a.jsonl", "--corpus", "b"], "run the same command again"),
     ],
 )
 @pytest.mark.parametrize(("name", "word"), [("SIGTERM", "SIGTERM"), ("SIGINT", "Ctrl-C")])
@@ -228,6 +229,7 @@ def test_an_interrupted_verb_says_how_to_go_on(
 
     monkeypatch.setitem(sys.modules, "presage.data.corpus", SimpleNamespace(Config=Tiny, run=struck))  # type: ignore[arg-type]
     monkeypatch.setattr("presage.data.microcode.write", struck)
+    monkeypatch.setattr("presage.evaluate.sets.set_of", struck)
     assert presage(*arguments) == (4, "", f"presage: stopped by {word} ({hint})\n")
 
 

@@ -63,7 +63,7 @@ def contamination(
         are found.
     copy
         Also contaminate a copy of some of the corpus's documents with so many items of the first set, all at once, and
-        scan it: the training text stays as it is. Needs --out.
+        scan it: the training text stays as it is. Needs --out, where the results are; --json has nothing of it.
     seed
         Draws the substrings and what is planted.
     fail
@@ -79,6 +79,8 @@ def contamination(
     from presage.evaluate.sets import set_of
 
     be_quiet(quiet)
+    if not items:
+        raise PresageError("--items names no file", where="contamination", hint="give a file of evaluation items")
     methods = method or tuple(METHODS)
     if retrain_clean is not None:
         others = {"--corpus": corpus, "--plant": plant, "--copy": copy, "--skip-unreadable": skip_unreadable}

@@ -80,7 +80,9 @@ def _how_to_go_on(arguments: Sequence[str] | None) -> str:
     """What gets the work done after all: only some verbs take --resume."""
     _, apps, _ = app.parse_commands(arguments)
     verb = apps[-1].default_command
-    resumes = verb is not None and "resume" in inspect.signature(verb).parameters
+    known = inspect.signature(verb).parameters if verb is not None else {}
+    kept = "out" not in known or any(word.split("=")[0] == "--out" for word in arguments or sys.argv)
+    resumes = "resume" in known and kept
     return "go on with the same command and --resume" if resumes else "run the same command again"
 
 

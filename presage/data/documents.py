@@ -10,6 +10,7 @@ import glob
 import json
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +68,24 @@ def read_paths(source: str, paths: Sequence[str], limits: Limits = LIMITS) -> It
 
 
 def find_files(paths: Sequence[str]) -> list[tuple[Path, str]]:
-    """[(location, path relative to the root given)], each file once; in the order of the relative paths."""
+    """[(location, path relative to the root given)], each file once; in the order of these paths.
+
+    Where several roots give one path to different files, as many folders above as tell them apart stand before it.
+    """
     found = {os.path.abspath(place): (place, _sayable(name)) for path in paths for place, name in _expand(path)}
-    return sorted(found.values(), key=lambda pair: pair[1])
+    names = _told_apart({place: name for place, (_, name) in found.items()})
+    return sorted(((found[place][0], name) for place, name in names.items()), key=lambda pair: pair[1])
+
+
+def _told_apart(names: dict[str, str]) -> dict[str, str]:
+    """{absolute path: name}, each name once."""
+    above = 1
+    while twice := {name for name, count in Counter(names.values()).items() if count > 1}:
+        for place in [place for place, name in names.items() if name in twice]:
+            parts = Path(place).parts
+            names[place] = _sayable("/".join(parts[max(1, len(parts) - above) :]))
+        above += 1
+    return names
 
 
 def read_file(
@@ -109,7 +125,7 @@ def format_of(name: str) -> tuple[Format | None, str]:
 
 def _sayable(name: str) -> str:
     """The name of a file, which need not be UTF-8, as text that can be written."""
-    return os.fsencode(name).decode("utf-8", "replace")
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 # ---- finding --------------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ from presage.data.documents import COMPRESSIONS, read_bytes
 _MMLU_COLUMNS = 6
 _LONGEST_FIELD = 1 << 24
 _HALF = re.compile("[\ud800-\udfff]")
+_HEADER = {"id", "task_id", "text", "prompt", "question", "query"}  # one of these names makes a row of CSV a header
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,9 @@ def _csv(path: Path, text: str) -> Iterator[_Row]:
     header: list[str] = []
     try:
         for number, row in enumerate(reader):
-            if number == 0 and {"id", "text", "question"} & {name.strip().lower() for name in row}:
-                header = row
+            names = [name.strip() for name in row]
+            if number == 0 and _HEADER & {name.lower() for name in names}:
+                header = [name if name in _TEXT_KEYS else name.lower() for name in names]
             elif row:
                 yield _Row(str(reader.line_num), _csv_row(path, reader.line_num, header, row))
     except csv.Error as error:
@@ -167,7 +169,10 @@ def _item(path: Path, row: _Row) -> Item:
     name = next((row.value[key] for key in ("id", "task_id") if key in row.value), f"{path.name}:{row.place}")
     if isinstance(name, bool) or not isinstance(name, str | int):
         raise DataError(f"the id is {_describe(name)}, not text or a whole number", where=where)
-    return Item(str(name), text, *_choices(row.value))
+    options, answer = _choices(row.value)
+    if any(map(_HALF.search, (str(name), *options))):
+        raise DataError("half a surrogate pair in the id or an option", where=where)
+    return Item(str(name), text, options, answer)
 
 
 def _describe(value: object) -> str:

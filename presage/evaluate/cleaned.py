@@ -9,6 +9,7 @@ their order and their side of the split.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -57,11 +58,11 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         removed: list[dict[str, object]] = []
         for split in SPLITS:
             holding = _holding(scanner, config.corpus, split) if report.flagged else set()
-            gone, kept = _parted(config.corpus, split, holding)
-            removed += gone
-            write_documents(run.artifact(f"{split}.jsonl.zst"), kept)
-            run.result(f"{split}/documents", len(kept), unit="documents")
-            run.result(f"{split}/bytes", sum(byte_length(d.text) for d in kept), unit="bytes")
+            kept: Counter[str] = Counter()
+            staying = _staying(config.corpus, split, holding, removed, kept)
+            write_documents(run.artifact(f"{split}.jsonl.zst"), staying)
+            for unit in ("documents", "bytes"):
+                run.result(f"{split}/{unit}", kept[unit], unit=unit)
         run.table("removed", removed, COLUMNS)
         for name, count in {"flagged": len(report.flagged), "untestable": len(report.untestable)}.items():
             run.result(f"items/{name}", count, unit="items")
@@ -83,23 +84,23 @@ def _holding(scanner: Scanner, corpus: Path, split: str) -> set[int]:
     return found
 
 
-def _parted(corpus: Path, split: str, holding: set[int]) -> tuple[list[dict[str, object]], list[Document]]:
-    """(rows of what is removed, documents that stay). DataError when none stays."""
-    gone: list[dict[str, object]] = []
-    kept: list[Document] = []
+def _staying(
+    corpus: Path, split: str, holding: set[int], gone: list[dict[str, object]], kept: Counter[str]
+) -> Iterator[Document]:
+    """The documents that stay, counted in `kept`; rows of the others go to `gone`. DataError when none stays."""
     for number, (source, path, pieces) in enumerate(_documents(corpus, split)):
         if number in holding:
             size = sum(byte_length(piece.text) for piece in pieces)
             gone.append({"split": split, "source": source, "document": path, "bytes": size})
-        else:
-            kept += pieces
-    if not kept:
+            continue
+        kept.update({"documents": len(pieces), "bytes": sum(byte_length(piece.text) for piece in pieces)})
+        yield from pieces
+    if not kept["documents"]:
         raise DataError(
             f"every document of the {split} split holds an item: without them none is left",
             where=corpus,
             hint="fewer items, or a corpus of more documents",
         )
-    return gone, kept
 
 
 def _documents(corpus: Path, split: str) -> Iterator[tuple[str, str, list[Document]]]:

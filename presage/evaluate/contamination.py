@@ -1,7 +1,7 @@
 """Which evaluation items stand in a corpus: three methods side by side, in one pass, document by document.
 
-Memory is that of the items' tables and of a few megabytes of documents. An item that is too short for every method is
-untestable, never clean. Each item and method is reported once, at the first place where it is met.
+Memory is that of the items' tables, of one file of the corpus, and of some megabytes more. An item that is too short
+for every method is untestable, never clean. Each item and method is reported once, at the first place where it is met.
 """
 
 from __future__ import annotations

@@ -23,6 +23,9 @@ from presage.data.records import read_split
 from presage.model.decode import generate
 from presage.model.transformer import Transformer
 
+HALF, LETTER = "\ufffd", "x"
+"""What a character becomes that a cut goes through, and what it counts as: a part of its word."""
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -113,9 +116,9 @@ def whole_words(before: str, text: str, ends: bool) -> str:
 
     Words are runs of letters and digits, as presage.data.folding reads them.
     """
-    codes = codes_of(text)
+    codes = codes_of(text.replace(HALF, LETTER))
     gaps = np.flatnonzero((codes == BREAK) | (codes == SPACE)).tolist()
-    seen = codes_of(before)
+    seen = codes_of(before.replace(HALF, LETTER))
     seen = seen[seen != DROPPED]
     begun = len(seen) > 0 and seen[-1] > SPACE
     first = (gaps[0] if gaps else len(text)) if begun else 0

@@ -86,7 +86,8 @@ def join(scores: Sequence[Score], scan: Scan | None = None) -> Joined:
         return Joined([_row(task, some, {}) for task, some in tasks.items()], [])
     if not any(score.id in scan.of(score.task) for score in scores):
         missing = f"the first missing is '{scores[0].id}' of task '{scores[0].task}'"
-        raise DataError(f"none of the {len(scores)} items scored was scanned; {missing}", where=scan.where)
+        hint = f"a task is looked up in the set of its name, or in the only one; sets: {', '.join(scan.sets)}"
+        raise DataError(f"none of the {len(scores)} items scored was scanned; {missing}", where=scan.where, hint=hint)
     rows = [_row(task, some, scan.of(task)) for task, some in tasks.items()]
     return Joined(rows, [*_unscanned(tasks, scan), *_unscored(tasks, scan)])
 

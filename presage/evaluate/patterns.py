@@ -79,12 +79,12 @@ class Substrings:
         data = documents.streams[LETTERS].data
         blocks = np.frombuffer(data, "<u8")
         block, key = self._table.find(pair(blocks[:-1], blocks[1:]))
-        found = sorted(
-            (at, pattern)
-            for part in slices(self._windows.sizes(key))
-            for at, pattern in self._candidates(data, block[part] * _STEP, key[part])
-            if data.startswith(self._patterns[pattern], at)
-        )
+        first: dict[int, int] = {}  # of each pattern: a row of zeros may hold one at every byte
+        for part in slices(self._windows.sizes(key)):
+            for at, pattern in self._candidates(data, block[part] * _STEP, key[part]):
+                if at < first.get(pattern, at + 1) and data.startswith(self._patterns[pattern], at):
+                    first[pattern] = at
+        found = sorted((at, pattern) for pattern, at in first.items())
         self._met[np.array([pattern for _, pattern in found], np.int64)] = True
         yield from self._flags.first(
             Match(item, (in_items, in_items + int(self._sizes[pattern])), (at, at + int(self._sizes[pattern])))

@@ -149,8 +149,8 @@ def states_of(report: Path, items: Sequence[Item]) -> dict[str, str]:
         state, count = states(found), int(found["items"])
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=report) from None
-    except (ValueError, KeyError, TypeError):
-        hint = "give the output of presage contamination --json"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        hint = "what presage contamination --json prints for one set, or RUN/artifacts/SET.report.json"
         raise DataError("not a contamination report", where=report, hint=hint) from None
     stranger = next(iter(state.keys() - {item.id for item in items}), None)
     if stranger is not None or count != len(items):

@@ -19,7 +19,7 @@ from presage.data.records import whole_file
 
 BETTER = ("higher", "lower")
 FLAGGED, CLEAN, UNTESTABLE = "flagged", "clean", "untestable"
-LARGEST = 1e100  # of a score: sums of squares stay finite
+LARGEST = 1e100  # of a score, and one over the smallest: squares and their sums stay finite
 REPORT_END = ".report.json"
 
 
@@ -127,7 +127,8 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and (value == 0 or 1 / LARGEST <= abs(value) <= LARGEST)
 
 
 def _is_whole(value: Any) -> bool:
@@ -136,10 +137,10 @@ def _is_whole(value: Any) -> bool:
 
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "id": (lambda value: _is_text(value) or _is_whole(value), "text or a whole number"),
-    "score": (_is_number, "a finite number"),
+    "score": (_is_number, "a finite number (0, or of size 1e-100 to 1e100)"),
     "task": (_is_text, "text"),
     "stderr": (lambda value: value is None or (_is_number(value) and value >= 0), "a number, 0 or more"),
-    "n": (lambda value: value is None or (_is_whole(value) and value >= 1), "a whole number, 1 or more"),
+    "n": (lambda value: value is None or (_is_whole(value) and 1 <= value <= LARGEST), "a whole number, 1 or more"),
     "better": (lambda value: value in BETTER, " or ".join(BETTER)),
 }
 

@@ -1,7 +1,7 @@
 """Variants of items that should mean the same, drawn from a seed and the item's name.
 
-case     the first letter of some words in the other case              keeps the meaning
-spaces   some spaces between words doubled                             keeps the meaning
+case     the first letter of some words in the other case              keeps the meaning in prose, not in code
+spaces   some spaces between words doubled                             keeps the meaning but inside quoted code
 letters  two neighbouring inner letters of some longer words swapped   a reader still understands; rarely another word
 names    names inside sentences replaced, each by one other            keeps it where any name would do, not where the
                                                                        question is about the name
@@ -37,12 +37,16 @@ COMMON = frozenset({
     "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "January", "February", "March", "April",
     "May", "June", "July", "August", "September", "October", "November", "December", "Mrs", "God", "Earth", "Sun",
     "Moon", "English", "French", "German", "Spanish", "Latin", "Greek", "Chinese", "Japanese", "Russian", "Italian",
+    "True", "False", "None", "List", "Dict", "Tuple", "Set",
 })  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 _GAP = re.compile(r"(?<=\S) (?=\S)")
 _NAME = re.compile(r"(?<![\w'’-])[A-Z][a-z]{2,}(?![\w-])")
 _OPENING = re.compile(r"(?:^|[.!?:;]['\"”’)]*\s|\n)\s*['\"“‘(]*$")
-_BY_PLACE = re.compile(r"\b(above|below|preceding|following|previous)\b|\b[A-H] (and|or|nor) [A-H]\b|\b(I|II|III|IV)\b")
+_BY_PLACE = re.compile(
+    r"(?i:\b(?:above|below|preceding|following|previous)\b)"
+    r"|\b[A-H]\)?,? (?:and|or|nor|&) \(?[A-H]\b|\b(?:I|II|III|IV)\b"
+)
 
 
 def question(item: Item) -> str:
@@ -57,8 +61,13 @@ def variant(kind: str, item: Item, seed: int = 0) -> Item:
 
 
 def _case(item: Item, random: np.random.Generator) -> Item:
-    words = [word for word in _WORD.finditer(item.text) if word[0][0].swapcase().swapcase() == word[0][0]]
+    words = [word for word in _WORD.finditer(item.text) if _has_case(word[0][0])]
     return _edited(item, words, lambda word: word[0].swapcase() + word[1:], random)
+
+
+def _has_case(letter: str) -> bool:
+    """And comes back when its case is changed twice."""
+    return letter.swapcase() != letter == letter.swapcase().swapcase()
 
 
 def _spaces(item: Item, random: np.random.Generator) -> Item:

@@ -65,6 +65,10 @@ def _stage(stage: Any, config: Config, out: Path) -> RunDir:
         finished: RunDir = stage.run(config, out, resume=(out / "config.json").is_file())
         return finished
     kept = RunDir.open(out)
-    if changed := kept.changed(config):
-        raise RunError(f"holds what was made for another {next(iter(changed))}", where=out, hint="choose another --out")
+    changed = [key for key in kept.changed(config) if key != "items"]  # the same items may go by another name
+    if changed:
+        name = changed[0].removesuffix("_sha256")
+        raise RunError(f"holds what was made for another {name}", where=out, hint="choose another --out")
+    for role, path in config.parents().items():
+        parent_of(kept, role, path)
     return kept

@@ -57,10 +57,11 @@ def _intro(s: Sources) -> Text:
 
 
 def _caption(s: Sources) -> Text:
+    told = all(s.get(ROLE, "result.json", f"{kind}/none.value") is not None for kind in ("samples", "held_out"))
+    none = "{samples} of the samples and {held_out} of the held-out texts have none at all. " if told else ""
     return Text(
         "Drawn as Figure 5 of the GPT-2 report: the share of texts that have no more than so much of their runs of "
-        "eight words in the training text; a line further to the left has less. {samples} of the samples and "
-        "{held_out} of the held-out texts have none at all. Drawn from {table}.",
+        f"eight words in the training text; a line further to the left has less. {none}Drawn from {{table}}.",
         samples=s.result(ROLE, "samples/none", "share"),
         held_out=s.result(ROLE, "held_out/none", "share"),
         table=Code("memorisation/tables/overlap.csv"),

@@ -106,6 +106,18 @@ def test_folders_and_globs_give_relative_paths_in_order(tmp_path: Path) -> None:
     }
 
 
+def test_files_of_one_name_below_several_roots_are_told_apart(tmp_path: Path) -> None:
+    for place in ("2023/data/x.txt", "2024/data/x.txt", "2024/data/y.txt", "a/x.txt"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(place)
+    roots = [str(tmp_path / root) for root in ("2023/data", "2024/data", "a/x.txt")]
+    found = find_files(roots)
+    assert [name for _, name in found] == ["2023/data/x.txt", "2024/data/x.txt", "data/y.txt", "x.txt"]
+    assert all(location.read_text().endswith(name) for location, name in found)
+    twins = [str(tmp_path / root) for root in ("a/x.txt", "2024/data/x.txt")]
+    assert [name for _, name in find_files(twins)] == ["a/x.txt", "data/x.txt"]
+
+
 def test_a_name_with_glob_characters_that_exists_is_that_file(tmp_path: Path) -> None:
     make(tmp_path, "a[1].txt", "x")
     assert [name for _, name in find_files([str(tmp_path / "a[1].txt")])] == ["a[1].txt"]

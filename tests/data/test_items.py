@@ -95,6 +95,7 @@ def test_options_are_read_where_they_are_understood(
         ("f.jsonl", b'{"id": {}, "text": "x"}', "f.jsonl:1: the id is dict"),
         ("f.jsonl", b'["a"]', "f.jsonl:1: a JSON list, not an object"),
         ("f.jsonl", b'{"id": "a", "text": "\\ud800"}', "f.jsonl:1: half a surrogate pair"),
+        ("f.jsonl", b'{"id": "\\ud800", "text": "x"}', "f.jsonl:1: half a surrogate pair in the id"),
         ("f.jsonl", b'{"id": 1, "text": "x"}\n{"id": "1", "text": "y"}', "f.jsonl:2: the id '1' appears twice"),
         ("f.jsonl", b'{"text": "x"}\n{"text": "caf\xe9"}', "f.jsonl:2: not UTF-8"),
         ("f.jsonl", b"\xff\xfe{\0", "f.jsonl:1: not UTF-8"),
@@ -117,3 +118,11 @@ def test_what_is_no_item_is_named(tmp_path: Path, name: str, data: bytes, messag
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.jsonl"):
         read_items(tmp_path / "none.jsonl")
+
+
+@pytest.mark.parametrize("header", ["prompt,A,B,C,D,answer", "Text,id", "task_id,Prompt"])
+def test_the_first_row_of_a_table_can_be_a_header(tmp_path: Path, header: str) -> None:
+    cells = {"prompt": "Why?", "text": "Why?", "id": "q", "task_id": "q"}
+    row = ",".join(cells.get(name.lower(), "x") for name in header.split(","))
+    (tmp_path / "f.csv").write_text(f"{header}\n{row}\n")
+    assert [item.text for item in read_items(tmp_path / "f.csv")] == ["Why?"]

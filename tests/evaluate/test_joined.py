@@ -181,7 +181,9 @@ def test_ids_that_do_not_match_are_warned_of() -> None:
 
 
 def test_no_match_at_all_is_refused() -> None:
-    with pytest.raises(DataError, match=r"scan: none of the 2 items scored was scanned; the first missing is '7' of"):
+    with pytest.raises(
+        DataError, match=r"scan: none of the 2 items scored was scanned; the first missing is '7' of.*sets: s"
+    ):
         join([Score("7", 1.0, "t"), Score("8", 1.0, "t")], Scan({"s": {"1": "clean"}}, Path("scan")))
 
 
@@ -254,6 +256,8 @@ def test_reports_of_several_sets_in_one_file(call: Call) -> None:
         ('{"id": "a", "score": 1e999}', "scores.jsonl:1: 'score' is Infinity, not a finite number"),
         ('{"id": "a", "score": "0.5"}', "scores.jsonl:1: 'score' is \"0.5\", not a finite number"),
         ('{"id": "a", "score": true}', "scores.jsonl:1: 'score' is true, not a finite number"),
+        ('{"id": "a", "score": 1e-200}', "scores.jsonl:1: 'score' is 1e-200, not a finite number (0, or of size"),
+        ('{"id": "a", "score": 1, "n": 1' + "0" * 400 + "}", "scores.jsonl:1: 'n' is 10"),
         ('{"id": 1.5, "score": 1}', "scores.jsonl:1: 'id' is 1.5, not text or a whole number"),
         ('{"id": "\\ud800", "score": 1}', "scores.jsonl:1: 'id' is \"\\ud800\", not text"),
         ('{"id": "a", "score": 1, "stder": 0.1}', "scores.jsonl:1: unknown key 'stder' (did you mean 'stderr'?)"),

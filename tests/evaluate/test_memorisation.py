@@ -131,6 +131,8 @@ def test_the_first_place_of_the_longest_run_is_told() -> None:
         ("a\u00ad", "b c", True, " c"),
         ("", "one", False, ""),
         ("a", "bc", True, ""),
+        ("na\ufffd", "\ufffdve words here", True, " words here"),
+        ("the ", "words na\ufffd", False, "words"),
         ("a", "", False, ""),
     ],
 )

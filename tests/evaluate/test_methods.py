@@ -116,6 +116,12 @@ def test_what_each_method_sees(text: str, by: set[str]) -> None:
     assert {hit.method for hit in hits if hit.item == "q"} == by
 
 
+def test_a_row_of_zeros_is_flagged_once() -> None:
+    """Where a pattern stands at every byte, its first place is kept and not all of them."""
+    hits = Scanner([Item("q", "0" * 60)], ["gpt4"]).scan(documents_of(["ab " + "0" * 300_000])).hits
+    assert [(hit.item, hit.offset) for hit in hits] == [("q", 3)]
+
+
 def test_nothing_is_found_across_two_documents() -> None:
     half = len(QUESTION) // 2
     report = Scanner([Item("q", QUESTION)], ["gpt4"]).scan(documents_of([QUESTION[:half], QUESTION[half:]]))

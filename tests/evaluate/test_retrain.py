@@ -11,14 +11,17 @@ from statistics import fmean
 import pytest
 
 from presage import cli
+from presage.core.config import Config
+from presage.core.errors import RunError
 from presage.core.run import RunDir
 from presage.data.documents import Document
-from presage.data.records import read_split
+from presage.data.records import read_split, write_documents
 from presage.evaluate import cleaned, worth
 from presage.evaluate.contamination import Scanner
 from presage.evaluate.likelihood import score_items
 from presage.evaluate.paired import mean
 from presage.evaluate.variants import KINDS
+from presage.recipes import retrain
 from tests.evaluate.planting import COPIES, PLANTED, UNSEEN, Planted, write_items
 from tests.stage import check_stage
 from tests.tiny import outcome
@@ -181,3 +184,23 @@ def test_the_verb_prints_a_line_for_every_kind(planted: Planted, retrained: Path
     report = retrained / "corpus/artifacts/contamination.json"
     assert cli.main(perturbed(planted, "--kind", "case", "--report", report)) == 0
     assert "flagged" in capsys.readouterr().out
+
+
+def test_a_finished_stage_on_a_corpus_that_was_made_anew_is_refused(tmp_path: Path) -> None:
+    """The config names the same path; what lies there is another corpus."""
+    items = write_items(tmp_path / "items.jsonl", [PLANTED[0]])
+    config = cleaned.Config(corpus=tmp_path / "corpus", items=items)
+    _corpus(tmp_path / "corpus", UNSEEN[0].text)
+    assert retrain._stage(cleaned, config, tmp_path / "clean").value("items/flagged") == 0
+    assert retrain._stage(cleaned, config, tmp_path / "clean").value("items/flagged") == 0
+    shutil.rmtree(tmp_path / "corpus")
+    _corpus(tmp_path / "corpus", PLANTED[0].text)
+    with pytest.raises(RunError, match=r"is not the corpus that .* was made from"):
+        retrain._stage(cleaned, config, tmp_path / "clean")
+
+
+def _corpus(path: Path, text: str) -> None:
+    with RunDir.create(path, "corpus", Config()) as run:
+        for split in ("train", "val"):
+            write_documents(run.artifact(f"{split}.jsonl.zst"), [Document("s", f"{split}.txt", f"{split} {text}")])
+        run.finish()

@@ -66,6 +66,17 @@ def test_a_word_that_only_begins_sentences_is_no_name(text: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
+def test_words_without_case_are_no_words_whose_case_changes(seed: int) -> None:
+    item = Item("q", "潮の 満ち 引き は 一日 に 二回 起こり と tide said")
+    assert variant("case", item, seed).text in (item.text.replace("tide", "Tide"), item.text.replace("said", "Said"))
+
+
+def test_values_of_programs_are_no_names() -> None:
+    item = Item("q", "Return True if all values are None, else False, as a List")
+    assert variant("names", item) == item
+
+
+@pytest.mark.parametrize("seed", range(8))
 def test_options_get_another_order_and_the_right_one_stays_right(seed: int) -> None:
     other = variant("options", ITEM, seed)
     assert other.options != ITEM.options
@@ -74,7 +85,10 @@ def test_options_get_another_order_and_the_right_one_stays_right(seed: int) -> N
     assert other.options[other.answer] == "Anna"
 
 
-@pytest.mark.parametrize("option", ["All of the above", "Both A and B", "I and III only", "none of the preceding"])
+@pytest.mark.parametrize(
+    "option",
+    ["All of the above", "None Of The Above", "Both A and B", "(A) and (B)", "I and III only", "none of the preceding"],
+)
 def test_options_that_speak_of_places_stay(option: str) -> None:
     item = Item("q", "Which?", ("rain", "sun", option), 0)
     assert variant("options", item) == item
