@@ -11,7 +11,6 @@ held out stays text that people wrote.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from concurrent.futures import as_completed
 from pathlib import Path
@@ -24,7 +23,7 @@ from presage.data.build.config import Config as Config
 from presage.data.build.config import Source as Source
 from presage.data.build.decide import decide
 from presage.data.build.finish import finish
-from presage.data.build.judge import judge
+from presage.data.build.judge import forget, judge
 from presage.data.build.parts import Work
 from presage.data.build.tables import Book
 from presage.data.build.train import train_classifiers
@@ -46,6 +45,7 @@ def build(config: Config, out: Path, mapper: Mapper, *, resume: bool = False) ->
     with attempt(out, "corpus", config, seed=config.seed, resume=resume) as run:
         work = Work(out)
         work.begin()
+        forget()
         train_classifiers(work, run)
         mapper("judged", judge, out)
         book = Book(work, run)
@@ -55,7 +55,7 @@ def build(config: Config, out: Path, mapper: Mapper, *, resume: bool = False) ->
         mapper("finished", finish, out)
         book.finished()
         book.write()
-        shutil.rmtree(work.folder)
+        work.end()
     book.say()
     return run
 

@@ -79,12 +79,12 @@ def find_files(paths: Sequence[str]) -> list[tuple[Path, str]]:
 
 def _told_apart(names: dict[str, str]) -> dict[str, str]:
     """{absolute path: name}, each name once."""
-    above = 1
+    shown = {place: name.count("/") + 1 for place, name in names.items()}  # parts of the path in the name
     while twice := {name for name, count in Counter(names.values()).items() if count > 1}:
         for place in [place for place, name in names.items() if name in twice]:
             parts = Path(place).parts
-            names[place] = _sayable("/".join(parts[max(1, len(parts) - above) :]))
-        above += 1
+            shown[place] += 1
+            names[place] = _sayable("/".join(parts[max(1, len(parts) - shown[place]) :]))
     return names
 
 
@@ -141,8 +141,8 @@ def _expand(path: str) -> Iterator[tuple[Path, str]]:
     elif os.path.lexists(root):
         yield root, root.name
     else:
-        matches = [Path(p) for p in glob.glob(path, recursive=True) if format_of(p)[0]]
-        matches = [p for p in matches if not p.is_dir()]
+        hits = sorted(map(Path, glob.glob(path, recursive=True)))
+        matches = [file for hit in hits for file in (_walk(hit) if hit.is_dir() else [hit]) if format_of(file.name)[0]]
         if not matches:
             known = "no readable file matches" if glob.has_magic(path) else "no such file or folder"
             raise DataError(known, where=path, hint=f"reads {' '.join(READABLE)}")
@@ -152,9 +152,13 @@ def _expand(path: str) -> Iterator[tuple[Path, str]]:
 
 def _walk(root: Path) -> Iterator[Path]:
     """Readable files below a folder; hidden ones and links to folders are not followed."""
-    for folder, folders, names in os.walk(root):
+    for folder, folders, names in os.walk(root, onerror=_refuse):
         folders[:] = [f for f in folders if not f.startswith(".") and f != "__pycache__"]
         yield from (Path(folder, n) for n in names if format_of(n)[0] and not n.startswith("."))
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"cannot be listed: {error.strerror}", where=error.filename)
 
 
 def _check_regular(location: Path) -> None:
@@ -253,11 +257,19 @@ def _read_parquet(source: str, location: Path, name: str, _: str, limits: Limits
             if limits.text_key not in file.schema_arrow.names:
                 raise Refused(f"no column '{limits.text_key}'; has {', '.join(file.schema_arrow.names)}")
             for batch in file.iter_batches(batch_size=1024, columns=[limits.text_key]):
-                for value in batch.column(0).to_pylist():
+                for value in map(_cell, batch.column(0)):
                     number += 1
                     yield from _parquet_row(source, name, number, value, limits)
     except ArrowException as error:
         raise Refused(f"not a whole parquet file: {str(error).splitlines()[0]}", f"row {number}") from None
+
+
+def _cell(cell: Any) -> object:
+    """The value; bytes, which are no text, where a string is not UTF-8."""
+    try:
+        return cell.as_py()
+    except UnicodeDecodeError:
+        return cell.as_buffer().to_pybytes()
 
 
 def _parquet_row(source: str, name: str, number: int, value: object, limits: Limits) -> Iterator[Document | Bad]:

@@ -50,7 +50,7 @@ def leaders(
 
     Memory: about 100 bytes for each of `memory_rows` keys that are sorted at once (a bucket larger than that is still
     held whole), some 100 MB for pairs and texts under comparison (or one document and its candidates, if they are
-    longer), and 10 bytes a document. Pairs wait in an unnamed temporary file, 8 bytes each.
+    longer), and some 20 bytes a document. Pairs wait in an unnamed temporary file, 8 bytes each.
 
     A bucket, all documents with one key in one column, may be huge: licences, empty forms. In each of its buckets a
     document is compared with the FIRST first documents and the NEAREST last before it, so with all in a bucket of 9 or

@@ -287,8 +287,10 @@ def _decoded(body: bytes, encoding: str, limit: int) -> bytes:
         "deflate": lambda stream: GzipReader(stream, zlib=True),
         "br": BrotliReader,
     }
-    if encoding not in decoders or body.lstrip().startswith(b"<"):
+    if encoding in ("", "identity") or body.lstrip().startswith(b"<"):
         return body
+    if encoding not in decoders:
+        raise Refused(f"its encoding '{encoding}' is not read")
     try:
         return _all(decoders[encoding](io.BytesIO(body)), limit)
     except OSError as error:

@@ -83,6 +83,26 @@ def test_parquet(tmp_path: Path) -> None:
     assert "not a whole parquet file" in only_bad(make(tmp_path, "b.parquet", b"PAR1 no")).reason
 
 
+def test_a_cell_of_parquet_that_is_not_utf8(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    offsets, data = pyarrow.py_buffer(b"\0\0\0\0\3\0\0\0\6\0\0\0"), pyarrow.py_buffer(b"one\xff\xfe\xfd")
+    column = pyarrow.Array.from_buffers(pyarrow.string(), 2, [None, offsets, data])
+    parquet.write_table(pyarrow.table({"text": column}), tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet") == [
+        Document("s", "a.parquet:1", "one"),
+        Bad("s", "a.parquet", "row 2", "'text' is bytes, not text"),
+    ]
+
+
+def test_a_folder_that_a_glob_finds_is_read_like_one_that_is_named(tmp_path: Path) -> None:
+    for name in ("a.txt", "sub/b.txt", "sub/.hidden.txt", "sub/c.png"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_text("x")
+    assert [location.name for location, _ in find_files([f"{tmp_path}/data/*"])] == ["a.txt", "b.txt"]
+
+
 def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(DataError, match=r"a\.parquet: reading \.parquet needs pyarrow"):

@@ -201,6 +201,13 @@ def test_encodings_of_the_transfer(tmp_path: Path, body: bytes, extra: str) -> N
     assert read(path) == [Document("s", "https://a.org/1", "Coded.")]
 
 
+@pytest.mark.parametrize("encoding", ["zstd", "gzip, br"])
+def test_an_encoding_that_is_not_known_is_refused(tmp_path: Path, encoding: str) -> None:
+    body = b"(\xb5/\xfd\x04\x58 not html"
+    path = make(tmp_path, "a.warc", record(http(body, extra=f"Content-Encoding: {encoding}\r\n"), "https://a.org/1"))
+    assert f"its encoding '{encoding}' is not read" in only_bad(path).reason
+
+
 # ---- what is needed -------------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,9 @@ RULES = frozenset(
 )
 """Every rule by the name under which it counts."""
 
+MOST_BY_QUALITY = 0.98
+"""Of a raw source, GPT-3's rule is meant to remove nearly all."""
+
 LICENCES = {
     "files": "",
     "python-docs": "see packages.csv",
@@ -159,15 +162,15 @@ class Config(BaseConfig):
     nearly as much as new (Muennighoff et al. 2023)."""
     stop_above: float = Field(default=0.5, gt=0, le=1)
     """Share of a source's bytes: a rule that removes more stops the run."""
-    allowed: dict[str, float] = {"quality": 0.98}
-    """The same for single rules, by name."""
+    allowed: dict[str, float] = {}
+    """The same for single rules, by name; `quality` may remove 0.98 if nothing is said."""
     val_fraction: float = Field(default=0.05, gt=0, lt=1)
     """Share of files (not bytes) held out, chosen by the hash of their paths."""
     min_document_bytes: int = Field(default=16, ge=1)
     max_document_bytes: int = Field(default=1 << 24, ge=1024)
     """A longer document is cut into pieces, all on the same side of the split."""
     max_file_bytes: int = Field(default=1 << 32, ge=1024)
-    """After decompression; a longer file is refused."""
+    """After decompression; of a longer file of rows only so much is read, another is refused."""
     paragraph_chars: int = Field(default=80, ge=1)
     """What counts as a long paragraph in sources with unique paragraphs."""
     text_key: str = "text"
@@ -189,7 +192,7 @@ class Config(BaseConfig):
 
     def limit(self, rule: str) -> float:
         """Share of a source's bytes that a rule may remove."""
-        return self.allowed.get(rule, self.stop_above)
+        return ({"quality": MOST_BY_QUALITY} | self.allowed).get(rule, self.stop_above)
 
     @field_validator("sources")
     @classmethod

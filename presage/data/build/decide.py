@@ -77,13 +77,16 @@ class Documents:
 
     def mapped(self, name: str, dtype: str, width: int, folder: Path) -> np.ndarray:
         """A column of all parts as one file below `folder`, mapped: for columns too large for memory."""
-        path = folder / f"{name}.column"
-        with open(path, "wb") as file:
-            for part in self.parts:
-                column = part.column(name, dtype, width)
-                for start in range(0, len(column), _CHUNK):
-                    file.write(column[start : start + _CHUNK].tobytes())
-        return np.memmap(path, dtype, "r").reshape(-1, width) if path.stat().st_size else np.zeros((0, width), dtype)
+        if not len(self):
+            return np.zeros((0, width), dtype)
+        # Column by column, as they are read.
+        whole = np.memmap(folder / f"{name}.column", dtype, "w+", shape=(len(self), width), order="F")
+        for part, first in zip(self.parts, self.firsts.tolist(), strict=False):
+            column = part.column(name, dtype, width)
+            for start in range(0, len(column), _CHUNK):
+                rows = column[start : start + _CHUNK]
+                whole[first + start : first + start + len(rows)] = rows
+        return whole
 
     def rows(self, wanted: np.ndarray) -> Iterator[Row]:
         """Documents of these numbers, which are in order."""
@@ -105,9 +108,8 @@ class Documents:
 def _without_copies(documents: Documents, config: Config, folder: Path, tallies: dict[str, Tally]) -> np.ndarray:
     """int64 [documents]: the earliest document that each is a copy of, itself where it is none."""
     digests = documents.mapped("digests", "<u8", 2, folder)
-    keys = documents.mapped("keys", "<u4", BANDS, folder)
-    if config.similar is None:
-        keys = np.zeros((len(documents), 0), np.uint32)
+    none = np.zeros((len(documents), 0), np.uint32)
+    keys = none if config.similar is None else documents.mapped("keys", "<u4", BANDS, folder)
 
     def read(wanted: np.ndarray) -> Iterator[str]:
         return (row.text for row in documents.rows(wanted))

@@ -51,12 +51,12 @@ class _Pieces:
         facts = json.loads((decided / "decided.json").read_text(encoding="utf-8"))
         self._part, self._first = Reader(work.part("judged", index)), int(facts["firsts"][index])
         last = self._first + len(self._part)
-        fate = np.fromfile(decided / "fate.bin", np.uint8)
-        self._fate = fate[self._first : last]
+        self._fate = np.fromfile(decided / "fate.bin", np.uint8, len(self._part), offset=self._first)
         self._cut_at = int(facts["cut_at"])
         drops = np.fromfile(decided / "drops.bin", "<i8").reshape(-1, 2)
         self._drops = drops[slice(*np.searchsorted(drops[:, 0], [self._first, last]))]
-        self._flagged = set(np.fromfile(decided / "flagged.bin", "<i8").tolist())
+        flagged = np.fromfile(decided / "flagged.bin", "<i8")
+        self._flagged = set(flagged[slice(*np.searchsorted(flagged, [self._first, last]))].tolist())
         self._common = np.fromfile(decided / "common.bin", "<i8")
         self._grams: Grams | None = grams_of(self._config) if self._flagged else None
 

@@ -50,23 +50,24 @@ def judge(out: Path, index: int) -> None:
     tally = Tally()
     with whole_folder(target) as folder:
         writer = Writer(folder)
-        documents = _counted(read_part(work.config, part, plan.packages), tally)
+        documents = _counted(read_part(work.config, part, plan.packages), tally, work.config.max_document_bytes)
         for batch in _batches(documents):
             judge_of(batch, tally, writer)
         writer.close()
         (folder / "tally.json").write_text(json.dumps(tally.as_json()), encoding="utf-8")
 
 
-def _counted(items: Iterator[tuple[int, Document | Bad]], tally: Tally) -> Iterator[Row]:
-    before = ""
+def _counted(items: Iterator[tuple[int, Document | Bad]], tally: Tally, longest: int) -> Iterator[Row]:
+    """The documents. Two of one path in a row are pieces of one if the first is as long as a cut leaves it."""
+    least, before = longest // 2 - 4, ("", False)
     for package, item in items:
         if isinstance(item, Bad):
             tally.counts["bad/documents"] += 1
             tally.bad = [*tally.bad, [item.path, item.place, item.reason]][:BAD]
             continue
         tally.counts.update({"read/documents": 1, "read/bytes": byte_length(item.text)})
-        tally.counts["cut/pieces"] += item.path == before
-        before = item.path
+        tally.counts["cut/pieces"] += item.path == before[0] and before[1]
+        before = item.path, byte_length(item.text) > least
         yield Row(item.path, package, item.text)
 
 
@@ -112,6 +113,10 @@ class Judge:
             pairs = np.unique(np.stack([found.text + first, found.gram], axis=1), axis=0)
             writer.column("grams", pairs.astype("<i8"))
 
+    def _shown(self, text: str) -> str:
+        """What the tables may show of a document that is removed before personal data are."""
+        return redact(text, self._kinds)[0] if self._kinds else text
+
     def _normalised(self, row: Row, tally: Tally) -> Row:
         if not self._config.rules.normalise:
             return row
@@ -124,7 +129,7 @@ class Judge:
         short = [row for row in rows if len(row.text.strip().encode()) < least]
         if not short:
             return list(rows)
-        samples = [Sample.of(row.path, f"fewer than {least} bytes", row.text) for row in short]
+        samples = [Sample.of(row.path, f"fewer than {least} bytes", self._shown(row.text)) for row in short]
         tally.removals[TOO_SHORT].add(len(short), sum(byte_length(r.text) for r in short), len(short), samples)
         dropped = set(map(id, short))
         return [row for row in rows if id(row) not in dropped]
@@ -141,7 +146,7 @@ class Judge:
             left[removed] = False
             removal = tally.removals[rule.name]
             shown = [i for i in removed.tolist() if removal.wants(rows[i].path)]
-            samples = [Sample.of(rows[i].path, f"{values[i]:.4g}", rows[i].text) for i in shown]
+            samples = [Sample.of(rows[i].path, f"{values[i]:.4g}", self._shown(rows[i].text)) for i in shown]
             removal.add(len(removed), int(sizes[removed].sum()), int(breaks.sum()), samples)
         if self._config.rules.languages:
             tally.languages.update(self._languages(texts, left, sizes))
@@ -162,6 +167,12 @@ class Judge:
         tally.counts.update({f"redacted/{kind}": count for kind, count in counts.items()})
         tally.counts["changed/redacted"] += bool(counts)
         return Row(row.path, row.package, text) if counts else row
+
+
+def forget() -> None:
+    """What this process has read for earlier runs, whose files may have changed since."""
+    _judge.cache_clear()
+    _grams.cache_clear()
 
 
 @functools.lru_cache(maxsize=2)

@@ -5,7 +5,10 @@ A document's place in the whole is (part, place in the part): the same in one pr
 
 from __future__ import annotations
 
+import functools
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -128,10 +131,17 @@ class Work:
                 f"files that it reads, {which}have changed since it began", where=self.out, hint="begin anew"
             )
 
+    def end(self) -> None:
+        """Delete the folder: at once by name, so that one killed meanwhile does not find half of it."""
+        spent = self.folder.with_name("work.tmp")
+        os.replace(self.folder, spent)
+        shutil.rmtree(spent)
+
     @property
     def plan(self) -> Plan:
         """The parts."""
-        return Plan.from_json(json.loads((self.folder / "plan.json").read_text(encoding="utf-8")))
+        file = self.folder / "plan.json"
+        return _plan(file, file.stat().st_mtime_ns)
 
     def part(self, step: str, index: int) -> Path:
         """Where a pass writes what it makes of a part."""
@@ -140,6 +150,12 @@ class Work:
     def tally(self, step: str, index: int) -> Tally:
         """What a pass counted in a part."""
         return Tally.from_json(json.loads((self.part(step, index) / "tally.json").read_text(encoding="utf-8")))
+
+
+@functools.lru_cache(maxsize=1)
+def _plan(file: Path, _: int) -> Plan:
+    """Read once by a process, though it is asked for at every part."""
+    return Plan.from_json(json.loads(file.read_text(encoding="utf-8")))
 
 
 def read_part(config: Config, part: Part, packages: tuple[Package, ...]) -> Iterator[tuple[int, Document | Bad]]:

@@ -12,7 +12,6 @@ from presage.data.build.judge import grams_of, rules_of
 from presage.data.build.mix import TOLERANCE, Share, shares, write_split
 from presage.data.build.parts import Work
 from presage.data.build.tally import (
-    BAD,
     CONTAMINATED,
     EMPTIED,
     EXACT,
@@ -131,7 +130,7 @@ class Book:
             for name, tally in self._tallies.items()
             for file, place, reason in tally.bad
         ]
-        run.table("bad", bad[:BAD], ["source", "file", "place", "reason"])
+        run.table("bad", bad, ["source", "file", "place", "reason"])
         found = self._total().packages
         packages = [
             {"package": p.name, "version": p.version, "licence": p.licence}
@@ -194,7 +193,11 @@ class Book:
         size = max(1, tally.counts["read/bytes"])
         rules = {r.name: r for r in rules_of(self._config, source, self._run.path / "artifacts")}
         rows = []
-        for name in [TOO_SHORT, *rules, *(name for name in REST if name != TOO_SHORT)]:
+        for name in [
+            TOO_SHORT,
+            *rules,
+            *(name for name in REST if name != TOO_SHORT and name not in self._off(source)),
+        ]:
             removal = tally.removals[name]
             rule = rules.get(name)
             says, reference = (rule.says, rule.source) if rule else REST[name]
@@ -204,6 +207,12 @@ class Book:
             rows.append(dict(zip(_REMOVAL, (*values, *counts), strict=True)))
         changed = sorted(key for key in tally.counts if key.startswith(("changed/", "redacted/")))
         return [*rows, *({"source": source.name, "rule": key, "changed": tally.counts[key]} for key in changed)]
+
+    def _off(self, source: Source) -> set[str]:
+        """Rules of the later passes that are not asked here: a row of zeros would say that nothing was found."""
+        off = set() if source.repeats_dropped else {PARAGRAPHS, EMPTIED}
+        off |= {NEAR} if self._config.similar is None else set()
+        return off | ({CONTAMINATED} if self._config.decontaminate is None else set())
 
     def _sample_rows(self, source: Source) -> list[dict[str, Any]]:
         return [

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,11 @@ UNDETERMINED = "und"
 HEAD = 2_000
 """Characters of a text that are looked at."""
 
+MOST = 1 << 16
+"""Characters that are looked at in any case at most: more would change nothing, and each is a step."""
+
 _TOGETHER = 1024  # texts that take a step together: memory grows with them, and little time is saved beyond
+_CELLS = 1 << 23  # bytes of such texts, the shorter ones filled up
 
 
 def identify(texts: Sequence[str], head_chars: int = HEAD) -> tuple[list[str], np.ndarray]:
@@ -35,18 +39,26 @@ def identify(texts: Sequence[str], head_chars: int = HEAD) -> tuple[list[str], n
 
     Without letters, or with none of the byte sequences that the model knows, it is "und" with probability 0.
     """
-    heads = [text[:head_chars] for text in texts]
+    heads = [text[: min(head_chars, MOST)] for text in texts]
     codes = [UNDETERMINED] * len(heads)
     probabilities = np.zeros(len(heads))
     lettered = [index for index, head in enumerate(heads) if any(map(str.isalpha, head))]
     encoded = {index: _encoded(heads[index]) for index in lettered}
     by_size = sorted(lettered, key=lambda index: -len(encoded[index]))  # so that texts end together
-    for first in range(0, len(by_size), _TOGETHER):
-        some = by_size[first : first + _TOGETHER]
+    for some in _together(by_size, [len(encoded[index]) for index in by_size]):
         found, probabilities[some] = _model().classify([encoded[index] for index in some])
         for index, code in zip(some, found, strict=True):
             codes[index] = code
     return codes, probabilities
+
+
+def _together(order: Sequence[int], sizes: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Cut what is sorted by size, the longest first, so that none is filled up to many times its size for nothing."""
+    first = 0
+    while first < len(order):
+        count = max(1, min(_TOGETHER, _CELLS // max(1, sizes[first])))
+        yield order[first : first + count]
+        first += count
 
 
 def languages_of(texts: Texts, head_chars: int = HEAD) -> tuple[list[str], np.ndarray]:

@@ -104,7 +104,7 @@ def test_a_rule_that_removes_too_much_stops_the_run(copies: Presage) -> None:
     assert code == 2
     assert line == (
         "presage: rule 'near_copies' removes 49.9% of source 'mine' (20 of 40 documents), more than the 40% that it "
-        'may (look at the examples above, then leave the rule out or set allowed={"quality": 0.98, "near_copies": 1})'
+        'may (look at the examples above, then leave the rule out or set allowed={"near_copies": 1})'
     )
     assert len(examples) == 5
     assert all(example.startswith("presage: removed by 'near_copies': in/near") for example in examples)

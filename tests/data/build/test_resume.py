@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +18,9 @@ from presage.core.errors import RunError, Stopped
 from presage.core.run import RunDir
 from presage.data import corpus
 from presage.data.build import parts
+from presage.data.build.config import Decontamination
 from presage.data.build.tables import Book
+from presage.data.records import read_split
 from tests.data.build.made import prose, source, write
 from tests.data.build.planted import everything
 from tests.imports import ROOT
@@ -175,3 +179,28 @@ def test_a_file_that_changed_since_is_refused(
         corpus.run(config, out, resume=True)
     assert "\n" not in str(caught.value)
     assert f"{tmp_path / named}, have changed since it began (begin anew)" in str(caught.value)
+
+
+def test_one_killed_while_its_work_is_deleted_goes_on(
+    config: corpus.Config, whole: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(parts.shutil, "rmtree", dying(shutil.rmtree, 1, Stopped("killed")))
+        with pytest.raises(Stopped):
+            corpus.run(config, out)
+    assert files(corpus.run(config, out, resume=True)) == files(whole)
+    assert not list(out.glob("work*"))
+
+
+def test_a_second_run_of_one_process_reads_its_items_anew(tmp_path: Path) -> None:
+    """Between the two the file of items has been replaced."""
+    questions = [prose(f"question {k}", 2).replace("\n", " ") for k in range(2)]
+    texts = {f"{k}.txt": f"{prose(k)}\n{questions[k % 2]}\n{prose(k + 50)}" for k in range(8)}
+    one, items = source(tmp_path / "texts", texts), tmp_path / "items.jsonl"
+    config = corpus.Config(sources=(one,), decontaminate=Decontamination(items=(str(items),)))
+    for number, question in enumerate(questions):
+        items.write_text(json.dumps({"id": "q", "text": question}))
+        run = corpus.run(config, tmp_path / f"out{number}")
+        kept = " ".join(d.text for split in ("train", "val") for d in read_split(run.path, split))
+        assert [wanted[:60] in kept for wanted in questions] == [number == 1, number == 0]

@@ -13,7 +13,7 @@ import pytest
 from presage.core.errors import ConfigError
 from presage.core.run import RunDir
 from presage.data import corpus
-from presage.data.build.config import RULES
+from presage.data.build.config import RULES, Rules
 from presage.data.rules.heuristics import SETS
 from tests.data.build.made import crawled, kept, prose, removed, source
 from tests.data.build.planted import ASKED, CHANGED, CUT, GOOD, LEAVES, RARE, TENFOLD, everything
@@ -85,6 +85,17 @@ def test_what_was_read_is_what_is_kept_and_what_each_rule_removed(run: RunDir) -
 def test_every_rule_that_counts_has_a_name_that_a_limit_can_be_set_for(run: RunDir) -> None:
     programs = set(SETS["codex"])  # prose breaks them
     assert {row["rule"] for row in run.read_table("removals") if row["documents"]} == RULES - programs
+
+
+def test_what_is_shown_of_removed_documents_has_no_personal_data(tmp_path: Path) -> None:
+    short = "Write to jane.doe@mailhouse.org."
+    texts = {"short.txt": short, "brackets.txt": short + " { " + prose(1), "a.txt": prose(2), "b.txt": prose(3)}
+    rules = Rules(heuristics=("c4_curly_bracket",), privacy=("email",))
+    one = source(tmp_path / "texts", texts)
+    run = corpus.run(corpus.Config(sources=(one,), rules=rules, min_document_bytes=64), tmp_path / "out")
+    shown = {row["rule"]: row["excerpt"] for row in run.read_table("removed_samples")}
+    assert shown["too_short"] == "Write to <EMAIL>."
+    assert not any("mailhouse" in excerpt for excerpt in shown.values())
 
 
 # ---- the quality classifier -----------------------------------------------------------------------------------------

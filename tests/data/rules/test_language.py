@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from presage.core.errors import ConfigError
+from presage.data.rules import language
 from presage.data.rules.language import identify, language_rule, languages
 from presage.data.rules.texts import Texts
 
@@ -86,6 +87,15 @@ def test_only_the_head_counts() -> None:
     text = ENGLISH + 20 * SPOKEN["de"]
     assert identify([text, text], len(ENGLISH))[0] == ["en", "en"]
     assert identify([text])[0] == ["de"]
+
+
+def test_long_texts_and_short_ones_together_are_told_as_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [ENGLISH * 40, *SPOKEN.values(), "", ENGLISH[:20], SPOKEN["de"] * 9]
+    alone = [identify([text], 10**9) for text in texts]
+    monkeypatch.setattr(language, "_CELLS", 2_000)
+    codes, probabilities = identify(texts, 10**9)
+    assert codes == [code for (code,), _ in alone]
+    assert probabilities.tolist() == pytest.approx([value for _, (value,) in alone], rel=1e-6)
 
 
 def test_the_rule() -> None:
