@@ -118,6 +118,7 @@ class Work:
 
     def begin(self) -> None:
         """Write the plan, or find it as it was. Raises RunError when the files are others than when the run began."""
+        shutil.rmtree(self._spent, ignore_errors=True)
         plan = Plan.of(self.config)
         file = self.folder / "plan.json"
         if not file.is_file():
@@ -133,9 +134,12 @@ class Work:
 
     def end(self) -> None:
         """Delete the folder: at once by name, so that one killed meanwhile does not find half of it."""
-        spent = self.folder.with_name("work.tmp")
-        os.replace(self.folder, spent)
-        shutil.rmtree(spent)
+        os.replace(self.folder, self._spent)
+        shutil.rmtree(self._spent)
+
+    @property
+    def _spent(self) -> Path:
+        return self.folder.with_name("work.tmp")
 
     @property
     def plan(self) -> Plan:

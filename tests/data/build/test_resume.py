@@ -92,7 +92,7 @@ def test_after_a_crash_only_the_rest_is_done(
         assert len(list(out.glob(f"work/{step}/??????"))) == count
     before = {path: path.stat().st_mtime_ns for path in out.glob("work/*/??????/*")}
     with monkeypatch.context() as patch:
-        patch.setattr(corpus.shutil, "rmtree", lambda folder: None)
+        patch.setattr(parts.Work, "end", lambda work: None)
         run = corpus.run(config, out, resume=True)
     assert {path: path.stat().st_mtime_ns for path in before} == before, "what was done is not done again"
     assert {n: d for n, d in files(run).items() if not n.startswith("work/")} == files(whole)
