@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -184,11 +183,14 @@ def test_a_file_that_changed_since_is_refused(
 def test_one_killed_while_its_work_is_deleted_goes_on(
     config: corpus.Config, whole: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def begun(work: parts.Work) -> None:
+        os.replace(work.folder, work._spent)
+        raise Stopped("killed")
+
     out = tmp_path / "out"
-    with monkeypatch.context() as patch:
-        patch.setattr(parts.shutil, "rmtree", dying(shutil.rmtree, 1, Stopped("killed")))
-        with pytest.raises(Stopped):
-            corpus.run(config, out)
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(parts.Work, "end", begun)
+        corpus.run(config, out)
     assert files(corpus.run(config, out, resume=True)) == files(whole)
     assert not list(out.glob("work*"))
 
