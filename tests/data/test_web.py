@@ -189,12 +189,13 @@ CHUNKED = b"6\r\n<main>\r\n14\r\n<p>Coded.</p></main>\r\n0\r\n\r\n"
 @pytest.mark.parametrize(
     ("body", "extra"),
     [
-        (gzip.compress(html("Coded.")), "Content-Encoding: gzip\r\n"),
+        (gzip.compress(html("Coded."), mtime=0), "Content-Encoding: gzip\r\n"),
         (zlib.compress(html("Coded.")), "Content-Encoding: deflate\r\n"),
         (CHUNKED, "Transfer-Encoding: chunked\r\n"),
         (html("Coded."), "Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n"),
         (html("Coded."), "Content-Encoding: gibberish\r\n"),
     ],
+    ids=["gzip", "deflate", "chunked", "decoded already", "unknown"],
 )
 def test_encodings_of_the_transfer(tmp_path: Path, body: bytes, extra: str) -> None:
     path = make(tmp_path, "a.warc", record(http(body, extra=extra), "https://a.org/1"))
