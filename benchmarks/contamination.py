@@ -16,9 +16,10 @@ from typing import TypeVar
 
 from harness.report import entry, options, publish, table
 
+from presage.data.batches import byte_length
 from presage.data.documents import Document
 from presage.data.items import Item, read_items
-from presage.evaluate.contamination import METHODS, Scanner, byte_length
+from presage.evaluate.contamination import METHODS, Scanner
 from presage.evaluate.planted import Hosts, measure
 from presage.evaluate.reading import Corpus
 

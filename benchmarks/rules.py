@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.report import entry, options, publish, table
 
+from presage.data.batches import batches as in_batches
 from presage.data.documents import LIMITS, Document
 from presage.data.embedded import read_embedded
 from presage.data.rules.heuristics import SETS, chosen
@@ -34,7 +35,7 @@ def main() -> None:
     args = parser.parse_args()
     texts = list(_texts(args.corpus, args.characters, int(1e6 * args.megabytes)))
     megabytes = sum(len(text.encode()) for text in texts) / 1e6
-    batches = list(_batches(texts))
+    batches = list(in_batches(texts, len, BATCH))
     seconds = _seconds(batches, args.rounds)
     rows = [[name, f"{megabytes / took:.1f}", _removed(name, batches)] for name, took in seconds.items()]
     said = (
@@ -66,19 +67,6 @@ def _cut(text: str, characters: int) -> Iterator[str]:
         yield text[:end]
         text = text[end:]
     yield text
-
-
-def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    held = 0
-    for text in texts:
-        batch.append(text)
-        held += len(text)
-        if held >= BATCH:
-            yield batch
-            batch, held = [], 0
-    if batch:
-        yield batch
 
 
 # ---- measuring ------------------------------------------------------------------------------------------------------

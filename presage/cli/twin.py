@@ -12,7 +12,6 @@ from presage.core.errors import CheckFailed, PresageError
 if TYPE_CHECKING:
     from presage.core.run import RunDir
 
-DIGITS = 4
 WHERE = "contamination"
 
 
@@ -72,12 +71,14 @@ def _worth(clean: RunDir, compared: RunDir) -> Iterator[str]:
     yield ""
     rows = [["bits per byte", "items", "the run", "clean twin", "twin - run"]]
     for row in compared.read_table("worth"):
-        cells = (_plus_minus(row[what], row[f"{what}_stderr"]) for what in ("original", "twin", "difference"))
+        cells = (_mean(row, what) for what in ("original", "twin", "difference"))
         rows.append([f"{row['items']} items", row["n"], *cells])
     yield from in_columns(rows)
     yield from ["", str(compared.path)]
 
 
-def _plus_minus(value: str, stderr: str) -> str:
-    spread = f" ± {float(stderr):.{DIGITS}f}" if stderr else ""
-    return f"{float(value):.{DIGITS}f}{spread}" if value else "-"
+def _mean(row: Mapping[str, str], what: str) -> str:
+    from presage.evaluate.paired import Mean
+
+    value, stderr = (float(row[key]) if row[key] else None for key in (what, f"{what}_stderr"))
+    return Mean(value, stderr, int(row["n"])).text

@@ -24,18 +24,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from presage.core.errors import DataError
+from presage.core.strict import half_surrogate
 from presage.data.documents import COMPRESSIONS, read_bytes
 
 _MMLU_COLUMNS = 6
 _LONGEST_FIELD = 1 << 24
-_HALF = re.compile("[\ud800-\udfff]")
 _HEADER = {"id", "task_id", "text", "prompt", "question", "query"}  # one of these names makes a row of CSV a header
 
 
@@ -164,13 +163,13 @@ def _item(path: Path, row: _Row) -> Item:
     text = _TEXT_KEYS[key](row.value[key])
     if not isinstance(text, str) or not text.strip():
         raise DataError(f"an item without text ('{key}' is {_describe(text)})", where=where)
-    if _HALF.search(text):
+    if half_surrogate(text):
         raise DataError(f"half a surrogate pair in '{key}'", where=where)
     name = next((row.value[key] for key in ("id", "task_id") if key in row.value), f"{path.name}:{row.place}")
     if isinstance(name, bool) or not isinstance(name, str | int):
         raise DataError(f"the id is {_describe(name)}, not text or a whole number", where=where)
     options, answer = _choices(row.value)
-    if any(map(_HALF.search, (str(name), *options))):
+    if any(map(half_surrogate, (str(name), *options))):
         raise DataError("half a surrogate pair in the id or an option", where=where)
     return Item(str(name), text, options, answer)
 

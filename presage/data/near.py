@@ -20,6 +20,7 @@ from typing import IO
 
 import numpy as np
 
+from presage.data.batches import batches
 from presage.data.fingerprints import stir
 from presage.data.shingles import BANDS, NO_KEY, band_keys, digest_columns, distinct, jaccard, shingle_sets
 
@@ -168,25 +169,13 @@ class _Greedy:
         """The shingles of these documents. None if they are too many, unless they all belong to one decision."""
         sets: list[np.ndarray] = []
         size = 0
-        for texts in _batches(self.read(documents) if len(documents) else ()):
+        for texts in batches(self.read(documents) if len(documents) else (), len, _CHARACTERS_AT_ONCE):
             new = shingle_sets(texts)
             sets += new
             size += sum(map(len, new))
             if size > _SHINGLES_AT_ONCE and not alone:
                 return None
         return dict(zip(documents.tolist(), sets, strict=True))
-
-
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text)
-        if size >= _CHARACTERS_AT_ONCE:
-            yield batch
-            batch, size = [], 0
-    yield batch
 
 
 def _similar(first: np.ndarray, second: np.ndarray, least: float) -> bool:

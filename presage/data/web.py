@@ -17,6 +17,7 @@ from __future__ import annotations
 import importlib
 import io
 import zlib
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -149,21 +150,22 @@ class _Part(io.RawIOBase):
         last = self._tail.rpartition(b"\n\r\n")[2]
         return bool(last) and last.startswith(_HEAD[: len(last)])
 
+    @abstractmethod
     def _read(self, size: int) -> bytes:
-        raise NotImplementedError
+        """Up to `size` bytes of the stream."""
 
     def tell(self) -> int:
         """fastwarc asks once, before it reads."""
         return 0
 
     @property
+    @abstractmethod
     def place(self) -> int:
         """The byte of the file where the last record begins, as near as it is known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def next_start(self) -> int | None:
         """Where in the file to read on after this part; None at the end."""
-        raise NotImplementedError
 
 
 class _Plain(_Part):

@@ -19,10 +19,11 @@ from presage.core.config import Parent
 from presage.core.errors import DataError
 from presage.core.run import RunDir, sha256
 from presage.data.attempt import attempt
+from presage.data.batches import byte_length
 from presage.data.documents import Document
 from presage.data.items import read_items
 from presage.data.records import SPLITS, read_split, write_documents
-from presage.evaluate.contamination import METHODS, Scanner, batches_of, byte_length, pieces_of
+from presage.evaluate.contamination import METHODS, Scanner, batches_of, pieces_of
 
 __all__ = ["Config", "run"]
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from presage.core.errors import DataError, did_you_mean
+from presage.data.batches import batches, byte_length
 from presage.data.documents import Document
 from presage.data.folding import Batch
 from presage.data.items import Item
@@ -213,11 +214,6 @@ def excerpt(text: str, first: int, after: int) -> tuple[str, tuple[int, int]]:
     return text[begin : end + CONTEXT], (first - begin, end - begin)
 
 
-def byte_length(text: str) -> int:
-    """Bytes of a text in UTF-8."""
-    return len(text) if text.isascii() else len(text.encode())
-
-
 def _verdict(flagged: bool, testable: bool) -> str:
     return "flagged" if flagged else "clean" if testable else "untestable"
 
@@ -243,13 +239,4 @@ def pieces_of(documents: Iterable[Document]) -> Iterator[Piece]:
 
 def batches_of(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
     """Pieces by the megabyte, so that short ones are looked through together."""
-    batch: list[Piece] = []
-    size = 0
-    for piece in pieces:
-        batch.append(piece)
-        size += len(piece.document.text)
-        if size >= _BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+    return batches(pieces, lambda piece: len(piece.document.text), _BATCH)

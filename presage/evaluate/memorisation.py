@@ -24,10 +24,10 @@ from presage.core.progress import Progress
 from presage.core.run import RunDir
 from presage.data import shards
 from presage.data.attempt import attempt
+from presage.data.batches import byte_length
 from presage.data.bpe import Tokenizer
 from presage.data.documents import Document
 from presage.data.records import read_split
-from presage.evaluate.contamination import byte_length
 from presage.evaluate.continued import Continued, held_out, openings, sampled
 from presage.evaluate.paired import mean, paired
 from presage.evaluate.verbatim import N, Verbatim

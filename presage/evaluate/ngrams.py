@@ -14,6 +14,7 @@ raised only where the words themselves are equal.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -50,7 +51,7 @@ class _Grams:
         return at[new][first[order]], gram[order]
 
 
-class _Ngrams:
+class _Ngrams(ABC):
     """One n-gram method for many items in one pass over documents."""
 
     name: ClassVar[str]
@@ -70,9 +71,9 @@ class _Ngrams:
         self._flags = Flags(len(lengths))
 
     @staticmethod
+    @abstractmethod
     def lengths(counts: np.ndarray) -> np.ndarray:
         """int64 [items]: the length of the n-grams an item is tested by, from its words; 0 where it cannot be."""
-        raise NotImplementedError
 
     def reset(self) -> None:
         """Forget which items and n-grams were met."""

@@ -10,10 +10,11 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from presage.core.errors import DataError, did_you_mean
 from presage.core.run import RunDir
+from presage.core.strict import half_surrogate, read_json
 from presage.data.documents import COMPRESSIONS, read_bytes
 from presage.data.records import whole_file
 
@@ -109,21 +110,14 @@ def _score(line: str, task: str, where: str) -> Score:
 
 
 def _object(line: str, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"not JSON: {error}", where=where) from None
+    row = read_json(line, where)
     if not isinstance(row, dict):
         raise DataError(f"{_name(row)}, not an object", where=where)
     return row
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
-
-
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value) and not any("\ud800" <= character <= "\udfff" for character in value)
+    return isinstance(value, str) and bool(value) and not half_surrogate(value)
 
 
 def _is_number(value: Any) -> bool:

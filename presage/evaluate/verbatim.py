@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from presage.data.batches import byte_length
 from presage.data.documents import Document
 from presage.data.fingerprints import Groups, Table, Words, grams, words_of
 from presage.data.folding import RUNS, Batch
-from presage.evaluate.contamination import Piece, batches_of, byte_length, excerpt, pieces_of
+from presage.evaluate.contamination import Piece, batches_of, excerpt, pieces_of
 from presage.evaluate.matching import slices
 
 N = 8

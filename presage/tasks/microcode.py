@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from presage.core.errors import DataError, did_you_mean
 from presage.core.files import atomic_write
+from presage.core.strict import read_json
 from presage.data.microcode import INDENT, Case, Problem
 from presage.data.microcode_families import LEVELS
 from presage.tasks.interpreter import passes
@@ -129,18 +130,13 @@ def _problem(line: bytes, where: str) -> Problem:
 
 def _object(line: bytes, where: str) -> dict[str, Any]:
     try:
-        row = json.loads(line.decode(), parse_constant=_refuse)
+        text = line.decode()
     except UnicodeDecodeError as error:
         raise DataError(f"not UTF-8: {error.reason} at byte {error.start}", where=where) from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"not JSON: {error}", where=where) from None
+    row = read_json(text, where)
     if not isinstance(row, dict):
         raise DataError(f"{_name(row)}, not an object", where=where)
     return row
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _tests(rows: list[Any], where: str) -> Iterator[Case]:

@@ -15,7 +15,7 @@ from presage.data.build.config import Config
 from presage.data.build.parts import Work
 from presage.data.build.spool import Reader, Row, whole_folder
 from presage.data.build.tally import EXACT, NEAR, Sample, Tally
-from presage.data.decontaminate import documents_per_gram
+from presage.data.decontaminate import collisions
 from presage.data.near import BANDS, leaders
 
 REMOVED, TRAIN, VAL, CUT = 0, 1, 2, 3
@@ -187,6 +187,6 @@ def _contaminated(documents: Documents, kept: np.ndarray, config: Config) -> tup
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     pairs = documents.gather("grams", "<i8", 2, own=0)
     pairs = pairs[kept[pairs[:, 0]]]
-    counts = documents_per_gram(pairs[:, 0], pairs[:, 1], int(pairs[:, 1].max(initial=-1)) + 1)
-    common = np.flatnonzero(counts > config.decontaminate.common)
-    return np.unique(pairs[~np.isin(pairs[:, 1], common), 0]), common
+    document, gram = pairs.T
+    rare = collisions(document, gram, int(gram.max(initial=-1)) + 1, config.decontaminate.common)
+    return np.unique(document[rare]), np.unique(gram[~rare])

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from presage.data.batches import byte_length
 from presage.data.build.config import Config
 from presage.data.build.decide import CUT, TRAIN, VAL
-from presage.data.build.judge import byte_length, grams_of
+from presage.data.build.judge import grams_of
 from presage.data.build.mix import counted
 from presage.data.build.parts import Work
 from presage.data.build.spool import Reader, Row, whole_folder

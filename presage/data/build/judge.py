@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from presage.data.batches import batches, byte_length
 from presage.data.build.config import Config, Decontamination, Rules, Source
 from presage.data.build.parts import Work, read_part
 from presage.data.build.spool import Row, Writer, whole_folder
@@ -29,7 +30,7 @@ from presage.data.rules.heuristics import chosen
 from presage.data.rules.language import language_rule, languages_of
 from presage.data.rules.normalise import normalise
 from presage.data.rules.privacy import KINDS, redact
-from presage.data.rules.quality import Quality, draws, keep_chance
+from presage.data.rules.quality import Quality, draws, margins
 from presage.data.rules.rule import Rule
 from presage.data.rules.texts import Texts
 from presage.data.rules.toxicity import blocklist_rule, read_words, toxicity_rule
@@ -51,7 +52,7 @@ def judge(out: Path, index: int) -> None:
     with whole_folder(target) as folder:
         writer = Writer(folder)
         documents = _counted(read_part(work.config, part, plan.packages), tally, work.config.max_document_bytes)
-        for batch in _batches(documents):
+        for batch in batches(documents, lambda row: len(row.text), BATCH):
             judge_of(batch, tally, writer)
         writer.close()
         (folder / "tally.json").write_text(json.dumps(tally.as_json()), encoding="utf-8")
@@ -69,19 +70,6 @@ def _counted(items: Iterator[tuple[int, Document | Bad]], tally: Tally, longest:
         tally.counts["cut/pieces"] += item.path == before[0] and before[1]
         before = item.path, byte_length(item.text) > least
         yield Row(item.path, package, item.text)
-
-
-def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    batch: list[Row] = []
-    size = 0
-    for row in rows:
-        batch.append(row)
-        size += len(row.text)
-        if size >= BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 class Judge:
@@ -199,8 +187,7 @@ def rules_of(config: Config, source: Source, artifacts: Path) -> list[Rule]:
 
 def _quality_rule(model: Quality, seed: int) -> Rule:
     def measure(texts: Texts) -> np.ndarray:
-        margins: np.ndarray = keep_chance(model.scores(texts)) - draws(texts.texts, seed)
-        return margins
+        return margins(model.scores(texts), draws(texts.texts, seed))
 
     says = "chance to be kept at the classifier's score, less a number drawn from 0 to 1"
     return Rule("quality", says, "Brown et al. 2020, appendix A", measure, low=0.0)
@@ -231,11 +218,6 @@ def _kinds(rules: Rules) -> tuple[str, ...]:
 def place(path: str, seed: int) -> float:
     """Where in [0, 1) a path falls: below the validation fraction, it is held out."""
     return int.from_bytes(hashlib.sha256(f"{seed}\0{path}".encode()).digest()[:7], "big") / (1 << 56)
-
-
-def byte_length(text: str) -> int:
-    """Bytes of a text in UTF-8."""
-    return len(text) if text.isascii() else len(text.encode())
 
 
 def _paragraphs(texts: Sequence[str], first: int, least: int) -> np.ndarray:

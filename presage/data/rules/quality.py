@@ -150,8 +150,13 @@ def keep_chance(scores: np.ndarray) -> np.ndarray:
 
 def keeps(scores: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """bool [texts]: equal in law to `np.random.pareto(9) > 1 - scores`, with the chance given as `draws` in [0, 1)."""
-    kept: np.ndarray = keep_chance(scores) > draws
-    return kept
+    return margins(scores, draws) > 0
+
+
+def margins(scores: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """float64 [texts]: by how much the chance to be kept exceeds the draw; a text is kept above 0."""
+    over: np.ndarray = keep_chance(scores) - draws
+    return over
 
 
 def draws(texts: Sequence[str], seed: int) -> np.ndarray:
