@@ -1,0 +1,100 @@
+"""Examples of a task asked of a model, all together: every step's requests in one call a verb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from presage.core.errors import ConfigError
+from presage.data.verbs import Continuation, Generation, LanguageModel, Rolling
+from presage.tasks.task import Example, Execute, Graded, Method, Request, Steps, ToJudge, Verdict
+
+
+class Executor(Protocol):
+    """What runs programs against their tests: the sandbox."""
+
+    def check(self, programs: Sequence[Execute]) -> list[Verdict]:
+        """A verdict a program, in their order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One example with everything that was asked about it and answered, for the log."""
+
+    example: Example
+    graded: Graded
+    asked: tuple[tuple[Request, Any], ...]
+
+
+@dataclass
+class Runner:
+    """Who answers: the model examined, and where a task needs them a judge and a sandbox."""
+
+    model: LanguageModel
+    judge: LanguageModel | None = None
+    sandbox: Executor | None = None
+
+    def run(self, method: Method, examples: Sequence[Example], contexts: Sequence[str]) -> list[Exchange]:
+        """Every example graded, in order. Raises ConfigError where a judge or a sandbox is needed and missing."""
+        talks = [_Talk(method.examine(one, text), one, []) for one, text in zip(examples, contexts, strict=True)]
+        for talk in talks:
+            talk.hear(None)
+        while active := [talk for talk in talks if talk.graded is None]:
+            asked = [(talk, request) for talk in active for request in talk.wanted]
+            answers = iter(self.answer([request for _, request in asked]))
+            for talk in active:
+                talk.hear([next(answers) for _ in talk.wanted])
+        return [Exchange(talk.example, talk.graded, tuple(talk.log)) for talk in talks if talk.graded is not None]
+
+    def answer(self, requests: Sequence[Request]) -> list[Any]:
+        """Answers to requests of any kind, in their order."""
+        answers: list[Any] = [None] * len(requests)
+        for kind, ask in self._verbs().items():
+            places = [i for i, request in enumerate(requests) if isinstance(request, kind)]
+            if places:
+                for place, answer in zip(places, ask([requests[i] for i in places]), strict=True):
+                    answers[place] = answer
+        return answers
+
+    def _verbs(self) -> dict[type, Callable[[list[Any]], list[Any]]]:
+        return {
+            Continuation: lambda some: self.model.loglikelihood(some),
+            Rolling: lambda some: self.model.rolling_loglikelihood([one.text for one in some]),
+            Generation: lambda some: self.model.generate(some),
+            ToJudge: lambda some: self._judging().generate([one.generation for one in some]),
+            Execute: lambda some: self._executing().check(some),
+        }
+
+    def _judging(self) -> LanguageModel:
+        if self.judge is None:
+            raise ConfigError("answers are graded by a judge, and none is given", hint="name a model: --judge")
+        return self.judge
+
+    def _executing(self) -> Executor:
+        if self.sandbox is None:
+            raise ConfigError("answers are programs, and no sandbox is open")
+        return self.sandbox
+
+
+class _Talk:
+    """One example's conversation."""
+
+    def __init__(self, steps: Steps, example: Example, log: list[tuple[Request, Any]]) -> None:
+        self.steps, self.example, self.log = steps, example, log
+        self.wanted: list[Request] = []
+        self.graded: Graded | None = None
+
+    def hear(self, answers: list[Any] | None) -> None:
+        """Take the answers to what was wanted, and say what is wanted next."""
+        self.log += zip(self.wanted, answers or [], strict=True)
+        try:
+            self.wanted = next(self.steps) if answers is None else self.steps.send(answers)
+        except StopIteration as end:
+            self.wanted, self.graded = [], end.value
+
+
+def parts(examples: Sequence[Example], size: int) -> Iterator[Sequence[Example]]:
+    """Examples in parts: what has been asked is kept part by part."""
+    return (examples[first : first + size] for first in range(0, len(examples), size))

@@ -1,0 +1,120 @@
+"""Multiple choice by likelihood: of every option's text, or of its letter where the options are shown.
+
+| scoring | an option's score |
+| :-- | :-- |
+| sum | log P(option | context) |
+| per_token | the same over the option's tokens: the GPT-3 report's default (§2.4) |
+| per_byte | the same over its bytes in UTF-8, which no tokenizer changes |
+| unconditional | log P(option | context) - log P(option | answer context): ARC, OpenBookQA and RACE in that report |
+| letter | log P(letter | context that shows all options): the GPT-4 report (§4, Table 2) |
+
+The answer is the option of the highest score, the first of equals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from presage.data.verbs import Continuation, Likelihood
+from presage.tasks.task import Example, Graded, Metric, Steps, Task, Template
+
+Scoring = Literal["sum", "per_token", "per_byte", "unconditional", "letter"]
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+ACCURACY = Metric("accuracy")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Pick the likeliest option. unconditional: the answer context whose likelihoods are divided out."""
+
+    scoring: Scoring = "per_token"
+    unconditional: str = "Answer:"
+    lead: str = " "
+    """What stands between the context and an option."""
+
+    metrics = (ACCURACY,)
+    needs_likelihood = True
+
+    def examine(self, example: Example, context: str) -> Steps:
+        texts = [self.lead + text for text in _shown(self.scoring, example)]
+        asked = [Continuation(context, text) for text in texts]
+        if self.scoring == "unconditional":
+            asked += [Continuation(self.unconditional, text) for text in texts]
+        answers: list[Likelihood] = yield list(asked)
+        scores = _SCORES[self.scoring](answers, texts)
+        return graded(example, scores, answers[: len(texts)])
+
+
+def graded(example: Example, scores: Sequence[float], answers: Sequence[Likelihood]) -> Graded:
+    """The option of the highest score against the right one; probabilities are the softmax of the scores."""
+    picked = int(np.argmax(scores))
+    weights = np.exp(np.asarray(scores) - np.max(scores))
+    extra = {
+        "picked": picked,
+        "option_scores": [float(score) for score in scores],
+        "option_logprobs": [answer.logprob for answer in answers],
+        "probabilities": [float(weight) for weight in weights / weights.sum()],
+        "truncated": max(answer.truncated for answer in answers),
+    }
+    return Graded({"accuracy": float(picked == example.answer)}, example.options[picked], extra)
+
+
+def _shown(scoring: Scoring, example: Example) -> Sequence[str]:
+    return LETTERS[: len(example.options)] if scoring == "letter" else example.options
+
+
+def _sums(answers: Sequence[Likelihood], texts: Sequence[str]) -> list[float]:
+    return [answer.logprob for answer in answers]
+
+
+def _per_token(answers: Sequence[Likelihood], texts: Sequence[str]) -> list[float]:
+    return [answer.logprob / max(1, answer.tokens) for answer in answers]
+
+
+def _per_byte(answers: Sequence[Likelihood], texts: Sequence[str]) -> list[float]:
+    return [answer.logprob / len(text.encode()) for answer, text in zip(answers, texts, strict=True)]
+
+
+def _unconditional(answers: Sequence[Likelihood], texts: Sequence[str]) -> list[float]:
+    count = len(texts)
+    return [given.logprob - bare.logprob for given, bare in zip(answers[:count], answers[count:], strict=True)]
+
+
+_SCORES: dict[str, Callable[[Sequence[Likelihood], Sequence[str]], list[float]]] = {
+    "sum": _sums,
+    "per_token": _per_token,
+    "per_byte": _per_byte,
+    "unconditional": _unconditional,
+    "letter": _sums,
+}
+
+
+# ---- templates -------------------------------------------------------------------------------------------------------
+
+
+def plain(question: Callable[[Example], str] = lambda example: f"Question: {example.question}\nAnswer:") -> Template:
+    """The question alone; a shot's answer is the text of the right option."""
+    return Template(question, lambda example: f" {example.options[example.answer or 0]}")
+
+
+def lettered(
+    question: Callable[[Example], str] = lambda example: example.question.strip(),
+    header: Callable[[Example], str] = lambda example: "",
+) -> Template:
+    """The question, the options one a line as "A. text", and "Answer:"; a shot's answer is the letter."""
+
+    def ask(example: Example) -> str:
+        options = (f"{letter}. {option}" for letter, option in zip(LETTERS, example.options, strict=False))
+        return "\n".join([question(example), *options, "Answer:"])
+
+    return Template(ask, lambda example: f" {LETTERS[example.answer or 0]}", header)
+
+
+def by_letter(task: Task) -> Task:
+    """The same task asked by letter, all options shown, as the GPT-4 report does."""
+    template = lettered(lambda example: f"Question: {example.question}", task.template.header)
+    return replace(task, name=f"{task.name}_letter", template=template, method=Choice("letter"))

@@ -1,0 +1,45 @@
+"""Few-shot contexts: which solved examples stand before a question, and the text they make.
+
+"For each example in the evaluation set, K examples are drawn at random from the task's training set" (GPT-3 report,
+§2.4). A draw depends on the seed, the task's name and the example's id: not on the order in which examples are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from presage.core.errors import ConfigError
+from presage.core.seeds import stream
+from presage.tasks.task import Example, Task
+
+
+class Shots:
+    """The shots of a task's examples, k each. Raises ConfigError where the pool is too small."""
+
+    def __init__(self, task: Task, pool: Sequence[Example], k: int, seed: int) -> None:
+        self.task, self.k, self.seed = task, k, seed
+        self._all = list(pool)
+        self._by_category: dict[str, list[Example]] = {}
+        for example in self._all:
+            self._by_category.setdefault(example.category, []).append(example)
+
+    def of(self, example: Example) -> list[Example]:
+        """The solved examples shown before this one: never itself, nor one of its group."""
+        pool = self._by_category.get(example.category, []) if self.task.by_category else self._all
+        pool = [one for one in pool if one.id != example.id and (not example.group or one.group != example.group)]
+        if self.k > len(pool):
+            place = f" of category '{example.category}'" if self.task.by_category else ""
+            hint = f"at most {len(pool)} shots"
+            raise ConfigError(f"{self.k} shots of a pool of {len(pool)}{place}", where=self.task.name, hint=hint)
+        if self.task.draw == "first" or self.k == 0:
+            return pool[: self.k]
+        key = (example.id,) if self.task.draw == "each" else ()
+        chosen = stream(self.seed, "shots", self.task.name, *key).choice(len(pool), self.k, replace=False)
+        return [pool[i] for i in chosen]
+
+    def context(self, example: Example) -> str:
+        """Header, shots and question, as the task's template shows them."""
+        template = self.task.template
+        shown = [template.ask(shot) + template.answer(shot) for shot in self.of(example)]
+        parts = [template.header(example), *shown, template.ask(example)]
+        return template.separator.join(part for part in parts if part)
