@@ -57,12 +57,16 @@ def clustered(values: Sequence[float], groups: Sequence[Hashable] | None = None)
     """The mean and its cluster-robust standard error: of G groups with sums u of deviations from the mean,
     sqrt(G / (G - 1) * sum u^2) / n. With every example by itself this is the plain one; None for a single group.
     """
-    x = np.asarray(values, dtype=float)
+    return clustered_by(np.asarray(values, dtype=float), members(groups, len(values)))
+
+
+def clustered_by(x: np.ndarray, number: np.ndarray) -> Mean:
+    """The same of [n] values and [n] whole numbers of their groups."""
     if not len(x):
         return Mean(None, None, 0)
-    number = members(groups, len(x))
-    count = int(number.max()) + 1
-    sums = np.bincount(number, weights=x - x.mean())
+    _, place = np.unique(number, return_inverse=True)
+    count = int(place.max()) + 1
+    sums = np.bincount(place, weights=x - x.mean())
     stderr = math.sqrt(count / (count - 1) * float(sums @ sums)) / len(x) if count > 1 else None
     return Mean(float(x.mean()), stderr, len(x))
 
