@@ -10,6 +10,9 @@ from presage.tasks.task import Task
 MODULES: tuple[str, ...] = ("knowledge", "exams")
 """Modules of this package; each has TASKS, a tuple of Task."""
 
+SUITE: tuple[str, ...] = ("arc_challenge",)
+"""What `presage examine` asks, as far as there are files."""
+
 
 def tasks() -> dict[str, Task]:
     """{name: task} of the whole library."""
