@@ -30,6 +30,8 @@ from presage.evaluate.exam import exam_rows
 from presage.evaluate.logged import row
 from presage.evaluate.runner import Runner, parts
 from presage.evaluate.summary import Summary
+from presage.tasks.methods.asked import asked_by
+from presage.tasks.methods.letters import by_generation
 from presage.tasks.task import Task
 
 __all__ = ["Config", "run"]
@@ -122,10 +124,8 @@ def planned(config: Config, *, likelihood: bool) -> tuple[list[Plan], list[tuple
 
 def _changed(task: Task, config: Config, likelihood: bool) -> Task:
     """The task as this model can be asked it."""
-    from presage.tasks.methods.asked import asked_by
-    from presage.tasks.methods.letters import by_generation
-
-    task = asked_by(task, config.method) if config.method else task
+    if config.method:
+        task = asked_by(task, config.method)
     return by_generation(task) if task.method.needs_likelihood and not likelihood else task
 
 

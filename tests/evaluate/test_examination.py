@@ -125,9 +125,8 @@ def test_another_model_cannot_go_on(tmp_path: Path) -> None:
 
 
 def test_raw_stands_beside_clean_and_contaminated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    long = [f"Which of these towns is by common agreement the capital of {one.question}" for one in CAPITALS]
-    texts = tmp_path / "texts"
-    texts.mkdir()
+    long = [" ".join(f"{one.id}word{n}" for n in range(12)) + " " + one.question for one in CAPITALS]
+    (texts := tmp_path / "texts").mkdir()
     (texts / "leak.txt").write_text("\n\n".join([*long[:2], "Nothing else is said here, but it is said at length."]))
     for number in range(20):
         (texts / f"{number}.txt").write_text(f"The {number}th text is about something else altogether.\n" * 5)
@@ -137,7 +136,7 @@ def test_raw_stands_beside_clean_and_contaminated(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(asking, "find_task", lambda name: capitals(data=Given(examples)))
     made = _run(tmp_path / "eval", corpus=read.path)
     (row,) = made.read_table("shown")
-    assert (row["contaminated"], row["untestable"], row["quote"]) == ("2", "0", "clean")
+    assert (row["contaminated"], row["untestable"], row["quote"]) == ("2", "0", "raw")
     assert float(row["raw"]) == 5 / 8
     assert float(row["dirty"]) == 1 / 2
     assert float(row["clean"]) == 4 / 6
