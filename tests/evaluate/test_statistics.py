@@ -173,8 +173,8 @@ def test_bootstrap_intervals_of_what_is_no_mean_hold_what_they_say() -> None:
     """The exponential of a mean, as a perplexity is."""
     chance = np.random.default_rng(2)
     found = [
-        bootstrap(chance.normal(1.0, 0.5, size=80).tolist(), lambda x: math.exp(np.mean(x)), draws=200, seed=i)
-        for i in range(500)
+        bootstrap(chance.normal(1.0, 0.5, size=80).tolist(), lambda x: math.exp(np.mean(x)), draws=150, seed=i)
+        for i in range(300)
     ]
     assert 0.91 < cover(math.e, found) < 0.97
 
