@@ -180,16 +180,20 @@ def test_what_is_no_exam(tmp_path: Path, text: str, what: str) -> None:
         read_exam(written(tmp_path, text))
 
 
-@given(st.recursive(st.none() | st.booleans() | st.text(max_size=3) | st.integers(-9, 9),
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)))  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.text(max_size=3) | st.integers(-9, 9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+)
+
+
+@given(VALUES)
 def test_nodes_are_what_json_says(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     path = tmp_path_factory.mktemp("nodes") / "x.json"
     path.write_text(json.dumps(value))
     assert read_nodes(path).value == value
 
 
-@given(st.sampled_from(["name", "scale", "sections", "percentiles", "version", "title"]),
-       st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.just([]) | st.just({}) | st.just([[]]))  # fmt: skip
+@given(st.sampled_from(["name", "scale", "sections", "percentiles", "version", "title"]), VALUES)
 def test_any_value_is_read_or_refused_with_its_place(
     tmp_path_factory: pytest.TempPathFactory, key: str, value: Any
 ) -> None:
