@@ -83,6 +83,7 @@ class AnswerKey:
     needs_likelihood = False
 
     def examine(self, example: Example, context: str) -> Steps:
+        """The explanation is asked for, then the letter; one question where the letter is in the explanation."""
         stops = (STOP,) if self.letter == "sampled" else (_NEXT,)
         explain = Generation(context, Decoding(self.max_tokens, stops, self.temperature))
         [[written]] = yield [explain]

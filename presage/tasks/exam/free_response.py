@@ -58,6 +58,7 @@ class FreeResponse:
     needs_likelihood = False
 
     def examine(self, example: Example, context: str) -> Steps:
+        """The response is asked of the model, its points of the judge."""
         decoding = Decoding(self.max_tokens, (END_OF_REPLY,), self.temperature)
         [[response]] = yield [Generation(context, decoding)]
         if not response.text.strip():
