@@ -389,8 +389,9 @@ def main(role: str, *fds: str) -> None:
     work = receive(job)
     os.close(job)
     os.dup2(1, 2)  # errors of the start went to a file; nothing is heard from now on
-    run: Callable[..., NoReturn] = candidate if role == "candidate" else checker
-    run(work, *others)
+    if role == "candidate":
+        candidate(work, *others)
+    checker(work, *others)
 
 
 if __name__ == "__main__":

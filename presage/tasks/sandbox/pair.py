@@ -101,8 +101,9 @@ class _Role:
     ) -> None:
         self.inner: int | None = None  # bubblewrap's child, which is process 1 of the namespace
         with contextlib.ExitStack() as theirs:
-            ends = _pipe(stack, theirs) if tier.in_namespaces else None
-            self.told, tell = ends or (None, None)
+            self.told: int | None
+            tell: int | None
+            self.told, tell = _pipe(stack, theirs) if tier.in_namespaces else (None, None)
             words = ["-c", _text(), inside.MARK, role, *map(str, fds)]
             self.process = subprocess.Popen(
                 [*tier.command(tell), *words],

@@ -77,7 +77,7 @@ def _programs() -> Iterable[str]:
 def _describe(program: str, user: int | None) -> Python | str:
     """The Python, or why it will not do."""
     try:
-        told = subprocess.run(
+        told: subprocess.CompletedProcess[bytes] = subprocess.run(
             [program, "-I", "-S", "-E", "-B", "-c", _DESCRIBE],
             **as_user(user),
             capture_output=True,
@@ -90,7 +90,8 @@ def _describe(program: str, user: int | None) -> Python | str:
     except (OSError, subprocess.SubprocessError) as error:
         return str(error)
     except ValueError:
-        return (told.stderr.decode(errors="replace").strip().splitlines() or ["says nothing"])[-1]
+        lines = told.stderr.decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "says nothing"
     version = ".".join(map(str, facts["version"]))
     if tuple(facts["version"]) < OLDEST:
         return f"is {version}, older than {'.'.join(map(str, OLDEST))}"
