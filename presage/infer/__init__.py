@@ -1,0 +1,1 @@
+"""Models that answer: our engine, and the backends of the three verbs."""
