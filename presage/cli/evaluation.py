@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from presage.cli.contamination import SCORES
+from presage.cli.compare import show_comparison
+from presage.cli.contamination import SCORES, Several
 from presage.cli.grammar import AsJson, Out, Quiet, Resume, app, be_quiet, dumps, emit, in_columns
 from presage.core.errors import PresageError
 
@@ -39,8 +40,10 @@ def evaluate(
     key_file: Path | None = None,
     ladder: Path | None = None,
     runs_per_budget: int = 1,
-    compare: tuple[Path, Path] | None = None,
-    i_accept_unsandboxed_execution: bool = False,
+    compare: Annotated[tuple[Path, Path] | None, Parameter(negative="")] = None,
+    page: Path | None = None,
+    set: Annotated[tuple[str, ...], Several] = (),
+    i_accept_unsandboxed_execution: Annotated[bool, Parameter(negative="")] = False,
     seed: int = 0,
     resume: Resume = False,
     json: AsJson = False,
@@ -81,6 +84,10 @@ def evaluate(
         Of a ladder.
     compare
         Instead of a model: two finished examinations, compared item by item.
+    page
+        With --compare: also write both models' answers side by side, as one HTML file.
+    set
+        key=value: how the model is asked: batch_tokens=8192, requests_per_minute=60 (docs/examination.md).
     i_accept_unsandboxed_execution
         Run programs that a model wrote without isolation, where there is none. Recorded with the result.
     seed
@@ -90,7 +97,7 @@ def evaluate(
 
     be_quiet(quiet)
     if compare is not None:
-        _compare(*compare, json=json)
+        show_comparison(*compare, page=page, json=json)
         return
     if out is None or not tasks or bool(model) == (ladder is not None):
         hint = "presage eval MODEL --tasks NAME,NAME --out DIR, --ladder LADDER, or --compare A B"
@@ -104,6 +111,7 @@ def evaluate(
         "corpus": corpus,
         "judge": judge,
         "key_file": str(key_file or ""),
+        "settings": set,
         "accept_unsandboxed": i_accept_unsandboxed_execution,
         "seed": seed,
     }
@@ -126,7 +134,8 @@ def examine(
     corpus: Path | None = None,
     judge: str = "",
     key_file: Path | None = None,
-    i_accept_unsandboxed_execution: bool = False,
+    set: Annotated[tuple[str, ...], Several] = (),
+    i_accept_unsandboxed_execution: Annotated[bool, Parameter(negative="")] = False,
     seed: int = 0,
     resume: Resume = False,
     quiet: Quiet = False,
@@ -149,6 +158,8 @@ def examine(
         A model that grades free text; without one such tasks are skipped.
     key_file
         A file with the endpoint's key.
+    set
+        key=value: how the model is asked (docs/examination.md).
     i_accept_unsandboxed_execution
         Run programs that a model wrote without isolation, where there is none. Recorded with the result.
     seed
@@ -166,6 +177,7 @@ def examine(
         corpus=corpus,
         judge=judge,
         key_file=str(key_file or ""),
+        settings=set,
         accept_unsandboxed=i_accept_unsandboxed_execution,
         seed=seed,
     )
@@ -204,13 +216,6 @@ def _numbers(text: str) -> tuple[int, ...]:
     if not all(word.isdecimal() for word in words):
         raise PresageError(f"--shots '{text}' is not a list of numbers", where="eval", hint="write --shots 0,1,5")
     return tuple(map(int, words))
-
-
-def _compare(a: Path, b: Path, *, json: bool) -> None:
-    from presage.evaluate.compare import compare, lines
-
-    found = compare(a, b)
-    emit([dumps(found.as_json())] if json else lines(found))
 
 
 # ---- how results are printed -----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -46,10 +46,12 @@ class Config(BaseConfig):
     """Or hf:DIR, or an endpoint's https://HOST/v1#NAME."""
     key_file: str = ""
     """A file that holds the endpoint's key; the key itself is never written anywhere."""
+    settings: tuple[str, ...] = ()
+    """key=value: how the model is asked, by the settings of its backend (requests_per_minute=60, begin=true)."""
     tasks: tuple[Asked, ...] = Field(min_length=1)
     data: str = "."
     """The folder below which the public files lie."""
-    method: str = ""
+    method: Literal["", "letter", "sum", "per_token", "per_byte", "unconditional"] = ""
     """How multiple choice is asked where not as declared: letter, sum, per_token, per_byte, unconditional."""
     corpus: Parent | None = None
     """The training text that questions are looked up in; by default that of the run, where it stands beside it."""
@@ -90,21 +92,20 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
     `model` stands in for the one the config names. Raises DataError and ConfigError for tasks that cannot be asked,
     Unavailable where programs cannot be run safely.
     """
-    from presage.infer.opening import open_model
-
-    examined = model or open_model(config.spec, **_settings(config))
+    examined = model or _opened(config.spec, config, config.settings)
     plans, skipped = planned(config, likelihood=examined.has_likelihood)
     if not plans:
         raise ConfigError(f"nothing can be asked: {skipped[0][1]}", where=skipped[0][0])
     directory = RunDir.create(out, STAGE, config, seed=config.seed, resume=resume, model=examined.identity())
     with directory, _executor(config, plans) as sandbox:
         _same_model(directory, examined)
-        judge = open_model(config.judge, **_settings(config)) if config.judge else None
+        judge = _opened(config.judge, config) if config.judge else None
         _ask(directory, plans, Runner(examined, judge, sandbox), config.part)
         summary = Summary(plans, list(directory.rows("samples.jsonl")), _reports(config, plans), config.seed)
         _write(directory, config, summary, skipped)
         if sandbox:
             directory.result("isolation", sandbox.isolation)
+        _spent(directory, examined, judge)
         directory.finish()
     return directory
 
@@ -129,8 +130,23 @@ def _changed(task: Task, config: Config, likelihood: bool) -> Task:
     return by_generation(task) if task.method.needs_likelihood and not likelihood else task
 
 
-def _settings(config: Config) -> dict[str, Any]:
-    return {"key_file": Path(config.key_file)} if config.key_file else {}
+def _opened(spec: str, config: Config, settings: Sequence[str] = ()) -> LanguageModel:
+    """A model; only an endpoint is given the key."""
+    from presage.infer.opening import URLS, open_model
+
+    given = dict(map(_setting, settings))
+    key = {"key_file": Path(config.key_file)} if config.key_file and spec.startswith(URLS) else {}
+    return open_model(spec, **given, **key)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"'{text}' is not key=value", where="settings")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 @contextlib.contextmanager
@@ -231,6 +247,14 @@ def _write(directory: RunDir, config: Config, summary: Summary, skipped: Sequenc
     for name, text in summary.artifacts():
         directory.write_text(f"artifacts/{name}", text)
     directory.write_json("result.json", dict(summary.results()) | calibrated.results)
+
+
+def _spent(directory: RunDir, *models: LanguageModel | None) -> None:
+    """What endpoints counted: requests, tokens, cost. No part of the result: a retry changes it."""
+    for one in models:
+        usage = getattr(one, "usage", None)
+        if one is not None and usage is not None:
+            directory.timing(model=one.name, **{row["what"]: row["value"] for row in usage.table()})
 
 
 def _files(plans: Sequence[Plan]) -> list[dict[str, str]]:
