@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 
 from presage.core.errors import ConfigError, did_you_mean
+from presage.tasks.family import Family
 from presage.tasks.task import Task
 
-MODULES: tuple[str, ...] = ("knowledge",)
-"""Modules of this package; each has TASKS, a tuple of Task."""
+MODULES: tuple[str, ...] = ("knowledge", "generative", "synthetic", "modelling", "probes", "harness_free")
+"""Modules of this package; each has TASKS, a tuple of Task, and may have FAMILIES, a tuple of Family."""
 
 
 def tasks() -> dict[str, Task]:
@@ -21,9 +22,19 @@ def tasks() -> dict[str, Task]:
     return found
 
 
+def families() -> dict[str, Family]:
+    """{name: family} of the whole library: tasks that are asked for as "name:what"."""
+    modules = (importlib.import_module(f"{__name__}.{module}") for module in MODULES)
+    return {family.name: family for module in modules for family in getattr(module, "FAMILIES", ())}
+
+
 def find(name: str) -> Task:
-    """The task of a name. Raises ConfigError with a suggestion."""
+    """The task of a name, or of a family's name, a colon and what it asks for. Raises ConfigError with a suggestion."""
+    family, colon, what = name.partition(":")
+    if colon and family in (found := families()):
+        return found[family].make(what)
     known = tasks()
     if name not in known:
-        raise ConfigError(f"unknown task '{name}'", where="tasks", hint=did_you_mean(name, known))
+        forms = (one.form for one in families().values())
+        raise ConfigError(f"unknown task '{name}'", where="tasks", hint=did_you_mean(name, [*known, *forms]))
     return known[name]

@@ -50,7 +50,9 @@ class Free:
         answers: list[list[Completion]] = yield [ask(example, context, self.decoding)]
         written = answers[0][0]
         answer = found(written.text, self.pattern, self.pick)
-        scores = {name: SCORES[name](answer or "", example.targets) if answer is not None else 0.0 for name in self.scores}
+        scores: dict[str, float] = dict.fromkeys(self.scores, 0.0)
+        if answer is not None:
+            scores = {name: SCORES[name](answer, example.targets) for name in self.scores}
         return Graded(scores, answer or "", said(written) | {"invalid": not answer})
 
 

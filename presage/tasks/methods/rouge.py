@@ -48,7 +48,11 @@ class Rouge:
         answers: list[list[Completion]] = yield [ask(example, context, self.decoding)]
         summary = " ".join(sentences(answers[0][0].text)[: self.keep])
         article = sentences(str(example.fields["article"]))
-        shown = {"": summary, "lead3_": " ".join(article[: self.keep]), "random3_": " ".join(self._some(example, article))}
+        shown = {
+            "": summary,
+            "lead3_": " ".join(article[: self.keep]),
+            "random3_": " ".join(self._some(example, article)),
+        }
         scores = {f"{who}{name}": value for who, text in shown.items() for name, value in _rouge(scorer, example, text)}
         return Graded(scores, summary, said(answers[0][0]) | {"invalid": not summary})
 

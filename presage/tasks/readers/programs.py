@@ -64,8 +64,9 @@ def _problem(row: Row) -> Example:
         "test": "\n".join([setup, "def check(candidate):", *lines, ""]).lstrip("\n"),
         "solution": row.text("code").replace("\r\n", "\n"),
     }
+    solution = str(fields["solution"])
     name = f"MBPP/{row.value['task_id']}"
-    return Example(name, row.text("text", "prompt"), targets=(fields["solution"],), fields=fields)
+    return Example(name, row.text("text", "prompt"), targets=(solution,), fields=fields)
 
 
 def _called(test: str, where: str) -> str:
