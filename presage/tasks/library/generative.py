@@ -16,7 +16,7 @@ from presage.tasks.methods.chain_of_thought import REASONING, ChainOfThought, Ki
 from presage.tasks.methods.free import GREEDY, Free
 from presage.tasks.methods.program import CODEX, Program
 from presage.tasks.methods.rouge import Rouge
-from presage.tasks.readers import pairs, programs, reading, reasoning, texts
+from presage.tasks.readers import programs, reading, reasoning, texts, translations
 from presage.tasks.readers.languages import bleu_tokenizer
 from presage.tasks.task import Data, Example, Task, Template
 
@@ -182,7 +182,7 @@ def _translation(kind: str, data: Data, target: str, pair: str, asked: bool) -> 
 def flores(pair: str, asked: bool = False) -> Task:
     """FLORES-200 from one language to another, "eng-fra": devtest, shots from dev where it has both languages."""
     source, target = _codes(pair, "flores:SOURCE-TARGET")
-    read = pairs.Flores(source, target)
+    read = translations.Flores(source, target)
     data = Files(read, (("flores200/devtest.jsonl*",),), (("flores200/dev.jsonl*",),))
     return _translation("flores", data, target, pair, asked)
 
@@ -192,7 +192,7 @@ def tatoeba(pair: str, asked: bool = False) -> Task:
     source, target = _codes(pair, "tatoeba:SOURCE-TARGET")
     if "eng" not in (source, target):
         raise ConfigError(f"'{pair}' is without English", where="tasks", hint="one of the two is eng: tatoeba:deu-eng")
-    data = Files(pairs.Tatoeba(source, target), (("tatoeba.jsonl*",),))
+    data = Files(translations.Tatoeba(source, target), (("tatoeba.jsonl*",),))
     return _translation("tatoeba", data, target, pair, asked)
 
 
