@@ -18,7 +18,8 @@ _LARGEST = 700.0  # exp of more is no float
 
 
 def _nats_per(unit: str, graded: Sequence[Graded]) -> float:
-    return sum(one.extra["nats"] for one in graded) / sum(one.extra[unit] for one in graded)
+    nats, units = (float(sum(one.extra[key] for one in graded)) for key in ("nats", unit))
+    return nats / units
 
 
 def word_perplexity(metric: str, graded: Sequence[Graded]) -> float:

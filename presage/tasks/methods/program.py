@@ -29,8 +29,8 @@ RERANKED = ("pass_mean_logprob", "pass_random", "pass_sum_logprob")
 class Program:
     """Complete `samples` times, execute, count.
 
-    whole: the completion is the program; else it goes on where the example's field "prompt" ends. The fields "entry"
-    and "test" say what is called and how it is checked. Raises ConfigError where a k is larger than n.
+    whole: the completion is the program; else it goes on where the example's field "prompt" ends. The fields "entry",
+    "test" and "setup" say what is called, how it is checked, and what the check needs. Raises ConfigError where a k is larger than n.
     """
 
     samples: int = 1
@@ -53,9 +53,9 @@ class Program:
         answers: list[list[Completion]] = yield [ask(example, context, replace(self.decoding, samples=self.samples))]
         written = answers[0]
         start = "" if self.whole else str(example.fields["prompt"])
-        entry, test = str(example.fields["entry"]), str(example.fields["test"])
+        entry, test, setup = (str(example.fields.get(key, "")) for key in ("entry", "test", "setup"))
         verdicts: list[Verdict] = yield [
-            Execute(f"{example.id}#{number}", start + one.text, entry, test, self.timeout_s)
+            Execute(f"{example.id}#{number}", start + one.text, entry, test, self.timeout_s, setup)
             for number, one in enumerate(written)
         ]
         graded = count(written, [verdict.passed for verdict in verdicts], self.ks)

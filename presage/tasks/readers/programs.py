@@ -1,7 +1,7 @@
 """HumanEval and MBPP in their own files.
 
-A program is checked by a text that defines check(candidate), as HumanEval's tests do; MBPP's assertions, which call the
-function by its name, are put into one.
+The field "test" is a whole program that calls the function: HumanEval's check(entry), MBPP's assertions. HumanEval's
+tests also call helpers that its prompts define, so a prompt is the setup of its tests.
 """
 
 from __future__ import annotations
@@ -24,10 +24,14 @@ def humaneval(paths: Sequence[Path]) -> list[Example]:
 
 
 def _humaneval(row: Row) -> Example:
+    prompt, entry = row.text("prompt"), row.text("entry_point")
+    if not entry.isidentifier():
+        raise DataError(f"'entry_point' is '{entry}', no name of a function", where=row.where)
     fields = {
-        "prompt": row.text("prompt"),
-        "entry": row.text("entry_point"),
-        "test": row.text("test"),
+        "prompt": prompt,
+        "entry": entry,
+        "test": f"{row.text('test')}\ncheck({entry})\n",
+        "setup": prompt,
         "solution": row.text("canonical_solution"),
     }
     return Example(row.text("task_id"), fields["prompt"], targets=(fields["solution"],), fields=fields)
@@ -55,17 +59,17 @@ def _mbpp(paths: Sequence[Path], wanted: frozenset[int]) -> list[Example]:
 def _problem(row: Row) -> Example:
     tests = row.texts("test_list")
     entry = _called(tests[0], row.where)
-    setup = row.text("test_setup_code", "test_imports") if "test_setup_code" in row.value else ""
-    lines = [f"    {entry} = candidate", *(f"    {line}" for test in tests for line in test.splitlines())]
+    before = row.texts("test_imports") if row.value.get("test_imports") else [str(row.value.get("test_setup_code", ""))]
     fields = {
         "prompt": "",
         "entry": entry,
         "tests": list(tests),
-        "test": "\n".join([setup, "def check(candidate):", *lines, ""]).lstrip("\n"),
+        "test": "\n".join([*before, *tests, ""]).lstrip("\n"),
         "solution": row.text("code").replace("\r\n", "\n"),
     }
+    solution = str(fields["solution"])
     name = f"MBPP/{row.value['task_id']}"
-    return Example(name, row.text("text", "prompt"), targets=(fields["solution"],), fields=fields)
+    return Example(name, row.text("text", "prompt"), targets=(solution,), fields=fields)
 
 
 def _called(test: str, where: str) -> str:
