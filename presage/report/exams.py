@@ -97,7 +97,7 @@ def _draw(canvas: Any, figure: Figure, s: Sources, roles: Sequence[str], narrow:
     axes.set_xlim(0, 100)
     axes.set_xticks((0, 20, 40, 60, 80, 100))
     axes.set_xlabel(
-        "percentile of test-takers, lower end" if narrow else "percentile of test-takers, lower end of band"
+        "percentile, lower end" if narrow else "percentile of test-takers, lower end of band"
     )
     axes.grid(axis="y", visible=False)
     if len(roles) > 1:
