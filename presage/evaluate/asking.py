@@ -14,10 +14,10 @@ from presage.core.errors import ConfigError
 from presage.core.seeds import stream
 from presage.data.items import Item
 from presage.tasks.exam.model import PREFIX, Exam, exam_tasks
-from presage.tasks.library import find as find_task
 from presage.tasks.library.exams import exam_named
 from presage.tasks.shots import Shots
 from presage.tasks.task import Example, Task
+from presage.tasks.user import find_task
 
 
 class Asked(Config):

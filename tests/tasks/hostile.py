@@ -12,7 +12,6 @@ import json
 import os
 import resource
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from pathlib import Path
 from presage.core.errors import Unavailable
 from presage.tasks.sandbox import Program, Sandbox
 from presage.tasks.sandbox.pair import Users, _text
-from presage.tasks.sandbox.tiers import BWRAP, LANDLOCK, TIERS
+from presage.tasks.sandbox.tiers import TIERS
 
 ATTACKS = Path(__file__).parent / "attacks"
 ORDINARY = 65_534  # the number of the ordinary user

@@ -195,8 +195,8 @@ SUITE: dict[str, tuple[str, Callable[[Sequence[Path]], list[Example]], str]] = {
     "svamp": ("SVAMP.json*", svamp, "number"),
     "coin_flip": ("coin_flip.json*", questions, "yes_no"),
     "last_letters": ("last_letters.json*", questions, "letters"),
-    "date_understanding": ("bigbench_date.json*", lettered_choices, "letter"),
+    "date_understanding_cot": ("bigbench_date.json*", lettered_choices, "letter"),
     "object_tracking": ("bigbench_object_tracking.json*", lettered_choices, "letter"),
-    "strategyqa": ("StrategyQA_bigbench.json*", yes_no, "yes_no"),
+    "strategyqa_cot": ("StrategyQA_bigbench.json*", yes_no, "yes_no"),
 }
 """{task: (file, reader, kind of answer)} of the suite."""
