@@ -17,6 +17,7 @@ from cyclopts import CycloptsError
 from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     capability,
     chain,
+    code as code_verb,
     contamination,
     examine,
     family,
