@@ -1,1 +1,1 @@
-"""Models that answer: our engine, and the backends of the three verbs."""
+"""Models that answer the three verbs: a run of ours, a Hugging Face directory, an endpoint."""
