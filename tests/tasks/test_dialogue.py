@@ -196,3 +196,11 @@ def test_the_public_files() -> None:
     found = Runner(ToyModel(write=lambda prompt, sample: prompt[::-1]), judge).run(task.method, examples, contexts)
     assert len(found) == 80
     assert all(1 <= one.graded.scores["rating"] <= 10 for one in found)
+
+
+def test_a_temperature_that_is_set_is_every_categorys() -> None:
+    method = Rated(temperatures=(("writing", 0.7),))
+    assert method.decoded(max_tokens=9).temperatures == method.temperatures
+    assert method.decoded(temperature=0.3).temperatures == ()
+    with pytest.raises(ConfigError, match="one answer"):
+        method.decoded(samples=2)
