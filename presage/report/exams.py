@@ -96,9 +96,7 @@ def _draw(canvas: Any, figure: Figure, s: Sources, roles: Sequence[str], narrow:
     axes.set_ylim(len(exams) * pitch - GAP - BAR / 2 + 0.05, -BAR / 2 - 0.05)
     axes.set_xlim(0, 100)
     axes.set_xticks((0, 20, 40, 60, 80, 100))
-    axes.set_xlabel(
-        "percentile, lower end" if narrow else "percentile of test-takers, lower end of band"
-    )
+    axes.set_xlabel("percentile, lower end" if narrow else "percentile of test-takers, lower end of band")
     axes.grid(axis="y", visible=False)
     if len(roles) > 1:
         canvas.legend(loc="outside upper left", ncols=1 if narrow else len(roles), frameon=False)
