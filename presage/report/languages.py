@@ -62,7 +62,7 @@ def _bar(axes: Any, figure: Figure, s: Sources, place: tuple[str, int], height: 
     lo, hi = (s.fact(role, LANGUAGES, f"{i}.{end}", "share") for end in ("lo", "hi"))
     gid = figure.mark(value)
     english = s.get(role, LANGUAGES, f"{i}.language") == ENGLISH
-    [bar] = axes.barh([height], [value.value], height=0.78, color=DRAW["second" if english else "accent"], zorder=2)
+    [bar] = axes.barh([height], [value.value], height=0.78, color=DRAW["accent" if english else "second"], zorder=2)
     bar.set_gid(gid)
     end = value.value
     if not lo.missing and not hi.missing:
