@@ -7,7 +7,10 @@ import importlib
 from presage.core.errors import ConfigError, did_you_mean
 from presage.tasks.task import Task
 
-MODULES: tuple[str, ...] = ("knowledge",)
+MODULES: tuple[str, ...] = (
+    *("knowledge", "commonsense", "reading", "pairs", "bias", "truthful", "multilingual", "exams_choice", "inverse"),
+    "harness",
+)
 """Modules of this package; each has TASKS, a tuple of Task."""
 
 

@@ -1,0 +1,59 @@
+"""Scores as lm-evaluation-harness 0.4.13 counts them, for comparisons item by item.
+
+acc: the option of the highest log P. acc_norm: of the highest log P over its characters (Unicode code points of the
+option without the blank before it, not bytes, and not tokens). The first of equals, also where it is the right one.
+LastWord: acc where every token of the last word would be written greedily; perplexity is e to the mean of -log P.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from presage.data.verbs import Continuation, Likelihood
+from presage.tasks.methods.choice import graded
+from presage.tasks.task import Example, Graded, Metric, Steps
+
+
+@dataclass(frozen=True)
+class HarnessChoice:
+    """Multiple choice: acc, and where the task has it acc_norm."""
+
+    norm: bool = False
+    lead: str = " "
+
+    needs_likelihood = True
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return (Metric("acc"), Metric("acc_norm")) if self.norm else (Metric("acc"),)
+
+    def examine(self, example: Example, context: str) -> Steps:
+        answers: list[Likelihood] = yield [Continuation(context, self.lead + text) for text in example.options]
+        logprobs = [answer.logprob for answer in answers]
+        found = graded(example, logprobs, answers)
+        by_length = [logprob / len(text) for logprob, text in zip(logprobs, example.options, strict=True)]
+        normed = float(int(np.argmax(by_length)) == example.answer)
+        scores = {"acc": found.scores["accuracy"], "acc_norm": normed}
+        return Graded({metric.name: scores[metric.name] for metric in self.metrics}, found.answer, found.extra)
+
+
+def perplexity(name: str, graded: Sequence[Graded]) -> float:
+    """e to the mean of -log P."""
+    return float(np.exp(-np.mean([one.scores[name] for one in graded])))
+
+
+@dataclass(frozen=True)
+class LastWord:
+    """LAMBADA: the likelihood of the last word after all before it. An example's target is that word."""
+
+    metrics = (Metric("acc"), Metric("perplexity", "lower", perplexity))
+    needs_likelihood = True
+
+    def examine(self, example: Example, context: str) -> Steps:
+        answers: list[Likelihood] = yield [Continuation(context, f" {example.targets[0]}")]
+        answer = answers[0]
+        scores = {"acc": float(answer.greedy), "perplexity": answer.logprob}
+        return Graded(scores, example.targets[0] if answer.greedy else "", {"truncated": answer.truncated})
