@@ -18,6 +18,7 @@ from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     capability,
     chain,
     contamination,
+    evaluation,
     examine,
     family,
     laws,

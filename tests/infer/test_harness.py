@@ -5,11 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import json
-import logging
-import math
 import socket
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +20,7 @@ from tests.toy_model import ToyModel
 
 pytest.importorskip("lm_eval", reason="lm-eval is an extra")
 
-from presage.infer.harness import PresageLM, decoding  # noqa: E402
+from presage.infer.harness import PresageLM, decoding
 
 ROWS = [
     {"ask": "a ladder of", "options": ["small runs", "one law", "tells"], "right": 0},
@@ -156,7 +152,9 @@ def test_gen_kwargs_agree_with_its_own_reading() -> None:
 
 
 def test_an_unknown_gen_kwarg_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"gen_kwargs: 'temprature' is not supported \(did you mean 'temperature'\?\)"):
+    with pytest.raises(
+        ConfigError, match=r"gen_kwargs: 'temprature' is not supported \(did you mean 'temperature'\?\)"
+    ):
         decoding({"temprature": 1.0})
 
 

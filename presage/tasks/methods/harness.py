@@ -2,12 +2,10 @@
 
 acc: the option of the highest log P. acc_norm: of the highest log P over its characters (Unicode code points of the
 option without the blank before it, not bytes, and not tokens). The first of equals, also where it is the right one.
-LastWord: acc where every token of the last word would be written greedily; perplexity is e to the mean of -log P.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,22 +36,3 @@ class HarnessChoice:
         normed = float(int(np.argmax(by_length)) == example.answer)
         scores = {"acc": found.scores["accuracy"], "acc_norm": normed}
         return Graded({metric.name: scores[metric.name] for metric in self.metrics}, found.answer, found.extra)
-
-
-def perplexity(name: str, graded: Sequence[Graded]) -> float:
-    """e to the mean of -log P."""
-    return float(np.exp(-np.mean([one.scores[name] for one in graded])))
-
-
-@dataclass(frozen=True)
-class LastWord:
-    """LAMBADA: the likelihood of the last word after all before it. An example's target is that word."""
-
-    metrics = (Metric("acc"), Metric("perplexity", "lower", perplexity))
-    needs_likelihood = True
-
-    def examine(self, example: Example, context: str) -> Steps:
-        answers: list[Likelihood] = yield [Continuation(context, f" {example.targets[0]}")]
-        answer = answers[0]
-        scores = {"acc": float(answer.greedy), "perplexity": answer.logprob}
-        return Graded(scores, example.targets[0] if answer.greedy else "", {"truncated": answer.truncated})
