@@ -30,10 +30,9 @@ RERANKED = ("pass_mean_logprob", "pass_random", "pass_sum_logprob")
 class Program:
     """Complete `samples` times, execute, count.
 
-        whole: the completion is the program; else it goes on where the example's field "prompt" ends. The fields "entry",
-            "test" and "setup" say what is called, how it is checked, and what the check needs. Raises ConfigError where a k is
-        larger than n.
-    
+    whole: the completion is the program; else it goes on where the example's field "prompt" ends. The fields "entry",
+    "test" and "setup" say what is called, how it is checked, and what the check needs. Raises ConfigError where a k is
+    larger than n.
     """
 
     samples: int = 1
