@@ -102,12 +102,12 @@ def estimate(s: Sources, place: tuple[str, str], value: str, stderr: str = "", f
 def _scores(s: Sources) -> Table:
     shown = {str(row["task"]): i for i, row in enumerate(s.rows(*SHOWN))}
     rows = [_row(s, i, shown.get(str(s.get(*TASKS, f"{i}.task")))) for i in first_metrics(s)]
-    columns = ["task", "shots", "metric", "n", "raw", "clean", "contaminated", "degradation", "invalid, cut"]
+    columns = ["task", "shots", "metric", "n", "raw", "clean", "contaminated", "change", "invalid, cut"]
     note = Text(
         "± is a standard error, over groups where examples share a passage. Raw: all examples; clean: those that were "
-        "looked for in the training text and not found; contaminated: those found, so many. Degradation is clean minus "
-        "raw over raw, as in the tables of the GPT-4 report. Invalid answers could not be read and count as wrong; cut "
-        "prompts were too long for the context and lost their beginning. ↓: lower is better."
+        "looked for in the training text and not found; contaminated: those found, so many. Change: clean minus raw "
+        "over raw, the degradation in the tables of the GPT-4 report. Invalid answers could not be read and count as "
+        "wrong; cut prompts were too long for the context and lost their beginning. ↓: lower is better."
     )
     return Table("Scores", columns, rows, note)
 
@@ -116,7 +116,7 @@ def _row(s: Sources, i: int, shown: int | None) -> list[Cell]:
     def cell(column: str, form: str = "auto") -> Fact:
         return s.fact(*TASKS, f"{i}.{column}", form)
 
-    metric = Text("{m} ↓", m=cell("metric"))
+    metric = Text("{m}\N{NO-BREAK SPACE}↓", m=cell("metric"))
     raw = estimate(s, TASKS, f"{i}.value", f"{i}.stderr")
     quoted = metric if cell("better").value == "lower" else cell("metric")
     invalid, cut = (cell(name, "count") if cell(name).value is not None else NONE for name in ("invalid", "truncated"))
