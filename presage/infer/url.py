@@ -14,7 +14,7 @@ from presage.core.errors import ConfigError, EndpointError
 from presage.core.seeds import derive
 from presage.data.verbs import Completion, Continuation, Decoding, Generation, Likelihood, Prompt
 from presage.infer.threads import side_by_side
-from presage.infer.url_answers import choices, read_completion, read_echo
+from presage.infer.url_answers import choices, read_completion, read_echo, whole
 from presage.infer.url_client import Answered, Client, Refused, Unreadable
 from presage.infer.url_context import as_text, cut, is_too_long, share_to_keep, tokens_in
 from presage.infer.url_dialect import Dialect
@@ -235,7 +235,7 @@ class UrlModel:
         if not any(read_completion(row, Decoding(), None) for row in choices(answer)):
             hint = "is it an OpenAI-compatible endpoint? The address often ends in /v1"
             raise Unreadable(f"answers /{self._path} with no completion", where=self.client.address.host, hint=hint)
-        self._served = answer["model"] if isinstance(answer.get("model"), str) else None
+        self._served = whole(answer["model"]) if isinstance(answer.get("model"), str) else None
 
     def _echoes(self) -> bool:
         body = {"model": self.name, "prompt": _PROBE, "max_tokens": 1, "temperature": 0, **_ECHO}
