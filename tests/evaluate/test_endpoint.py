@@ -9,9 +9,8 @@ import pytest
 
 from presage.core.errors import EndpointError
 from presage.evaluate import run as evaluation
-from tests.infer.endpoint import Body, Endpoint, Reply, error, honest, serving
+from tests.infer.endpoint import KEY, Body, Endpoint, Reply, error, honest, serving
 
-KEY = "sk-0123456789abcdefSECRET"
 COUNT = 12
 
 

@@ -10,8 +10,20 @@ import pytest
 from presage.core.errors import ConfigError, PresageError
 from presage.infer.url import UrlModel
 from presage.infer.url_settings import Key, read_address, read_key
-from tests.infer.endpoint import Body, Reply, Rule, error, honest, serving
-from tests.infer.test_url_trouble import GO, KEY, Then, message, one_line_without_key, opened
+from tests.infer.endpoint import (
+    GO,
+    KEY,
+    Body,
+    Reply,
+    Rule,
+    Then,
+    error,
+    honest,
+    message,
+    one_line_without_key,
+    opened,
+    serving,
+)
 
 # ---- addresses, settings, keys ---------------------------------------------------------------------------------------
 
