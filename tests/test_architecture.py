@@ -34,6 +34,8 @@ STAGE_MODULES += [
 STAGE_MODULES += ["presage.evaluate.memorisation", "presage.evaluate.scan", "presage.evaluate.scores"]
 LINES = 400
 CODE_FROM_DATA = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
+# What runs text from outside, behind the locks of the sandbox, in a process of its own; see docs/sandbox.md.
+SANDBOXED = "presage.tasks.sandbox.inside"
 CALLS = {"eval", "exec", "torch.load", "yaml.load", "yaml.unsafe_load", "np.load", "numpy.load"}
 RANKS = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"}  # set by torchrun
 
@@ -94,7 +96,10 @@ def _lines(path: Path) -> int:
 
 def test_data_is_never_run_as_code() -> None:
     wrong = [
-        f"{path.relative_to(ROOT)}:{line}: {what}" for path, tree in sources().values() for line, what in _unsafe(tree)
+        f"{path.relative_to(ROOT)}:{line}: {what}"
+        for module, (path, tree) in sources().items()
+        for line, what in _unsafe(tree)
+        if (module, what) != (SANDBOXED, "exec")
     ]
     assert wrong == []
 
@@ -151,12 +156,13 @@ def test_public_things_are_documented() -> None:
 
 
 Definition = ast.FunctionDef | ast.ClassDef
+SAID_BY_CLASS = {"forward", "examine"}
 
 
 def _public(tree: ast.Module) -> Iterator[Definition]:
-    """Public functions and classes of a module; public methods but for short ones and a module's `forward`.
+    """Public functions and classes of a module; public methods but for short ones, `forward` and `examine`.
 
-    What `forward` does is said where its class is.
+    What a module's `forward` and a method's `examine` do is said where their classes are.
     """
     for node in tree.body:
         if not isinstance(node, Definition) or node.name.startswith("_"):
@@ -165,7 +171,12 @@ def _public(tree: ast.Module) -> Iterator[Definition]:
             yield node
         for inner in node.body if isinstance(node, ast.ClassDef) else []:
             long = (inner.end_lineno or inner.lineno) - inner.lineno > 3
-            if isinstance(inner, Definition) and not inner.name.startswith("_") and inner.name != "forward" and long:
+            if (
+                isinstance(inner, Definition)
+                and not inner.name.startswith("_")
+                and inner.name not in SAID_BY_CLASS
+                and long
+            ):
                 yield inner
 
 

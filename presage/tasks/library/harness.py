@@ -18,9 +18,8 @@ from presage.tasks.library.pairs import BLIMP
 from presage.tasks.library.reading import BOOLQ, RTE
 from presage.tasks.library.truthful import MC1, MC2, prompted
 from presage.tasks.methods.choice import lettered, plain
-from presage.tasks.methods.harness import HarnessChoice, LastWord
+from presage.tasks.methods.harness import HarnessChoice
 from presage.tasks.methods.multiple_true import MultipleTrue
-from presage.tasks.readers.rows import Row, json_lines, some, source
 from presage.tasks.readers.stories import hellaswag
 from presage.tasks.task import Data, Example, Method, Task, Template
 
@@ -52,22 +51,11 @@ def _recapitalised(example: Example) -> Example:
     return replace(example, question=_cleaned(str(text)), options=options)
 
 
-def _lambada(paths: Sequence[Path]) -> list[Example]:
-    return some(paths, (_last_word(row) for path in paths for row in json_lines(source(path))))
-
-
-def _last_word(row: Row) -> Example:
-    before, _, word = row.text("text").rpartition(" ")
-    return Example(row.id, before, targets=(word,))
-
-
 def _task(name: str, data: Data, template: Template, method: Method) -> Task:
     return Task(f"{name}_harness", 1, data, template, method, _SOURCE)
 
 
 _HELLASWAG = Files(_hellaswag, (("hellaswag_val.jsonl*",), ("hellaswag_2000.jsonl*",)), (("hellaswag_train.jsonl*",),))
-_LAMBADA = Files(_lambada, (("lambada_test.jsonl*",),))
-_ALONE = Template(lambda example: example.question, lambda example: f" {example.targets[0]}")
 
 TASKS: tuple[Task, ...] = (
     _task("arc_challenge", ARC_CHALLENGE, plain(), HarnessChoice(norm=True)),
@@ -83,5 +71,4 @@ TASKS: tuple[Task, ...] = (
     _task("blimp", BLIMP, plain(lambda example: ""), HarnessChoice()),
     _task("truthfulqa_mc1", MC1, prompted(), HarnessChoice()),
     _task("truthfulqa_mc2", MC2, prompted(), MultipleTrue(metric="acc")),
-    _task("lambada", _LAMBADA, _ALONE, LastWord()),
 )

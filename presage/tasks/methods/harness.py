@@ -2,7 +2,6 @@
 
 acc: the option of the highest log P. acc_norm: of the highest log P over its characters (Unicode code points of the
 option without the blank before it, not bytes, and not tokens). The first of equals, also where it is the right one.
-LastWord: acc where every token of the last word would be written greedily; perplexity is e to the mean of -log P.
 """
 
 from __future__ import annotations
@@ -41,22 +40,3 @@ class HarnessChoice:
 
     def _texts(self, example: Example) -> Sequence[str]:
         return LETTERS[: len(example.options)] if self.letters else example.options
-
-
-def perplexity(name: str, graded: Sequence[Graded]) -> float:
-    """e to the mean of -log P."""
-    return float(np.exp(-np.mean([one.scores[name] for one in graded])))
-
-
-@dataclass(frozen=True)
-class LastWord:
-    """LAMBADA: the likelihood of the last word after all before it. An example's target is that word."""
-
-    metrics = (Metric("acc"), Metric("perplexity", "lower", perplexity))
-    needs_likelihood = True
-
-    def examine(self, example: Example, context: str) -> Steps:
-        answers: list[Likelihood] = yield [Continuation(context, f" {example.targets[0]}")]
-        answer = answers[0]
-        scores = {"acc": float(answer.greedy), "perplexity": answer.logprob}
-        return Graded(scores, example.targets[0] if answer.greedy else "", {"truncated": answer.truncated})

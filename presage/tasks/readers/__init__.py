@@ -1,1 +1,1 @@
-"""Readers of the public files' own formats: each takes the paths of a set and gives its examples."""
+"""Readers: public files in their own formats, to examples."""

@@ -1,0 +1,249 @@
+"""From points to scores and percentiles: the oracles of the GPT-4 report, errors against formulas, bad tables."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from presage.core.errors import DataError
+from presage.evaluate.exam import COLUMNS, Answered, exam_rows, incomplete, scaled, score_exam
+from presage.evaluate.score_tables import Steps, percentile_band, read_table
+from presage.tasks.exam.model import Chart, Exam, Fixed, Knots, Linear, Points, Scale, Section, TableFile
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "eval"
+GRE, NOTHING = Linear(130, 170), Path("nowhere")
+
+
+def made(scale: Scale, *weights: float | None, percentiles: tuple[TableFile, ...] = ()) -> Exam:
+    sections = tuple(Section(f"s{i}", "choice", Fixed(()), weight=weight) for i, weight in enumerate(weights))
+    return Exam("e", 1, "An exam", "", sections, scale, percentiles)
+
+
+def answers(right: int, n: int, most: float = 1.0, group: int = 0) -> list[Answered]:
+    """`right` of n questions, in groups of `group` where it is not 0."""
+    return [Answered(str(i), most * (i < right), most, f"g{i // group}" if group else "") for i in range(n)]
+
+
+@pytest.mark.parametrize(("share", "score"), [(0.825, 163), (0.975, 169), (0.0, 130), (1.0, 170), (0.5125, 151)])
+def test_the_rule_of_the_gre(share: float, score: float) -> None:
+    """82.5 % is 163 and 97.5 % is 169 (sheet, section 10)."""
+    assert scaled(GRE, share) == score
+
+
+@pytest.mark.parametrize(("right", "n", "score"), [(33, 40, 163), (39, 40, 169)])
+def test_the_rule_of_the_gre_from_answers(right: int, n: int, score: float) -> None:
+    result = score_exam(made(GRE, None), {"s0": answers(right, n)}, NOTHING)
+    assert (result.score, result.most, result.n) == (score, 170, n)
+    assert result.percentile_lower is None
+
+
+def test_the_amc_rule() -> None:
+    """6 a right answer, 1.5 one left out, 0 a wrong one: 5 right, 4 blank and 16 wrong of 25 are 36."""
+    some = [Answered(str(i), 6.0 if i < 5 else 1.5 if i < 9 else 0.0, 6.0) for i in range(25)]
+    result = score_exam(made(Points(), None), {"s0": some}, NOTHING)
+    assert (result.score, result.most) == (36.0, 150.0)
+
+
+def test_points_are_summed_and_weights_are_weighted() -> None:
+    both = {"s0": answers(3, 4, 5.0), "s1": answers(1, 2, 10.0)}
+    assert score_exam(made(Points(), None, None), both, NOTHING).score == 25.0
+    weighted = score_exam(made(Points(100), 3.0, 1.0), both, NOTHING)
+    assert weighted.score == pytest.approx(100 * (3 * 0.75 + 0.5) / 4)
+    assert score_exam(made(Points(), 3.0, 1.0), both, NOTHING).most == 4.0
+
+
+def test_knots_between_and_at() -> None:
+    lsat = Knots(((0, 120), (61, 150), (77, 160), (99, 180)))
+    assert [scaled(lsat, raw / 99) for raw in (0, 61, 69, 77, 99)] == [120, 150, 155, 160, 180]
+
+
+def test_a_chart_takes_the_row_that_is_reached(tmp_path: Path) -> None:
+    (tmp_path / "chart.csv").write_text("raw,scaled\n0,1\n30,2\n50,3\n60,4\n75,5\n100,5\n")
+    chart = Chart(TableFile("chart.csv", "raw", "scaled"))
+    exam = Exam("ap", 1, "AP", "", made(chart, None).sections, chart, (), tmp_path)
+    scores = [
+        score_exam(exam, {"s0": answers(right, 100)}, NOTHING).score for right in (0, 29, 30, 59, 60, 74, 75, 100)
+    ]
+    assert scores == [1, 1, 2, 3, 4, 4, 5, 5]
+
+
+# ---- errors ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_error_is_that_of_the_delta_method() -> None:
+    """For a score that is linear in accuracy, 40 * sqrt(p (1 - p) / n)."""
+    result = score_exam(made(Linear(130, 170, 1e-6), None), {"s0": answers(150, 200)}, NOTHING, draws=20_000)
+    expected = 40 * math.sqrt(0.75 * 0.25 / 200)
+    assert result.stderr == pytest.approx(expected, rel=0.03)
+    assert result.lo == pytest.approx(160 - 1.96 * expected, abs=0.1)
+    assert result.hi == pytest.approx(160 + 1.96 * expected, abs=0.1)
+
+
+def test_questions_on_one_passage_count_as_one() -> None:
+    """Groups of ten that are right or wrong together: the error is that of 20 questions, not of 200."""
+    alone = score_exam(made(Points(1), None), {"s0": answers(150, 200)}, NOTHING, draws=5000).stderr
+    together = score_exam(made(Points(1), None), {"s0": answers(150, 200, group=10)}, NOTHING, draws=5000).stderr
+    assert together / alone == pytest.approx(math.sqrt(10), rel=0.05)
+
+
+def test_errors_of_weighted_sections_add_in_squares() -> None:
+    both = {"s0": answers(50, 100), "s1": answers(20, 50)}
+    result = score_exam(made(Points(1), 2.0, 1.0), both, NOTHING, draws=20_000)
+    expected = math.hypot(2 / 3 * math.sqrt(0.25 / 100), 1 / 3 * math.sqrt(0.24 / 50))
+    assert result.stderr == pytest.approx(expected, rel=0.03)
+
+
+@given(st.integers(1, 40).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_a_score_lies_in_its_interval_and_on_its_scale(counts: tuple[int, int]) -> None:
+    result = score_exam(made(GRE, None), {"s0": answers(*counts)}, NOTHING, draws=50)
+    assert 130 <= result.lo <= result.score <= result.hi <= 170
+
+
+def test_the_same_again() -> None:
+    once, again = (score_exam(made(GRE, None), {"s0": answers(7, 9)}, NOTHING, seed=3) for _ in range(2))
+    assert once == again
+
+
+def test_a_section_without_answers_is_refused() -> None:
+    with pytest.raises(DataError, match="no answers to section 's1'"):
+        score_exam(made(GRE, None, None), {"s0": answers(1, 2)}, NOTHING)
+
+
+# ---- percentiles -----------------------------------------------------------------------------------------------------
+
+
+def test_a_band_reaches_to_the_next_score() -> None:
+    table = Steps((1, 2, 3), (0.0, 20.0, 85.0))
+    assert [table.band(score) for score in (0.5, 1, 2, 2.9, 3, 4)] == [
+        (0.0, 0.0), (0.0, 20.0), (20.0, 85.0), (20.0, 85.0), (85.0, 100.0), (85.0, 100.0)]  # fmt: skip
+
+
+def test_two_tables_make_the_widest_band() -> None:
+    """AMC 10 A and B: the lower lower end and the higher upper end."""
+    a, b = Steps((0, 30, 36), (0, 6, 12)), Steps((0, 30, 36), (0, 4, 10))
+    assert percentile_band([a, b], 30) == (4, 12)
+    assert percentile_band([], 30) is None
+
+
+def test_percentiles_follow_the_interval(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("score,percentile\n" + "\n".join(f"{s},{s - 130}" for s in range(130, 171)))
+    exam = made(GRE, None, percentiles=(TableFile("p.csv"), TableFile("absent.csv")))
+    result = score_exam(exam, {"s0": answers(30, 40)}, tmp_path)
+    assert (result.percentile_lower, result.percentile_upper) == (30, 31)
+    assert (result.percentile_lo, result.percentile_hi) == (math.floor(result.lo) - 130, math.floor(result.hi) - 130)
+
+
+TABLES = {
+    "score,percentile\n1,x\n": "p.csv:2: 'x' is no number",
+    "score,percentile\n1,1\n1,2\n": "p.csv:3: the score 1 appears twice",
+    "score,percentile\n1,10\n2,30\n3,20\n": "p.csv:4: 20 at 3 is less than at 2",
+    "score,percentile\n1,10\n2,130\n": "p.csv:3: a percentile of 130 at 2",
+    "score,percentile\n1,10\n2,\n3,20\n": "p.csv:3: '' is no number",
+    "score,percentile\n1,nan\n": "p.csv:2: 'nan' is no number",
+    "score,percentile\n1\n": "p.csv:2: not as many cells",
+    "score,percentle\n1,2\n": "p.csv:1: no column 'percentile'",
+    "score,percentile\n": "p.csv: holds no scores",
+}
+
+
+@pytest.mark.parametrize("text", TABLES, ids=range(len(TABLES)))
+def test_bad_tables_are_refused_by_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "p.csv").write_text(text)
+    with pytest.raises(DataError) as error:
+        read_table(TableFile("p.csv"), tmp_path)
+    assert TABLES[text] in str(error.value)
+
+
+def test_shares_of_scores_make_percentiles(tmp_path: Path) -> None:
+    rows = ["Exam,5.0,4.0,3.0,2.0,1.0,Year", "Biology,0.148,0.231,0.299,0.217,0.105,2022.0"]
+    rows += ["Biology,0.07,0.2,0.34,0.3,0.1,2021", "Art,0.1,0.1,0.1,0.1,0.1,2022"]
+    (tmp_path / "ap.csv").write_text("\n".join(rows))
+    table = read_table(TableFile("ap.csv", form="shares", only=(("Exam", "Biology"), ("Year", "2022"))), tmp_path)
+    assert table.values == pytest.approx((0, 10.5, 32.2, 62.1, 85.2))
+    for only, what in (
+        ((("Exam", "Biology"),), "2 rows of Exam Biology"),
+        ((("Exam", "Art"),), "do not add up to one"),
+    ):
+        with pytest.raises(DataError, match=what):
+            read_table(TableFile("ap.csv", form="shares", only=only), tmp_path)
+
+
+# ---- rows ------------------------------------------------------------------------------------------------------------
+
+
+def row(task: str, name: str, points: float) -> dict[str, object]:
+    extra = {"points_max": 1.0, "invalid": name == "0"}
+    return {"task": task, "id": name, "group": "", "scores": {"accuracy": points, "points": points}, "extra": extra}
+
+
+def sat(right: int, n: int, task: str = "exam:e:s0") -> list[dict[str, object]]:
+    return [row(task, str(i), float(i < right)) for i in range(n)]
+
+
+def test_table_1_quotes_the_lower_score() -> None:
+    """30 of 40 right; without six that were seen, all right or all wrong, the rest is worse or better."""
+    exam = made(GRE, None)
+    for seen, clean, quoted in (([str(i) for i in range(6)], 158, 158), ([str(i) for i in range(34, 40)], 165, 160)):
+        [one] = exam_rows([exam], sat(30, 40), NOTHING, {"exam:e:s0": seen})
+        assert tuple(one) == COLUMNS
+        assert (one["score"], one["clean_score"], one["quoted"]) == (160, clean, quoted)
+        assert (one["n"], one["contaminated"], one["invalid"]) == (40, 6, 1)
+
+
+def test_without_a_scan_or_without_clean_questions_there_is_one_score() -> None:
+    exam = made(GRE, None)
+    [one] = exam_rows([exam], sat(30, 40), NOTHING)
+    assert (one["clean_score"], one["contaminated"], one["quoted"]) == (None, None, 160)
+    [one] = exam_rows([exam], sat(30, 40), NOTHING, {"exam:e:s0": [str(i) for i in range(40)]})
+    assert (one["clean_score"], one["contaminated"], one["quoted"]) == (None, 40, 160)
+
+
+def test_an_exam_without_a_section_has_no_row() -> None:
+    exam = made(GRE, None, None)
+    assert exam_rows([exam], sat(3, 4), NOTHING) == []
+    assert incomplete([exam], sat(3, 4)) == ["e"]
+    assert incomplete([exam], sat(3, 4, "another")) == []
+    assert len(exam_rows([exam], sat(3, 4) + sat(1, 4, "exam:e:s1"), NOTHING)) == 1
+
+
+def test_a_row_of_another_method_is_refused() -> None:
+    bad = row("exam:e:s0", "1", 1.0) | {"scores": {"accuracy": 1.0}}
+    with pytest.raises(DataError, match="exam:e:s0: not a row of an exam"):
+        exam_rows([made(GRE, None)], [bad], NOTHING)
+
+
+# ---- the public tables -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tables() -> Path:
+    folder = SHARED / "exam_percentiles"
+    if not folder.is_dir():
+        pytest.skip("the public data folder ../shared/data is not on this machine")
+    return folder
+
+
+def test_ap_biology_5_is_the_85th_percentile(tables: Path) -> None:
+    """The lower end of 85th to 100th, as the report plots it; from the distribution of 2022."""
+    spec = TableFile("ap_score_distributions_sheet1.csv", form="shares", only=(("Exam", "Biology"), ("Year", "2022")))
+    lower, upper = read_table(spec, tables).band(5)
+    assert (int(lower), upper) == (85, 100)
+
+
+@pytest.mark.parametrize(
+    ("file", "score", "value", "at", "lower"),
+    [
+        ("lsat.csv", "scaled_score", "percentile_2016_2019", 163, 87.1),
+        ("gre_verbal_quant_2020_2023.csv", "Scaled Score", "Verbal Reasoning", 169, 99),
+        ("gre_writing_2020_2023.csv", "Score Levels", "Analytical Writing", 4, 59),
+        ("gre_writing_2020_2023.csv", "Score Levels", "Analytical Writing", 1, 0),
+        ("sat_math_2015.csv", "score", "percentile_strictly_below", 800, 99.019),
+        ("ube_approx.csv", "ube_total", "approx_percentile", 298, 73),
+    ],
+)
+def test_the_public_tables_are_read(tables: Path, file: str, score: str, value: str, at: float, lower: float) -> None:
+    assert read_table(TableFile(file, score, value), tables).band(at)[0] == pytest.approx(lower)
