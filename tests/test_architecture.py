@@ -156,12 +156,13 @@ def test_public_things_are_documented() -> None:
 
 
 Definition = ast.FunctionDef | ast.ClassDef
+SAID_BY_CLASS = {"forward", "examine"}
 
 
 def _public(tree: ast.Module) -> Iterator[Definition]:
-    """Public functions and classes of a module; public methods but for short ones and a module's `forward`.
+    """Public functions and classes of a module; public methods but for short ones, `forward` and `examine`.
 
-    What `forward` does is said where its class is.
+    What a module's `forward` and a method's `examine` do is said where their classes are.
     """
     for node in tree.body:
         if not isinstance(node, Definition) or node.name.startswith("_"):
@@ -170,7 +171,12 @@ def _public(tree: ast.Module) -> Iterator[Definition]:
             yield node
         for inner in node.body if isinstance(node, ast.ClassDef) else []:
             long = (inner.end_lineno or inner.lineno) - inner.lineno > 3
-            if isinstance(inner, Definition) and not inner.name.startswith("_") and inner.name != "forward" and long:
+            if (
+                isinstance(inner, Definition)
+                and not inner.name.startswith("_")
+                and inner.name not in SAID_BY_CLASS
+                and long
+            ):
                 yield inner
 
 

@@ -136,7 +136,6 @@ DECLARED: tuple[tuple[str, int, int, int, str], ...] = (
     ("blimp_harness", 67000, 0, 67, "b4ca462c40b5"),
     ("truthfulqa_mc1_harness", 817, 0, 1, "842c1b353c73"),
     ("truthfulqa_mc2_harness", 817, 0, 1, "842c1b353c73"),
-    ("lambada_harness", 5153, 0, 1, "dcfcf81837f7"),
 )
 
 ABSENT = ("piqa", "copa", "cb", "winogrande", "winogrande_full", "hindsight_neglect_public")
