@@ -7,7 +7,7 @@ import importlib
 from presage.core.errors import ConfigError, did_you_mean
 from presage.tasks.task import Task
 
-MODULES: tuple[str, ...] = ("knowledge", "exams", "languages")
+MODULES: tuple[str, ...] = ("knowledge", "exams", "languages", "limits")
 """Modules of this package; each has TASKS, a tuple of Task."""
 
 
