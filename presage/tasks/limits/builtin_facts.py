@@ -142,9 +142,10 @@ def _code(chance: np.random.Generator) -> Made:
     word = _one(chance, list(WORDS))
     i, j = sorted(int(n) for n in chance.choice(len(word), 2, replace=False))
     a, b = int(chance.integers(20, 90)), int(chance.integers(3, 9))
-    part, place, steps = word[i:j], word.find(word[j]), len(range(b, a, b))
+    place, steps = word.find(word[j]), len(range(b, a, b))
+    part, *wrong = (repr(word[first:last]) for first, last in ((i, j), (i, j + 1), (i + 1, j), (i + 1, j + 1)))
     calls: list[Made] = [
-        (f"'{word}'[{i}:{j}]", repr(part), [repr(one) for one in (word[i : j + 1], word[i + 1 : j], word[i + 1 : j + 1])]),
+        (f"'{word}'[{i}:{j}]", part, wrong),
         (f"'{word}'.find('{word[j]}')", str(place), [str(place + 1), "-1", str(j + 2)]),
         (f"divmod({a}, {b})", str(divmod(a, b)), [str((a // b, a % b + 1)), str((a % b, a // b)), str((a / b, a % b))]),
         (f"-{a} // {b}", str(-a // b), [str(-(a // b) + 1), str(a // b), str(-(a // b) - 2)]),
