@@ -137,12 +137,13 @@ def reckoned(example: Example) -> str:
         below |= {(a, b) for b, a in re.findall(r"(\w+) is shorter than (\w+)", text)}
         names = {name for pair in below for name in pair}
         line = sorted(names, key=lambda name: -_depth(name, below))
-        return line[("tallest", "second tallest", "second shortest", "shortest").index(text[:-1].split(" is the ")[-1])]
+        places = ("tallest", "second tallest", "second shortest", "shortest")
+        return str(line[places.index(text[:-1].split(" is the ")[-1])])
     if example.category == "negation":
         listed = re.search(r"one colour: ([a-z, ]+)\.", text)
         assert listed
         [left] = [one for one in re.findall(r"[a-z]+", listed[1]) if one != "or" and text.count(one) == 1]
-        return left
+        return str(left)
     start, _, bags, each, losses = (int(n) for n in re.findall(r"\d+", text))
     return str(start + bags * each - losses)
 
