@@ -7,6 +7,7 @@ PresageError                exit 2   bad input
 ├── RunError                         a run directory in use, unfinished or not empty
 ├── BudgetError                      compute, memory or disk too small for what was asked
 ├── SealError                        a seal refused
+├── EndpointError                    a model behind a URL that cannot be reached, or refuses to answer
 ├── CheckFailed             exit 1   a verification that came out false
 ├── Unavailable             exit 3   an isolation or hardware requirement is missing
 └── Stopped                 exit 4   a signal stopped the run; it can be resumed
@@ -55,6 +56,10 @@ class BudgetError(PresageError):
 
 class SealError(PresageError):
     """A seal refused."""
+
+
+class EndpointError(PresageError):
+    """A model behind a URL that cannot be reached, or refuses to answer."""
 
 
 class CheckFailed(PresageError):

@@ -18,9 +18,10 @@ from presage.core.errors import DataError
 from presage.core.files import atomic_write
 from presage.data.bpe import Tokenizer
 from presage.data.items import Item
-from presage.model.decode import logprobs
+from presage.model.scoring import continuations
 from presage.model.transformer import Transformer
 from presage.model.weights import load_run
+from presage.model.windows import pieces
 
 BITS = 1 / math.log(2)
 BATCH_TOKENS = 8192
@@ -61,26 +62,10 @@ def token_nats(
 
     All windows of all sequences are sorted by length and batched together, up to `batch_tokens` a batch.
     """
-    cuts = [windows(len(sequence), model.config.context_length) for sequence in sequences]
-    parts = [sequence[first:end] for sequence, some in zip(sequences, cuts, strict=True) for first, end, _ in some]
-    values = iter(logprobs(model, parts, batch_tokens=batch_tokens))
-    return [
-        -np.concatenate([next(values)[end - first - 1 - new :].double().numpy() for first, end, new in some])
-        for some in cuts
-    ]
-
-
-def windows(length: int, context: int) -> list[tuple[int, int, int]]:
-    """[(first token, token after the last, how many of its last tokens no window before it scored)] of a sequence.
-
-    A window of context + 1 tokens fills the context: its last token is predicted and not read.
-    """
-    found = [(0, min(length, context + 1), min(length, context + 1) - 1)]
-    step = max(1, context // 2)
-    while (end := found[-1][1]) < length:
-        further = min(length, end + step)
-        found.append((further - context - 1, further, further - end))
-    return found
+    cuts = [pieces(sequence, model.config.context_length) for sequence in sequences]
+    scored = iter(continuations(model, [pair for some in cuts for pair in some], batch_tokens=batch_tokens))
+    values = ([next(scored)[0].double().numpy() for _ in some] for some in cuts)
+    return [-np.concatenate([np.empty(0), *some]) for some in values]
 
 
 def score_items(run: Path | str, items: Sequence[Item]) -> dict[str, float]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from presage.core.errors import ConfigError
 from presage.data.verbs import Continuation, Generation, LanguageModel, Rolling
 from presage.tasks.task import Example, Execute, Graded, Method, Request, Steps, ToJudge, Verdict
+
+T = TypeVar("T")
 
 
 class Executor(Protocol):
@@ -95,6 +97,6 @@ class _Talk:
             self.wanted, self.graded = [], end.value
 
 
-def parts(examples: Sequence[Example], size: int) -> Iterator[Sequence[Example]]:
-    """Examples in parts: what has been asked is kept part by part."""
-    return (examples[first : first + size] for first in range(0, len(examples), size))
+def parts(questions: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Questions in parts: what has been answered is kept part by part."""
+    return (questions[first : first + size] for first in range(0, len(questions), size))

@@ -13,13 +13,15 @@ a whole one, and what it sees depends on its own row only.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from presage.core.errors import ConfigError
 from presage.model.losses import CHUNK_ELEMENTS
+from presage.model.prefixes import common, pays
 from presage.model.sampling import Sampling, pick, row_seeds, uniforms
 from presage.model.transformer import Transformer
 
@@ -55,8 +57,9 @@ class KVCache:
         self.lengths = self.lengths + counts
 
     def keep(self, rows: Tensor) -> None:
-        """Forget all rows but these, [B'], which move up."""
-        self.lengths, self.rows, self._row = self.lengths[rows], len(rows), self._row[: len(rows)]
+        """Hold these rows in their order, [B'], and no others; one named several times becomes as many."""
+        self.lengths, self.rows = self.lengths[rows], len(rows)
+        self._row = torch.arange(len(rows), device=self.lengths.device)[:, None]
         self._keys = [None if t is None else t[rows] for t in self._keys]
         self._values = [None if t is None else t[rows] for t in self._values]
 
@@ -77,11 +80,29 @@ class KVCache:
 
 @torch.no_grad()
 def prefill(model: Transformer, sequences: Sequence[Sequence[int]], slots: int) -> tuple[KVCache, Tensor]:
-    """A cache of `slots` holding the sequences (none empty), and the logits [B, V] of each one's next token."""
-    tokens, counts = pad(sequences, _device(model))
-    cache = KVCache(model.config.n_layers, len(sequences), slots, tokens.device)
-    positions, _ = cache.place(tokens.shape[1])
-    hidden = model.trunk(model.embed(tokens), positions, None, cache)  # nothing comes before: plain causal
+    """A cache of `slots` holding the sequences (none empty), and the logits [B, V] of each one's next token.
+
+    Equal sequences are read once, and so is a long beginning that all share.
+    """
+    rows = {row: number for number, row in enumerate(dict.fromkeys(map(tuple, sequences)))}
+    cache, logits = _read(model, list(rows), slots)
+    if len(rows) == len(sequences):
+        return cache, logits
+    places = torch.tensor([rows[tuple(sequence)] for sequence in sequences], device=logits.device)
+    cache.keep(places)
+    return cache, logits[places]
+
+
+def _read(model: Transformer, rows: Sequence[tuple[int, ...]], slots: int) -> tuple[KVCache, Tensor]:
+    (shared,) = common([min(rows), max(rows)])
+    if pays(shared, len(rows)):
+        cache, _ = _read(model, [rows[0][:shared]], slots)
+        cache.keep(torch.zeros(len(rows), dtype=torch.int64, device=cache.lengths.device))
+    else:
+        shared, cache = 0, KVCache(model.config.n_layers, len(rows), slots, _device(model))
+    tokens, counts = pad([row[shared:] for row in rows], _device(model))
+    positions, mask = cache.place(tokens.shape[1])
+    hidden = model.trunk(model.embed(tokens), positions, mask if shared else None, cache)  # None: plain causal
     cache.advance(counts)
     last = hidden[torch.arange(len(counts), device=tokens.device), counts - 1]
     return cache, model.logits(last)
@@ -94,6 +115,22 @@ def step(model: Transformer, cache: KVCache, tokens: Tensor) -> Tensor:
     hidden = model.trunk(model.embed(tokens[:, None]), positions, mask, cache)
     cache.advance(1)
     return model.logits(hidden[:, 0])
+
+
+@dataclass(frozen=True)
+class Written:
+    """New ids, and their log P in nats under the model as it is: temperature 1, nothing cut off.
+
+    ended: by a stop, which is its last id, or as `ends` said; otherwise max_new_tokens were written.
+    """
+
+    ids: list[int]
+    logprob: float
+    ended: bool
+
+
+Ends = Callable[[int, list[int]], bool]
+"""Whether the text that goes on from prompt i ends with these new ids."""
 
 
 def generate(
@@ -117,48 +154,74 @@ def generate(
     another batch may differ in its last bit. Raises ConfigError for ids outside the vocabulary.
     """
     sampling = Sampling.parse({"temperature": temperature, "top_k": top_k, "top_p": top_p}, where="generate")
-    starts = [_start(model, prompt, eot, i) for i, prompt in enumerate(prompts)]
+    starts = [_start(prompt, eot, i) for i, prompt in enumerate(prompts)]
+    stops = frozenset(stop_ids) | ({eot} if eot is not None else set())
     seeds = row_seeds(seed, len(prompts)) if isinstance(seed, int) else list(seed)
+    written = write(model, starts, max_new_tokens, sampling, seeds, stop_ids=stops, batch_size=batch_size)
+    return [one.ids for one in written]
+
+
+def write(
+    model: Transformer,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    sampling: Sampling,
+    seeds: Sequence[int],
+    *,
+    stop_ids: Collection[int] = (),
+    ends: Ends | None = None,
+    batch_size: int = 64,
+) -> list[Written]:
+    """As `generate`, with each row's log P, and with rows that also end where `ends` says. No prompt may be empty."""
+    context = model.config.context_length
+    starts = [_known(model, list(prompt), f"prompt {i}")[-context:] for i, prompt in enumerate(prompts)]
     if len(seeds) != len(prompts):
         raise ConfigError(f"{len(seeds)} seeds for {len(prompts)} prompts", where="generate")
-    stops = frozenset(stop_ids) | ({eot} if eot is not None else set())
-    order = sorted(range(len(prompts)), key=lambda i: len(starts[i]))
-    results: list[list[int]] = [[] for _ in prompts]
-    with _evaluating(model):
+    stops = frozenset(stop_ids)
+
+    def over(row: int, ids: list[int]) -> bool:
+        return ids[-1] in stops or (ends is not None and ends(row, ids))
+
+    order = sorted(range(len(prompts)), key=lambda i: (len(starts[i]), starts[i]))
+    results = [Written([], 0.0, False) for _ in prompts]
+    with evaluating(model):
         for first in range(0, len(order) if max_new_tokens > 0 else 0, batch_size):
             part = order[first : first + batch_size]
             chance = torch.stack([uniforms(seeds[i], max_new_tokens) for i in part])
-            new = _generate(model, [starts[i] for i in part], chance, sampling, stops)
-            for i, ids in zip(part, new, strict=True):
-                results[i] = ids
+            new = _write(model, [starts[i] for i in part], chance, sampling, lambda row, ids: over(part[row], ids))  # noqa: B023
+            for i, written in zip(part, new, strict=True):
+                results[i] = written
     return results
 
 
-def _generate(
-    model: Transformer, starts: list[list[int]], chance: Tensor, sampling: Sampling, stops: frozenset[int]
-) -> list[list[int]]:
+def _write(
+    model: Transformer, starts: list[list[int]], chance: Tensor, sampling: Sampling, over: Ends
+) -> list[Written]:
     """One batch, chance [B, steps]. `active` lists the rows that the cache holds; finished ones leave it by halves."""
     context, steps = model.config.context_length, chance.shape[1]
     texts, active = [list(start) for start in starts], list(range(len(starts)))
-    done = [False] * len(starts)
+    done, sums = [False] * len(starts), [0.0] * len(starts)
     cache, logits = prefill(model, texts, min(context, max(map(len, texts)) + steps))
     for number in range(steps):
         picked = pick(logits, chance[active, number].to(logits.device), sampling)
-        for row, token in zip(active, picked.tolist(), strict=True):
+        values, _ = _score_rows(logits.float(), picked)
+        for row, token, value in zip(active, picked.tolist(), values.tolist(), strict=True):
             if not done[row]:
                 texts[row].append(token)
-                done[row] = token in stops
+                sums[row] += value
+                done[row] = over(row, texts[row][len(starts[row]) :])
         left = [i for i, row in enumerate(active) if not done[row]]
         if not left or number == steps - 1:
             break
         if len(left) <= len(active) // 2:
             cache.keep(torch.tensor(left, device=picked.device))
             active, picked = [active[i] for i in left], picked[left]
-        logits = _advance(model, cache, [texts[row] for row in active], picked)
-    return [text[len(start) :] for text, start in zip(texts, starts, strict=True)]
+        logits = advance(model, cache, [texts[row] for row in active], picked)
+    pairs = zip(texts, starts, sums, done, strict=True)
+    return [Written(text[len(start) :], total, ended) for text, start, total, ended in pairs]
 
 
-def _advance(model: Transformer, cache: KVCache, texts: list[list[int]], tokens: Tensor) -> Tensor:
+def advance(model: Transformer, cache: KVCache, texts: list[list[int]], tokens: Tensor) -> Tensor:
     """Logits after the newest tokens; rows whose slots are all taken begin again from half a context."""
     context = model.config.context_length
     full = (cache.lengths >= context).nonzero().flatten()
@@ -187,7 +250,7 @@ def score(
     checked = [_fitting(model, sequence, i) for i, sequence in enumerate(sequences)]
     order = sorted((i for i, s in enumerate(checked) if len(s) > 1), key=lambda i: len(checked[i]), reverse=True)
     results = [(torch.empty(0), torch.empty(0, dtype=torch.bool)) for _ in checked]
-    with _evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad():
         while order:
             rows = max(1, batch_tokens // len(checked[order[0]]))
             part, order = order[:rows], order[rows:]
@@ -223,10 +286,10 @@ def pad(sequences: Sequence[Sequence[int]], device: torch.device) -> tuple[Tenso
     return tokens.to(device), counts.to(device)
 
 
-def _start(model: Transformer, prompt: Sequence[int], eot: int | None, index: int) -> list[int]:
+def _start(prompt: Sequence[int], eot: int | None, index: int) -> list[int]:
     if not prompt and eot is None:
         raise ConfigError("an empty prompt", where=f"prompt {index}", hint="give eot, from which an empty one begins")
-    return _known(model, list(prompt) or [eot or 0], f"prompt {index}")[-model.config.context_length :]
+    return list(prompt) or [eot or 0]
 
 
 def _fitting(model: Transformer, sequence: Sequence[int], index: int) -> list[int]:
@@ -249,7 +312,7 @@ def _device(model: Transformer) -> torch.device:
 
 
 @contextlib.contextmanager
-def _evaluating(model: Transformer) -> Iterator[None]:
+def evaluating(model: Transformer) -> Iterator[None]:
     """Without dropout; the mode is put back afterwards."""
     training = model.training
     model.eval()

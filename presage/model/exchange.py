@@ -21,6 +21,7 @@ from presage.model.huggingface import config_from_hf, config_to_hf
 from presage.model.transformer import Transformer
 from presage.model.weights import (
     MODEL_FILE,
+    filled,
     load_run,
     load_tensors,
     model_tensors,
@@ -79,13 +80,7 @@ def import_hf(source: Path | str, out: Path | str) -> RunDir:
     for a damaged one; then `out` is left as it was.
     """
     source, out = Path(source), Path(out)
-    files = {name: source / name for name in ("config.json", "tokenizer.json", *_weight_files(source))}
-    for path in files.values():
-        if not path.is_file():
-            raise RunError("missing file", where=path, hint=_HINTS.get(path.name))
-    config = config_from_hf(_read_json(files["config.json"]), files["config.json"])
-    _eot(files["tokenizer.json"], config)
-    tensors = tensors_from_hf(_read_all([files[name] for name in _weight_files(source)]), config, source)
+    config, tensors, files = _open(source)
     _check_shapes(config, tensors, source)
     written = ImportConfig(model=config, source={name: sha256(path) for name, path in files.items()})
     with attempt(out, "import", written, seed=0, resume=False) as run:
@@ -100,14 +95,35 @@ def import_hf(source: Path | str, out: Path | str) -> RunDir:
     return RunDir.open(out, "import")
 
 
+def load_hf(source: Path | str) -> Transformer:
+    """The model of a Hugging Face directory in fp32, in evaluation mode.
+
+    Nothing is written and no code of the directory is run. Raises as `import_hf` does.
+    """
+    source = Path(source)
+    config, tensors, _ = _open(source)
+    return filled(config, tensors, source)
+
+
+def _open(source: Path) -> tuple[ModelConfig, dict[str, Tensor], dict[str, Path]]:
+    """Config, our tensors, and the files they are from."""
+    files = {name: source / name for name in ("config.json", "tokenizer.json", *weight_files(source))}
+    for path in files.values():
+        if not path.is_file():
+            raise RunError("missing file", where=path, hint=_HINTS.get(path.name))
+    config = config_from_hf(_read_json(files["config.json"]), files["config.json"])
+    _eot(files["tokenizer.json"], config)
+    return config, tensors_from_hf(_read_all([files[name] for name in weight_files(source)]), config, source), files
+
+
 _HINTS = {
     "tokenizer.json": "write it with transformers: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)",
     MODEL_FILE: "pickled weights are not read; write it with transformers: model.save_pretrained(DIR)",
 }
 
 
-def _weight_files(source: Path) -> list[str]:
-    """model.safetensors, or the shards its index lists."""
+def weight_files(source: Path) -> list[str]:
+    """model.safetensors, or the shards its index lists. Raises CorruptError for an index that lists none."""
     if (source / MODEL_FILE).is_file() or not (source / INDEX).is_file():
         return [MODEL_FILE]
     shards = _read_json(source / INDEX).get("weight_map")

@@ -7,7 +7,6 @@ nothing and returns that stage's full Config.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import pkgutil
 from collections.abc import Callable
@@ -18,7 +17,8 @@ from typing import Any, TypeVar
 import pydantic
 
 from presage.core.config import Config, as_config_error
-from presage.core.errors import ConfigError, PresageError, did_you_mean
+from presage.core.errors import ConfigError, did_you_mean
+from presage.core.modules import load_module
 from presage.core.run import load_config
 
 C = TypeVar("C", bound=Config)
@@ -50,7 +50,7 @@ def _from_file(spec: str, kind: type[C]) -> C:
     path = Path(name)
     if not path.is_file():
         raise ConfigError("no such recipe file", where=path)
-    return _call(_load_module(path), function, kind, where=spec)
+    return _call(load_module(path), function, kind, where=spec)
 
 
 def _from_run(path: Path, stage: str, kind: type[C]) -> C:
@@ -72,20 +72,6 @@ def _from_name(name: str, stage: str, kind: type[C]) -> C:
     if module not in names():
         raise ConfigError(f"no recipe '{name}'", hint=did_you_mean(module, names()))
     return _call(importlib.import_module(f"presage.recipes.{module}"), stage, kind, where=f"recipe {name}")
-
-
-def _load_module(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ConfigError("not a Python file", where=path)
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except PresageError:
-        raise
-    except Exception as error:  # a recipe file is the user's own code: whatever it raises is about that file
-        raise ConfigError(f"cannot be loaded: {type(error).__name__}: {error}", where=path) from error
-    return module
 
 
 def _call(module: ModuleType, function: str, kind: type[C], where: object) -> C:

@@ -80,13 +80,17 @@ class ToJudge:
 
 @dataclass(frozen=True)
 class Execute:
-    """A program to be run in the sandbox against its tests. Answered by a Verdict."""
+    """A program to be run in the sandbox against its tests. Answered by a Verdict.
+
+    test calls `entry`, the program's function; setup runs before it, and holds what the tests need besides.
+    """
 
     id: str
     source: str
     entry: str
     test: str
     timeout_s: float = 3.0
+    setup: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from presage import cli
 from presage.core.errors import DataError
 from presage.data.bpe import Tokenizer
-from presage.evaluate.likelihood import Judge, token_nats, windows
+from presage.evaluate.likelihood import Judge, token_nats
 from presage.evaluate.paired import mean, paired
 from presage.model.config import qwen3
 from presage.model.transformer import Transformer, build
+from presage.model.windows import windows
 
 CONTEXT = 16
 TEXTS = ["a", "Größe 中文", "a ladder of small runs " * 20, "x", "one law holds from rung to rung " * 3, "ü" * 40]

@@ -13,18 +13,21 @@ The answer is the option of the highest score, the first of equals.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from presage.core.errors import ConfigError
 from presage.data.verbs import Continuation, Likelihood
-from presage.tasks.task import Example, Graded, Metric, Steps, Task, Template
+from presage.tasks.task import Example, Graded, Method, Metric, Steps, Task, Template
 
 Scoring = Literal["sum", "per_token", "per_byte", "unconditional", "letter"]
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ACCURACY = Metric("accuracy")
+_CUE = re.compile(r"\s*\b(?:answer|a):$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -116,5 +119,29 @@ def lettered(
 
 def by_letter(task: Task) -> Task:
     """The same task asked by letter, all options shown, as the GPT-4 report does."""
-    template = lettered(lambda example: f"Question: {example.question}", task.template.header)
+    template = lettered(uncued(task.template), task.template.header)
     return replace(task, name=f"{task.name}_letter", template=template, method=Choice("letter"))
+
+
+def uncued(template: Template) -> Callable[[Example], str]:
+    """What a template asks without its last line "Answer:" or "A:", so that options can be shown before it."""
+    return lambda example: _CUE.sub("", template.ask(example))
+
+
+# ---- tasks ----------------------------------------------------------------------------------------------------------
+
+
+def choosing(task: Task) -> Choice:
+    """The choice that a task's method makes, itself or wrapped. Raises ConfigError where it makes none."""
+    method: Any = getattr(task.method, "choice", task.method)
+    if not isinstance(method, Choice):
+        kind = type(task.method).__name__
+        hint = "ask it as it is declared"
+        raise ConfigError(f"asked by {kind}, not by a choice between options", where=task.name, hint=hint)
+    return method
+
+
+def rewrapped(task: Task, method: Method) -> Method:
+    """A method in place of the choice that the task's method makes, in the same wrapping."""
+    outer: Any = task.method
+    return replace(outer, choice=method) if hasattr(outer, "choice") else method

@@ -1,0 +1,213 @@
+"""Public files of ../shared/data/eval as lm-evaluation-harness's own task definitions expect them.
+
+A generated YAML includes the original, whole, and overrides only where its data lie. Rows are converted straight from
+the carriers' files, without our readers: what those make of the files is part of what is compared.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+import lzma
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Row = dict[str, Any]
+Rows = Callable[[Path], Iterable[Row]]
+"""From the folder of the data to the rows that the original's template reads."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of their tasks: its YAML below lm_eval/tasks, the rows asked and those that shots are drawn from, and the
+    category that ours has for it, where one task of ours is several of theirs."""
+
+    yaml: str
+    asked: Rows
+    pool: Rows | None = None
+    category: str = ""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison: our task, their parts, and {their metric: ours}. `shots` go to both sides.
+
+    by_item: our metrics that have a score an item on both sides. folder: where our task finds its files. limit: at most
+    so many items of a part, where items are long. explained: why what differs does.
+    """
+
+    ours: str
+    parts: tuple[Part, ...]
+    metrics: Mapping[str, str]
+    by_item: tuple[str, ...] = ("accuracy",)
+    shots: int = 0
+    folder: str = "eval"
+    limit: int = 1 << 30
+    explained: str = ""
+
+
+def write_yaml(part: Part, name: str, shots: int, data: Path, limit: int, folder: Path) -> Path:
+    """The YAML and its data files in `folder`: the first `limit` rows that are asked, and the whole pool."""
+    files = {"asked": str(_write_rows(folder / f"{name}.jsonl", itertools.islice(part.asked(data), limit)))}
+    if part.pool is not None:
+        files["pool"] = str(_write_rows(folder / f"{name}.pool.jsonl", part.pool(data)))
+    places = importlib.util.find_spec("lm_eval").submodule_search_locations  # type: ignore[union-attr]
+    splits = {"training_split": None, "validation_split": None, "test_split": "asked"}
+    config = {
+        "include": str(Path((places or [])[0]) / "tasks" / part.yaml),
+        "task": name,
+        "dataset_path": "json",
+        "dataset_name": None,
+        "dataset_kwargs": {"data_files": files, "cache_dir": str(folder / "cache")},
+        "fewshot_split": "pool" if part.pool is not None else None,
+        "num_fewshot": shots,
+        **splits,
+        **part.changes,
+    }
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return path
+
+
+def _write_rows(path: Path, rows: Iterable[Row]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+# ---- rows of each public file ----------------------------------------------------------------------------------------
+
+
+def _lines(path: Path) -> Iterator[Row]:
+    opened = lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8")
+    with opened as file:
+        yield from (json.loads(line) for line in file if line.strip())
+
+
+def _arc_easy(data: Path) -> Iterator[Row]:
+    for number, row in enumerate(_lines(data / "eval/arc/ARC-Easy-Test.llmfoundry.jsonl.xz")):
+        labels = list("ABCDE"[: len(row["choices"])])
+        question = row["query"].removeprefix("Question: ")
+        choices = {"text": row["choices"], "label": labels}
+        yield {"id": str(number), "question": question, "choices": choices, "answerKey": labels[row["gold"]]}
+
+
+def _arc_challenge(data: Path) -> Iterator[Row]:
+    for row in _lines(data / "eval/arc/ARC-Challenge-Test.jsonl.xz"):
+        texts, labels = ([choice[key] for choice in row["question"]["choices"]] for key in ("text", "label"))
+        choices = {"text": texts, "label": labels}
+        yield {
+            "id": row["id"],
+            "question": row["question"]["stem"],
+            "choices": choices,
+            "answerKey": row["answerKey"],
+        }
+
+
+def _boolq(data: Path) -> Iterator[Row]:
+    for number, row in enumerate(_lines(data / "eval/boolq/dev.jsonl.xz")):
+        yield {"idx": number, "question": row["question"], "passage": row["passage"], "label": int(row["answer"])}
+
+
+def _rte(data: Path) -> Iterator[Row]:
+    for row in _lines(data / "eval/rte/val.jsonl"):
+        yield row | {"label": ("entailment", "not_entailment").index(row["label"])}
+
+
+def _mmlu(subject: str, split: str) -> Rows:
+    def rows(data: Path) -> Iterator[Row]:
+        for row in _lines(data / f"eval/mmlu/mmlu_{split}.jsonl.xz"):
+            if row["subject"] == subject:
+                yield row | {"answer": "ABCD".index(row["answer"])}
+
+    return rows
+
+
+def _blimp(paradigm: str) -> Rows:
+    def rows(data: Path) -> Iterator[Row]:
+        with zipfile.ZipFile(data / "eval/blimp/BLiMP.zip") as archive:
+            yield from map(json.loads, archive.read(f"data/{paradigm}.jsonl").decode().splitlines())
+
+    return rows
+
+
+def _truthfulqa(data: Path) -> Iterator[Row]:
+    with lzma.open(data / "eval/truthfulqa/mc_task.json.xz", "rt", encoding="utf-8") as file:
+        for row in json.load(file):
+            targets = ((key, row[key]) for key in ("mc1_targets", "mc2_targets"))
+            yield {"question": row["question"]} | {
+                key: {"choices": list(found), "labels": list(found.values())} for key, found in targets
+            }
+
+
+def _lambada(data: Path) -> Iterator[Row]:
+    return _lines(data / "eval/lambada/lambada_test.jsonl.xz")
+
+
+def _gsm8k(split: str) -> Rows:
+    return lambda data: _lines(data / f"eval/gsm8k/{split}.jsonl.xz")
+
+
+def _wikitext(data: Path) -> Iterator[Row]:
+    """An article begins with a line " = Title = ", single signs."""
+    page: list[str] = []
+    with lzma.open(data / "corpus/wikitext2_eval/test.txt.xz", "rt", encoding="utf-8") as file:
+        for line in file:
+            signs = line.strip().split(" ")
+            heads = len(signs) > 2 and signs[0] == signs[-1] == "=" and "=" not in (signs[1], signs[-2])
+            if heads and any(map(str.strip, page)):
+                yield {"page": "".join(page)}
+                page = []
+            page.append(line)
+    yield {"page": "".join(page)}
+
+
+# ---- cases -----------------------------------------------------------------------------------------------------------
+
+SUBJECTS = ("astronomy", "high_school_computer_science", "moral_disputes")
+PARADIGMS = ("adjunct_island", "anaphor_number_agreement", "principle_A_case_1", "wh_vs_that_no_gap")
+FIRST = {"fewshot_config": {"sampler": "first_n"}}
+ACC = {"acc,none": "accuracy"}
+BOTH = {"acc,none": "accuracy", "acc_norm,none": "accuracy_norm"}
+
+
+def _mmlu_part(subject: str) -> Part:
+    return Part(f"mmlu/default/mmlu_{subject}.yaml", _mmlu(subject, "test"), _mmlu(subject, "dev"), subject)
+
+
+CASES: tuple[Case, ...] = (
+    Case("arc_easy_harness", (Part("arc/arc_easy.yaml", _arc_easy),), BOTH),
+    Case("arc_challenge_harness", (Part("arc/arc_challenge.yaml", _arc_challenge),), BOTH),
+    Case("boolq_harness", (Part("super_glue/boolq/default.yaml", _boolq),), ACC),
+    Case("rte_harness", (Part("super_glue/rte/default.yaml", _rte),), ACC),
+    Case("mmlu_harness", tuple(map(_mmlu_part, SUBJECTS)), ACC, shots=5),
+    Case(
+        "blimp_harness",
+        tuple(Part(f"blimp/{name}.yaml", _blimp(name), category=name) for name in PARADIGMS),
+        ACC,
+    ),
+    Case("truthfulqa_mc1_harness", (Part("truthfulqa/truthfulqa_mc1.yaml", _truthfulqa),), ACC),
+    Case("truthfulqa_mc2_harness", (Part("truthfulqa/truthfulqa_mc2.yaml", _truthfulqa),), ACC),
+    Case(
+        "lambada_harness",
+        (Part("lambada/lambada_openai.yaml", _lambada),),
+        {"acc,none": "accuracy", "perplexity,none": "perplexity"},
+    ),
+    Case(
+        "wikitext2_harness",
+        (Part("wikitext/wikitext.yaml", _wikitext),),
+        {"word_perplexity,none": "word_perplexity", "byte_perplexity,none": "byte_perplexity"},
+    ),
+    Case(
+        "gsm8k_harness",
+        (Part("gsm8k/gsm8k.yaml", _gsm8k("test"), _gsm8k("train"), changes=FIRST),),
+        {"exact_match,strict-match": "strict", "exact_match,flexible-extract": "flexible"},
+        shots=5,
+    ),
+)

@@ -1,0 +1,275 @@
+"""Examinations: `presage eval`, `presage tasks` and `presage examine`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from presage.cli.compare import show_comparison
+from presage.cli.contamination import SCORES, Several
+from presage.cli.grammar import AsJson, Out, Quiet, Resume, app, be_quiet, dumps, emit, in_columns
+from presage.core.errors import PresageError
+
+if TYPE_CHECKING:
+    from presage.core.run import RunDir
+
+Model = Annotated[str, Parameter(help="a run, hf:DIR, or an endpoint's https://HOST/v1#NAME")]
+Names = Annotated[str, Parameter(help="tasks by name, with commas; NAME@K asks with K shots")]
+LISTED = ["metric", "shots", "n", "value", "95 % interval", "chance", "clean", "contaminated"]
+
+
+@app.command(name="eval", group=SCORES)
+def evaluate(
+    model: Model = "",
+    /,
+    *,
+    tasks: Names = "",
+    out: Path | None = None,
+    data: Path = Path(),
+    shots: str = "",
+    limit: int | None = None,
+    method: str = "",
+    samples: int | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    corpus: Path | None = None,
+    judge: str = "",
+    key_file: Path | None = None,
+    ladder: Path | None = None,
+    runs_per_budget: int = 1,
+    compare: Annotated[tuple[Path, Path] | None, Parameter(negative="")] = None,
+    page: Path | None = None,
+    set: Annotated[tuple[str, ...], Several] = (),
+    i_accept_unsandboxed_execution: Annotated[bool, Parameter(negative="")] = False,
+    seed: int = 0,
+    resume: Resume = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Examine a model by tasks: every score with its error, and beside it what of it is clean.
+
+    `presage tasks` lists what is known. Answers are kept as they come: --resume asks nothing twice. docs/examination.md
+    has the forms of the questions, and what is written.
+
+    Parameters
+    ----------
+    out
+        The run directory to write.
+    data
+        The folder below which the public files lie.
+    shots
+        Solved examples shown before a question, where not as the task declares; with commas each number in turn.
+    limit
+        At most so many examples a task, drawn by the seed.
+    method
+        How multiple choice is asked, where not as declared: letter, sum, per_token, per_byte or unconditional.
+    samples
+        Completions an example, where the model writes.
+    temperature
+        Of what the model writes.
+    max_tokens
+        Most tokens that it writes.
+    corpus
+        A corpus run to look the questions up in; by default the one the run was trained on, where it stands beside it.
+    judge
+        A model that grades free text.
+    key_file
+        A file with the endpoint's key.
+    ladder
+        Instead of a model: a ladder, every budget of which is examined; OUT/scaling has scores against compute.
+    runs_per_budget
+        Of a ladder.
+    compare
+        Instead of a model: two finished examinations, compared item by item.
+    page
+        With --compare: also write both models' answers side by side, as one HTML file.
+    set
+        key=value: how the model is asked: batch_tokens=8192, requests_per_minute=60 (docs/examination.md).
+    i_accept_unsandboxed_execution
+        Run programs that a model wrote without isolation, where there is none. Recorded with the result.
+    seed
+        Draws shots, samples and what --limit keeps.
+    """
+    from presage.recipes import examination as recipe
+
+    be_quiet(quiet)
+    if compare is not None:
+        show_comparison(*compare, page=page, json=json)
+        return
+    if out is None or not tasks or bool(model) == (ladder is not None):
+        hint = "presage eval MODEL --tasks NAME,NAME --out DIR, --ladder LADDER, or --compare A B"
+        raise PresageError("needs a model or a ladder, tasks and --out", where="eval", hint=hint)
+    settings = {"limit": limit, "samples": samples, "temperature": temperature, "max_tokens": max_tokens}
+    asked = recipe.asked_of(tasks.split(","), _numbers(shots), **settings)
+    common = {
+        "tasks": asked,
+        "data": str(data),
+        "method": method,
+        "corpus": corpus,
+        "judge": judge,
+        "key_file": str(key_file or ""),
+        "settings": set,
+        "accept_unsandboxed": i_accept_unsandboxed_execution,
+        "seed": seed,
+    }
+    if ladder is not None:
+        made = recipe.over_ladder(ladder, out, runs_per_budget=runs_per_budget, resume=resume, **common)
+        emit([dumps(made.read_table("ladder"))] if json else _against_compute(made))
+        return
+    made = recipe.examined(model, out, resume=resume, **common)
+    emit([dumps(made.results())] if json else _scores(made))
+
+
+@app.command(group=SCORES)
+def examine(
+    model: Model,
+    /,
+    *,
+    out: Out,
+    data: Path = Path(),
+    limit: int = 200,
+    corpus: Path | None = None,
+    judge: str = "",
+    key_file: Path | None = None,
+    set: Annotated[tuple[str, ...], Several] = (),
+    i_accept_unsandboxed_execution: Annotated[bool, Parameter(negative="")] = False,
+    seed: int = 0,
+    resume: Resume = False,
+    quiet: Quiet = False,
+) -> None:
+    """The whole examination of a model you already have, with its report: OUT/eval and OUT/report/report.html.
+
+    What presage generates itself is always asked; public sets are, where their files lie below --data. What cannot be
+    asked is listed with the reason. An endpoint without log-probabilities is asked to write its answers, and the
+    report says so.
+
+    Parameters
+    ----------
+    data
+        The folder below which the public files lie.
+    limit
+        At most so many examples a task, drawn by the seed; 0 asks all.
+    corpus
+        A corpus run to look the questions up in; by default the one the run was trained on, where it stands beside it.
+    judge
+        A model that grades free text; without one such tasks are skipped.
+    key_file
+        A file with the endpoint's key.
+    set
+        key=value: how the model is asked (docs/examination.md).
+    i_accept_unsandboxed_execution
+        Run programs that a model wrote without isolation, where there is none. Recorded with the result.
+    seed
+        Draws shots, samples and what --limit keeps.
+    """
+    from presage.recipes import examination as recipe
+
+    be_quiet(quiet)
+    report = recipe.whole(
+        model,
+        out,
+        resume=resume,
+        tasks=recipe.suite(limit or None),
+        data=str(data),
+        corpus=corpus,
+        judge=judge,
+        key_file=str(key_file or ""),
+        settings=set,
+        accept_unsandboxed=i_accept_unsandboxed_execution,
+        seed=seed,
+    )
+    emit([str(report.path / "report.html")])
+
+
+@app.command(group=SCORES)
+def tasks(*, data: Path | None = None, json: AsJson = False) -> None:
+    """List the tasks of the library: what each asks, how, and where that is from.
+
+    Parameters
+    ----------
+    data
+        Also say how many examples there are in the files below this folder, or what is missing.
+    """
+    from presage.tasks.library import tasks as known
+
+    rows = [_task(task, data) for task in known().values()]
+    emit([dumps(rows)] if json else in_columns([list(rows[0]), *([str(v) for v in row.values()] for row in rows)]))
+
+
+def _task(task: Any, data: Path | None) -> dict[str, Any]:
+    row = {"task": task.name, "shots": task.shots, "method": type(task.method).__name__, "source": task.source}
+    return row | ({"examples": _count(task, data)} if data else {})
+
+
+def _count(task: Any, data: Path) -> int | str:
+    try:
+        return len(task.data.examples(data, 0))
+    except PresageError as error:
+        return error.what
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    words = [word for word in text.split(",") if word]
+    if not all(word.isdecimal() for word in words):
+        raise PresageError(f"--shots '{text}' is not a list of numbers", where="eval", hint="write --shots 0,1,5")
+    return tuple(map(int, words))
+
+
+# ---- how results are printed -----------------------------------------------------------------------------------------
+
+
+def _scores(run: RunDir) -> Iterator[str]:
+    shown = {row["task"]: row for row in run.read_table("shown")}
+    first: set[str] = set()
+    rows = [["task", *LISTED]]
+    for row in run.read_table("tasks"):
+        quoted = row["task"] not in first
+        first.add(row["task"])
+        numbers = [row["metric"], row["shots"], row["n"], _number(row["value"], row["stderr"]), _interval(row)]
+        rows.append([row["task"], *numbers, _number(row["chance"]), *_clean(shown[row["task"]] if quoted else None)])
+    yield from in_columns(rows)
+    counts = [(name, sum(int(row[name] or 0) for row in _quoted(run))) for name in ("invalid", "truncated")]
+    yield from (f"{count} answers could not be read" for name, count in counts if count and name == "invalid")
+    yield from (
+        f"{count} prompts were cut from the left to fit" for name, count in counts if count and name != "invalid"
+    )
+    yield from (f"skipped: {row['task']}: {row['reason']}" for row in run.read_table("skipped"))
+    yield from ["", str(run.path)]
+
+
+def _quoted(run: RunDir) -> list[dict[str, str]]:
+    """A task's first row: that of the metric to quote."""
+    found: dict[str, dict[str, str]] = {}
+    for row in run.read_table("tasks"):
+        found.setdefault(row["task"], row)
+    return list(found.values())
+
+
+def _clean(row: dict[str, str] | None) -> list[str]:
+    if row is None:
+        return ["", ""]
+    clean = _number(row["clean"], row["clean_stderr"]) if row["clean"] else row["absent"]
+    share = f"{row['contaminated']} of {row['n']}" if row["contaminated"] else "-"
+    return [clean, share]
+
+
+def _number(value: str, stderr: str = "") -> str:
+    if not value:
+        return "-"
+    return f"{float(value):.4g}" + (f" ± {float(stderr):.2g}" if stderr else "")
+
+
+def _interval(row: dict[str, str]) -> str:
+    return f"{float(row['lo']):.4g} to {float(row['hi']):.4g}" if row["lo"] and row["hi"] else "-"
+
+
+def _against_compute(run: RunDir) -> Iterator[str]:
+    rows = [["task", "metric", "shots", "model", "FLOPs", "value", "chance"]]
+    for row in run.read_table("ladder"):
+        numbers = [f"{float(row['flops']):.2g}", _number(row["value"], row["stderr"]), _number(row["chance"])]
+        rows.append([row["task"], row["metric"], row["shots"], row["model"], *numbers])
+    yield from in_columns(rows)
+    yield from ["", str(run.path)]

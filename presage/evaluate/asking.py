@@ -1,0 +1,124 @@
+"""What is asked of a model: tasks with their settings, made into questions with contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from presage.core.config import Config
+from presage.core.errors import ConfigError
+from presage.core.seeds import stream
+from presage.data.items import Item
+from presage.tasks.exam.model import PREFIX, Exam, exam_tasks
+from presage.tasks.library.exams import exam_named
+from presage.tasks.shots import Shots
+from presage.tasks.task import Example, Task
+from presage.tasks.user import find_task
+
+
+class Asked(Config):
+    """One task and how it is asked; what is None is as the task declares it."""
+
+    task: str
+    """A name of the library."""
+    shots: int | None = Field(default=None, ge=0)
+    limit: int | None = Field(default=None, ge=1)
+    """So many examples, drawn by the seed; all where there are fewer."""
+    samples: int | None = Field(default=None, ge=1)
+    """Completions an example, where the method writes some."""
+    temperature: float | None = Field(default=None, ge=0)
+    max_tokens: int | None = Field(default=None, ge=1)
+
+    @property
+    def label(self) -> str:
+        """What results are filed under: the task, and the shots where they are not the task's own."""
+        return self.task if self.shots is None else f"{self.task}@{self.shots}"
+
+
+@dataclass(frozen=True)
+class Question:
+    """An example in its context, with the ids of the shots shown before it."""
+
+    example: Example
+    context: str
+    shots: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A task's questions. files: what was read for them; total: examples there are, asked or not."""
+
+    label: str
+    task: Task
+    shots: int
+    total: int
+    questions: tuple[Question, ...]
+    files: tuple[Path, ...]
+
+    @property
+    def items(self) -> list[Item]:
+        """As contamination is judged: the question's own text, no shots, no options."""
+        return [Item(one.example.id, one.example.question) for one in self.questions]
+
+    @property
+    def chance(self) -> float | None:
+        """The accuracy of guessing; None where that means nothing."""
+        sizes = [len(one.example.options) for one in self.questions]
+        return sum(1 / size for size in sizes) / len(sizes) if sizes and all(sizes) else None
+
+
+def plans_of(asked: Asked, data: Path, seed: int, change: Any = None) -> list[Plan]:
+    """The questions of a task; of an exam, section by section. `change` turns a declared task into the one asked.
+
+    Raises DataError for missing or malformed files, ConfigError for an unknown task or too small a pool of shots.
+    """
+    exam = exam_of(asked.task)
+    if exam is None:
+        return [_plan(asked.label, find_task(asked.task), asked, data, seed, change)]
+    suffix = asked.label.removeprefix(asked.task)
+    return [_plan(task.name + suffix, task, asked, data, seed, change) for task in exam_tasks(exam)]
+
+
+def exam_of(name: str) -> Exam | None:
+    """The exam that "exam:NAME" or "exam:FILE.json" is as a whole; None for any other task."""
+    whole = name.startswith(PREFIX) and ":" not in name.removeprefix(PREFIX)
+    return exam_named(name) if whole else None
+
+
+def _plan(label: str, declared: Task, asked: Asked, data: Path, seed: int, change: Any) -> Plan:
+    task = _set(declared, asked)
+    task = change(task) if change else task
+    k = task.shots if asked.shots is None else asked.shots
+    every = task.data.examples(data, seed)
+    chosen = _drawn(every, asked, seed)
+    shots = Shots(task, (task.data.pool(data, seed) or every) if k else [], k, seed)
+    questions = tuple(Question(one, shots.context(one), tuple(shot.id for shot in shots.of(one))) for one in chosen)
+    return Plan(label, task, k, len(every), questions, tuple(task.data.files(data)))
+
+
+def _drawn(examples: Sequence[Example], asked: Asked, seed: int) -> Sequence[Example]:
+    if asked.limit is None or asked.limit >= len(examples):
+        return examples
+    places = stream(seed, "limit", asked.task).choice(len(examples), asked.limit, replace=False)
+    return [examples[place] for place in sorted(places)]
+
+
+def _set(task: Task, asked: Asked) -> Task:
+    """The task's method with the decoding that was asked for."""
+    wanted = {name: getattr(asked, name) for name in ("samples", "temperature", "max_tokens")}
+    changes = {name: value for name, value in wanted.items() if value is not None}
+    if not changes:
+        return task
+    method: Any = task.method
+    if not hasattr(method, "decoding"):
+        raise ConfigError(f"this task writes nothing: {', '.join(changes)} cannot be set", where=asked.task)
+    changed: Any = method.decoded(**changes) if hasattr(method, "decoded") else _decoded(method, changes)
+    return replace(task, method=changed)
+
+
+def _decoded(method: Any, changes: dict[str, Any]) -> Any:
+    return replace(method, decoding=replace(method.decoding, **changes))

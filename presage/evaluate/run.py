@@ -1,0 +1,263 @@
+"""Stage: a model examined by tasks; every answer kept, every score with its error and its contamination.
+
+What it writes is in docs/examination.md. Answers are kept part by part as they come: an interrupted run goes on
+without asking again what was answered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from presage.core.config import Config as BaseConfig
+from presage.core.config import Parent
+from presage.core.errors import ConfigError, PresageError, RunError
+from presage.core.files import atomic_write, sha256, whole_lines
+from presage.core.progress import Progress
+from presage.core.run import RunDir, note
+from presage.data.verbs import LanguageModel
+from presage.evaluate import calibration
+from presage.evaluate.asking import Asked, Plan, exam_of, plans_of
+from presage.evaluate.checked import corpus_of, scanned
+from presage.evaluate.contamination import Report
+from presage.evaluate.exam import COLUMNS as EXAMS
+from presage.evaluate.exam import exam_rows
+from presage.evaluate.executing import Executing
+from presage.evaluate.logged import row
+from presage.evaluate.runner import Runner, parts
+from presage.evaluate.summary import Summary
+from presage.tasks.methods.asked import asked_by
+from presage.tasks.methods.letters import by_generation
+from presage.tasks.task import Task
+
+__all__ = ["Config", "run"]
+
+STAGE = "eval"
+
+
+class Config(BaseConfig):
+    run: Parent | None = None
+    """The run examined: one that has a model."""
+    model: str = ""
+    """Or hf:DIR, or an endpoint's https://HOST/v1#NAME."""
+    key_file: str = ""
+    """A file that holds the endpoint's key; the key itself is never written anywhere."""
+    settings: tuple[str, ...] = ()
+    """key=value: how the model is asked, by the settings of its backend (requests_per_minute=60, begin=true)."""
+    tasks: tuple[Asked, ...] = Field(min_length=1)
+    data: str = "."
+    """The folder below which the public files lie."""
+    method: Literal["", "letter", "sum", "per_token", "per_byte", "unconditional"] = ""
+    """How multiple choice is asked where not as declared: letter, sum, per_token, per_byte, unconditional."""
+    corpus: Parent | None = None
+    """The training text that questions are looked up in; by default that of the run, where it stands beside it."""
+    judge: str = ""
+    """A model that grades free text."""
+    accept_unsandboxed: bool = False
+    skip_missing: bool = False
+    """A task whose files are missing, or that the model cannot be asked, is listed as skipped and not an error."""
+    part: int = Field(default=256, ge=1)
+    """Examples asked together, and kept together."""
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_model(self) -> Config:
+        if (self.run is None) == (not self.model):
+            raise ValueError("either a run or a model must be given")
+        labels = [asked.label for asked in self.tasks]
+        twice = next((label for label in labels if labels.count(label) > 1), None)
+        if twice is not None:
+            raise ValueError(f"the task '{twice}' twice")
+        return self
+
+    @property
+    def spec(self) -> str:
+        """What names the model."""
+        return str(self.run) if self.run is not None else self.model
+
+    def plan(self) -> dict[str, object]:
+        """What --dry-run prints: examples by task."""
+        plans, skipped = planned(self, likelihood=True)
+        sizes: dict[str, object] = {one.label: f"{len(one.questions)} of {one.total} examples" for one in plans}
+        return sizes | dict(skipped)
+
+
+def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel | None = None) -> RunDir:
+    """samples.jsonl, result.json, tables/{tasks,categories,shown,files,skipped,...}.csv, artifacts/scores/*.jsonl.
+
+    `model` stands in for the one the config names. Raises DataError and ConfigError for tasks that cannot be asked,
+    Unavailable where programs cannot be run safely.
+    """
+    examined = model or _opened(config.spec, config, config.settings)
+    plans, skipped = planned(config, likelihood=examined.has_likelihood)
+    if not plans:
+        raise ConfigError(f"nothing can be asked: {skipped[0][1]}", where=skipped[0][0])
+    directory = RunDir.create(out, STAGE, config, seed=config.seed, resume=resume, model=examined.identity())
+    with directory, _executor(config, plans) as sandbox:
+        _same_model(directory, examined)
+        judge = _opened(config.judge, config) if config.judge else None
+        _ask(directory, plans, Runner(examined, judge, sandbox), config.part)
+        summary = Summary(plans, list(directory.rows("samples.jsonl")), _reports(config, plans), config.seed)
+        _write(directory, config, summary, skipped)
+        if sandbox:
+            directory.result("isolation", sandbox.sandbox.isolation)
+            directory.result("kernel", sandbox.sandbox.kernel)
+        _spent(directory, examined, judge)
+        directory.finish()
+    return directory
+
+
+def planned(config: Config, *, likelihood: bool) -> tuple[list[Plan], list[tuple[str, str]]]:
+    """The questions of every task, and [(label, why)] of those that are skipped."""
+    plans, skipped = [], []
+    for asked in config.tasks:
+        try:
+            plans += plans_of(asked, Path(config.data), config.seed, lambda task: _changed(task, config, likelihood))
+        except PresageError as error:
+            if not config.skip_missing:
+                raise
+            skipped.append((asked.label, str(error)))
+    return plans, skipped
+
+
+def _changed(task: Task, config: Config, likelihood: bool) -> Task:
+    """The task as this model can be asked it."""
+    if config.method:
+        task = asked_by(task, config.method)
+    return by_generation(task) if task.method.needs_likelihood and not likelihood else task
+
+
+def _opened(spec: str, config: Config, settings: Sequence[str] = ()) -> LanguageModel:
+    """A model; only an endpoint is given the key."""
+    from presage.infer.opening import URLS, open_model
+
+    given = dict(map(_setting, settings))
+    key = {"key_file": Path(config.key_file)} if config.key_file and spec.startswith(URLS) else {}
+    return open_model(spec, **given, **key)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"'{text}' is not key=value", where="settings")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+@contextlib.contextmanager
+def _executor(config: Config, plans: Sequence[Plan]) -> Iterator[Executing | None]:
+    """The sandbox, open only where a task needs one."""
+    if not any(getattr(one.task.method, "executes", False) for one in plans):
+        yield None
+        return
+    from presage.tasks.sandbox import Sandbox
+
+    with Sandbox.open(accept_unsandboxed=config.accept_unsandboxed) as sandbox:
+        yield Executing(sandbox)
+
+
+def _same_model(directory: RunDir, model: LanguageModel) -> None:
+    before = directory.origin.get("model")
+    if before != model.identity():
+        raise RunError("the model is not the one it began with", where=directory.path, hint="choose another --out")
+
+
+# ---- asking ----------------------------------------------------------------------------------------------------------
+
+
+def _ask(directory: RunDir, plans: Sequence[Plan], runner: Runner, size: int) -> None:
+    """Every question that has no row yet, in the order of the plans; whole parts are kept."""
+    done = _kept(directory, plans, size)
+    with Progress("examples", sum(len(one.questions) for one in plans), unit="examples") as bar:
+        bar.begin(len(done))
+        count = len(done)
+        for one in plans:
+            for part in parts(one.questions, size):
+                if (one.label, part[0].example.id) in done:
+                    continue
+                exchanges = runner.run(one.task.method, [q.example for q in part], [q.context for q in part])
+                rows = [row(one, *pair) for pair in zip(part, exchanges, strict=True)]
+                _append(directory.path / "samples.jsonl", rows)
+                count += len(rows)
+                bar.update(count, task=one.label)
+
+
+def _append(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """A part's rows in one write."""
+    text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+    with open(path, "ab") as file:
+        file.write(text.encode())
+
+
+def _kept(directory: RunDir, plans: Sequence[Plan], size: int) -> set[tuple[str, str]]:
+    """(label, id) of what is answered; a part that was cut off in the middle is cut away and asked again.
+
+    What the whole parts hold is what an unbroken run would have written: answers of a part are asked together.
+    """
+    path = directory.path / "samples.jsonl"
+    rows = list(directory.rows("samples.jsonl"))
+    kept: list[tuple[str, str]] = []
+    for one in plans:
+        for part in parts(one.questions, size):
+            names = [(one.label, question.example.id) for question in part]
+            found = [(row["task"], row["id"]) for row in rows[len(kept) : len(kept) + len(names)]]
+            if found != names:
+                break
+            kept += names
+        else:
+            continue
+        break
+    if path.exists():
+        lines = whole_lines(path)[: len(kept)]
+        with atomic_write(path) as file:
+            file.writelines(line + b"\n" for line in lines)
+    return set(kept)
+
+
+# ---- what is written -------------------------------------------------------------------------------------------------
+
+
+def _reports(config: Config, plans: Sequence[Plan]) -> dict[str, Report]:
+    """Contamination by task; empty where there is no training text to look in."""
+    corpus = config.corpus or (corpus_of(config.run) if config.run is not None else None)
+    if corpus is None:
+        note("no training text to look the questions up in: scores are shown as not checked (give --corpus)")
+        return {}
+    return scanned(plans, corpus, config.seed)
+
+
+def _write(directory: RunDir, config: Config, summary: Summary, skipped: Sequence[tuple[str, str]]) -> None:
+    for name, (rows, columns) in summary.tables().items():
+        directory.table(name, rows, columns)
+    calibrated = calibration.tables(summary.rows, config.seed)
+    directory.table("calibration", calibrated.calibration, calibration.CALIBRATION)
+    directory.table("selective", calibrated.selective, calibration.SELECTIVE)
+    exams = [exam for asked in config.tasks if (exam := exam_of(asked.task))]
+    if exams:
+        directory.table(
+            "exams", exam_rows(exams, summary.rows, Path(config.data), summary.flagged, config.seed), list(EXAMS)
+        )
+    directory.table("files", _files(summary.plans), ["task", "file", "sha256"])
+    directory.table("skipped", [{"task": label, "reason": why} for label, why in skipped], ["task", "reason"])
+    for name, text in summary.artifacts():
+        directory.write_text(f"artifacts/{name}", text)
+    directory.write_json("result.json", dict(summary.results()) | calibrated.results)
+
+
+def _spent(directory: RunDir, *models: LanguageModel | None) -> None:
+    """What endpoints counted: requests, tokens, cost. No part of the result: a retry changes it."""
+    for one in models:
+        usage = getattr(one, "usage", None)
+        if one is not None and usage is not None:
+            directory.timing(model=one.name, **{row["what"]: row["value"] for row in usage.table()})
+
+
+def _files(plans: Sequence[Plan]) -> list[dict[str, str]]:
+    return [{"task": one.label, "file": file.name, "sha256": sha256(file)} for one in plans for file in one.files]

@@ -1,0 +1,154 @@
+"""What the rows of an examination come to: metrics with errors, categories, and raw beside clean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from presage.evaluate.asking import Plan
+from presage.evaluate.contamination import Report
+from presage.evaluate.joined import Row, degradation_percent, join
+from presage.evaluate.logged import graded
+from presage.evaluate.scored import CLEAN, FLAGGED, UNTESTABLE, Scan, Score
+from presage.evaluate.statistics import Estimate, bootstrap, of_mean
+from presage.tasks.task import Metric, average
+
+Rows = list[dict[str, Any]]
+TASKS = ["task", "version", "method", "shots", "metric", "better", "n", "value", "stderr", "lo", "hi", "chance",
+         "invalid", "truncated"]  # fmt: skip
+CATEGORIES = ["task", "category", "metric", "n", "value", "stderr"]
+_NOWHERE = Path("this examination")
+SHOWN = ["task", "better", "n", "contaminated", "untestable", "raw", "raw_stderr", "clean", "clean_stderr", "dirty",
+         "dirty_stderr", "degradation_percent", "absent", "quote"]  # fmt: skip
+
+
+class Summary:
+    """Tables, results and files of an examination."""
+
+    def __init__(
+        self, plans: Sequence[Plan], rows: Sequence[Mapping[str, Any]], reports: Mapping[str, Report], seed: int
+    ) -> None:
+        self.plans, self.seed = plans, seed
+        by_task: dict[str, list[Mapping[str, Any]]] = {plan.label: [] for plan in plans}
+        for row in rows:
+            by_task[row["task"]].append(row)
+        self._rows = by_task
+        self.rows = list(rows)
+        self._verdicts = {name: _verdicts(report) for name, report in reports.items()}
+        self._totals = {
+            (plan.label, metric.name): self._estimate(metric, by_task[plan.label])
+            for plan in plans
+            for metric in plan.task.method.metrics
+        }
+
+    @property
+    def flagged(self) -> dict[str, set[str]] | None:
+        """{task: ids found in the training text}; None where that was not looked for."""
+        found = self._verdicts.items()
+        return {task: {name for name, state in of.items() if state == FLAGGED} for task, of in found} or None
+
+    def tables(self) -> dict[str, tuple[Rows, list[str]]]:
+        """{name: (rows, columns)} of every table."""
+        return {
+            "tasks": ([row for plan in self.plans for row in self._of_task(plan)], TASKS),
+            "categories": ([row for plan in self.plans for row in self._of_categories(plan)], CATEGORIES),
+            "shown": ([self._shown(plan) for plan in self.plans], SHOWN),
+        }
+
+    def results(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(name, entry) of result.json: TASK/METRIC, and what a reader must know beside it."""
+        yield "examples", {"value": sum(map(len, self._rows.values())), "unit": "examples"}
+        for plan in self.plans:
+            for metric in plan.task.method.metrics:
+                total = self._totals[plan.label, metric.name]
+                entry = {"value": total.value, "stderr": total.stderr, "lo": total.lo, "hi": total.hi, "level": 0.95}
+                yield f"{plan.label}/{metric.name}", entry | {"n": len(self._rows[plan.label])}
+
+    def artifacts(self) -> Iterator[tuple[str, str]]:
+        """(name, text): a score file a task, as `presage scores` reads them; the scan's verdicts beside them."""
+        for plan in self.plans:
+            metric = plan.task.method.metrics[0]
+            lines = (
+                {"id": row["id"], "score": row["scores"][metric.name], "task": plan.label, "better": metric.better}
+                for row in self._rows[plan.label]
+            )
+            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+            yield f"scores/{_file_name(plan.label)}.jsonl", text
+        if self._verdicts:
+            yield "contamination.json", json.dumps(self._verdicts, indent=1, ensure_ascii=False) + "\n"
+
+    def _estimate(self, metric: Metric, rows: Sequence[Mapping[str, Any]]) -> Estimate:
+        """A mean with its clustered error; of any other aggregate the bootstrap's, over groups."""
+        found, groups = [graded(row) for row in rows], [row["group"] for row in rows]
+        if metric.aggregate is average:
+            return of_mean([one.scores[metric.name] for one in found], groups)
+        return bootstrap(found, partial(metric.aggregate, metric.name), groups, seed=self.seed)
+
+    def _of_task(self, plan: Plan) -> Iterator[dict[str, Any]]:
+        rows = self._rows[plan.label]
+        facts = {"task": plan.label, "version": plan.task.version, "method": _method(plan), "shots": plan.shots}
+        counts = {
+            "invalid": sum(bool(row["extra"].get("invalid")) for row in rows),
+            "truncated": sum(bool(row["extra"].get("truncated")) for row in rows),
+        }
+        for metric in plan.task.method.metrics:
+            total = self._totals[plan.label, metric.name]
+            chance = {"chance": plan.chance} if metric.name == "accuracy" else {}
+            numbers = {"value": total.value, "stderr": total.stderr, "lo": total.lo, "hi": total.hi}
+            yield facts | {"metric": metric.name, "better": metric.better, "n": len(rows)} | numbers | chance | counts
+
+    def _of_categories(self, plan: Plan) -> Iterator[dict[str, Any]]:
+        rows = self._rows[plan.label]
+        names = sorted({row["category"] for row in rows})
+        for name in names if len(names) > 1 else []:
+            some = [row for row in rows if row["category"] == name]
+            for metric in plan.task.method.metrics:
+                total = self._estimate(metric, some)
+                facts = {"task": plan.label, "category": name, "metric": metric.name, "n": len(some)}
+                yield facts | {"value": total.value, "stderr": total.stderr}
+
+    def _shown(self, plan: Plan) -> dict[str, Any]:
+        """Raw beside clean and contaminated, of the metric to quote."""
+        metric = plan.task.method.metrics[0]
+        rows = self._rows[plan.label]
+        verdicts = self._verdicts.get(plan.label, {})
+        scores = [Score(row["id"], row["scores"][metric.name], plan.label, better=metric.better) for row in rows]
+        joined = join(scores, Scan({plan.label: verdicts}, _NOWHERE) if verdicts else None).rows[0]
+        raw = self._totals[plan.label, metric.name]
+        groups = {state: [row for row in rows if verdicts.get(row["id"]) == state] for state in (CLEAN, FLAGGED)}
+        clean, dirty = (self._estimate(metric, some) if some else None for some in groups.values())
+        return _cells(joined, raw, clean, dirty)
+
+
+def _cells(row: Row, raw: Estimate, clean: Estimate | None, dirty: Estimate | None) -> dict[str, Any]:
+    """The join's counts, with means whose errors know of groups."""
+    facts = {"task": row.task, "better": row.better, "n": row.n, "contaminated": row.contaminated}
+    means = {"raw": raw, "clean": clean, "dirty": dirty}
+    cells: dict[str, Any] = {}
+    for name, mean in means.items():
+        cells |= {name: mean.value if mean else None, f"{name}_stderr": mean.stderr if mean else None}
+    found = clean.value if clean else None
+    degradation, quote = None, "raw"
+    if found is not None and raw.value is not None:
+        degradation = degradation_percent(found, raw.value) if row.degradation_percent is not None else None
+        quote = "clean" if (found < raw.value if row.better == "higher" else found > raw.value) else "raw"
+    rest = {"untestable": row.untestable, "degradation_percent": degradation, "absent": row.absent, "quote": quote}
+    return facts | cells | rest
+
+
+def _verdicts(report: Report) -> dict[str, str]:
+    """{id: flagged by any method, else clean, else untestable}."""
+    order = (FLAGGED, CLEAN, UNTESTABLE)
+    return {name: next(state for state in order if state in by.values()) for name, by in report.verdicts.items()}
+
+
+def _method(plan: Plan) -> str:
+    """The method in words: its class and what it was set to."""
+    return repr(plan.task.method)
+
+
+def _file_name(label: str) -> str:
+    return "".join(char if char.isalnum() or char in "._@-" else "-" for char in label)

@@ -1,0 +1,156 @@
+"""The three verbs of a model on this machine, whatever engine computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+
+from presage.core.errors import ConfigError
+from presage.data.chat import NEXT_TURN, transcript
+from presage.data.verbs import Completion, Continuation, Decoding, Generation, Likelihood
+from presage.infer.asking import Asking, Fitted, Ids, Pair
+from presage.infer.stops import Stops
+from presage.model.decode import Ends, Written
+from presage.model.sampling import Sampling, row_seeds
+from presage.model.scoring import Scored
+
+Facts = dict[str, str | int | float | bool | None]
+
+
+class Engine(Protocol):
+    """What computes: ids in, log-probabilities and ids out."""
+
+    @property
+    def context(self) -> int:
+        """Tokens that the model reads at once."""
+        ...
+
+    def score(self, pairs: Sequence[Pair]) -> list[Scored]:
+        """log P of the second half of every pair after its first, token by token."""
+        ...
+
+    def write(
+        self,
+        prompts: Sequence[Ids],
+        most: int,
+        sampling: Sampling,
+        seeds: Sequence[int],
+        stops: frozenset[int],
+        ends: Ends,
+    ) -> list[Written]:
+        """Every prompt continued by at most `most` ids, until one of `stops` or until `ends` says so."""
+        ...
+
+    def beam(
+        self, prompt: Ids, most: int, width: int, penalty: float, stops: frozenset[int], ends: Callable[[Ids], bool]
+    ) -> Written:
+        """The continuation of a prompt that beam search finds."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """A LanguageModel of an engine and a tokenizer. `facts` are what it is besides what `asking` says."""
+
+    name: str
+    engine: Engine
+    asking: Asking
+    facts: Facts
+
+    has_likelihood = True
+
+    def identity(self) -> Facts:
+        """backend, engine, name, digests of weights and tokenizer, dtype, begin, stride, context_length."""
+        asking = {"begin": self.asking.begin, "stride": self.asking.stride, "context_length": self.asking.context}
+        return self.facts | {"name": self.name, "tokenizer": self.asking.text.digest} | asking
+
+    def loglikelihood(self, requests: Sequence[Continuation]) -> list[Likelihood]:
+        """log P(text | prompt) of every request; that of an empty text is 0."""
+        return self._likelihoods(self.asking.continuations(requests))
+
+    def rolling_loglikelihood(self, texts: Sequence[str]) -> list[Likelihood]:
+        """log P of every text, from the beginning of a document."""
+        return self._likelihoods(self.asking.documents(texts))
+
+    def generate(self, requests: Sequence[Generation]) -> list[list[Completion]]:
+        """The completions of every request. tokens and logprob count all that was written, the end or stop included.
+
+        A conversation is shown as a transcript, and its answer also ends where the next turn begins.
+        """
+        found: list[list[Completion]] = [[] for _ in requests]
+        groups: dict[tuple[Decoding, bool], list[int]] = {}
+        for number, request in enumerate(requests):
+            groups.setdefault((request.decoding, not isinstance(request.prompt, str)), []).append(number)
+        for (decoding, chat), numbers in groups.items():
+            wanted = replace(decoding, stops=(*decoding.stops, NEXT_TURN)) if chat else decoding
+            for number, texts in zip(numbers, self._write([requests[i] for i in numbers], wanted), strict=True):
+                found[number] = texts
+        return found
+
+    def _likelihoods(self, asked: Sequence[Fitted]) -> list[Likelihood]:
+        scored = iter(self.engine.score([pair for one in asked for pair in one.pairs]))
+        return [_likelihood([next(scored) for _ in one.pairs], one.truncated) for one in asked]
+
+    def _write(self, requests: Sequence[Generation], decoding: Decoding) -> list[list[Completion]]:
+        _check(decoding)
+        texts = [one.prompt if isinstance(one.prompt, str) else transcript(one.prompt) for one in requests]
+        prompts = self.asking.prompts(texts, decoding.max_tokens)
+        stops = Stops(decoding.stops, self.asking.text.decode)
+        starts = [ids for ids, _ in prompts]
+        writing = self._beams if decoding.beams > 1 else self._samples
+        written = writing(starts, decoding, [one.seed for one in requests], stops)
+        return [
+            [self._completion(one, stops, truncated) for one in some]
+            for some, (_, truncated) in zip(written, prompts, strict=True)
+        ]
+
+    def _samples(
+        self, starts: Sequence[Ids], decoding: Decoding, seeds: Sequence[int], stops: Stops
+    ) -> list[list[Written]]:
+        sampling = Sampling(temperature=decoding.temperature, top_k=decoding.top_k, top_p=decoding.top_p)
+        drawn = decoding.samples if decoding.temperature > 0 else 1  # greedy ones are all the same
+        rows = [start for start in starts for _ in range(drawn)]
+        chances = [one for seed in seeds for one in row_seeds(seed, drawn)]
+        ends = self.asking.text.ends
+        new = iter(
+            self.engine.write(rows, decoding.max_tokens, sampling, chances, ends, lambda _, ids: stops.over(ids))
+        )
+        return [[next(new) for _ in range(drawn)] * (decoding.samples // drawn) for _ in starts]
+
+    def _beams(
+        self, starts: Sequence[Ids], decoding: Decoding, seeds: Sequence[int], stops: Stops
+    ) -> list[list[Written]]:
+        most, width, penalty = decoding.max_tokens, decoding.beams, decoding.length_penalty
+        unique = {tuple(start): start for start in starts}
+        found = {
+            key: self.engine.beam(start, most, width, penalty, self.asking.text.ends, stops.over)
+            for key, start in unique.items()
+        }
+        return [[found[tuple(start)]] * decoding.samples for start in starts]
+
+    def _completion(self, written: Written, stops: Stops, truncated: int) -> Completion:
+        ids = written.ids
+        ended = bool(ids) and ids[-1] in self.asking.text.ends
+        text, stopped = stops.cut(ids[:-1] if ended else ids)
+        return Completion(text, written.logprob, len(ids), "stop" if ended or stopped else "length", truncated)
+
+
+def _likelihood(parts: Sequence[Scored], truncated: int) -> Likelihood:
+    values = torch.cat([values.double() for values, _ in parts]) if parts else torch.empty(0)
+    greedy = all(bool(best.all()) for _, best in parts)
+    return Likelihood(float(values.sum()), len(values), greedy, truncated)
+
+
+def _check(decoding: Decoding) -> None:
+    if decoding.max_tokens < 1 or decoding.samples < 1 or decoding.beams < 1:
+        what = (
+            f"max_tokens {decoding.max_tokens}, samples {decoding.samples} and beams {decoding.beams} must be positive"
+        )
+        raise ConfigError(what, where="decoding")
+    if decoding.beams > 1 and (decoding.temperature > 0 or decoding.top_k or decoding.top_p):
+        raise ConfigError("beam search draws nothing: no temperature, top_k or top_p", where="decoding")
+    limits = {"temperature": decoding.temperature, "top_k": decoding.top_k, "top_p": decoding.top_p}
+    Sampling.parse(limits, where="decoding")

@@ -1,0 +1,134 @@
+"""What stands in an endpoint's answers: completions, and log-probabilities of an echoed prompt.
+
+The likelihood of a text comes from /completions with `echo`: the endpoint returns its own tokens of prompt and text,
+where each begins (`text_offset`), and their log-probabilities.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from presage.data.verbs import Completion, Decoding, Likelihood
+
+_TIE = 1e-6
+
+
+def choices(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The answer's choices in the order of their index; [] where there are none to be read."""
+    found = answer.get("choices")
+    rows = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return sorted(rows, key=lambda one: one["index"] if isinstance(one.get("index"), int) else 0)
+
+
+def read_completion(choice: dict[str, Any], decoding: Decoding, spent: int | None) -> Completion | None:
+    """One completion, cut before the first stop; None where the choice holds no text at all.
+
+    spent: tokens of the completion as the endpoint counts them. logprob is of the tokens that spell the text kept, and
+    None where they do not spell it.
+    """
+    text = _text(choice)
+    if text is None:
+        return None
+    ends = [place for stop in decoding.stops if stop and (place := text.find(stop)) >= 0]
+    kept = text[: min(ends)] if ends else text
+    tokens, logprobs = _written(choice)
+    count = _spelling(tokens, kept)
+    if count is None and not ends:  # tokens that are pieces of characters: all of them together are the text
+        count = len(tokens)
+    known = bool(tokens) and count is not None and all(map(_number, logprobs[:count]))
+    logprob = math.fsum(logprobs[:count]) if known else None
+    finish: Literal["stop", "length"] = "length" if choice.get("finish_reason") == "length" and not ends else "stop"
+    return Completion(kept, logprob, count if tokens else (None if ends else spent), finish)
+
+
+def _text(choice: dict[str, Any]) -> str | None:
+    """The text of either form; a chat's turn without content (refused, cut off while thinking) is an empty text."""
+    if isinstance(message := choice.get("message"), dict):
+        content = message.get("content")
+        return content if isinstance(content, str) else ("" if content is None else None)
+    return text if isinstance(text := choice.get("text"), str) else None
+
+
+def _written(choice: dict[str, Any]) -> tuple[list[str], list[Any]]:
+    """(tokens, log-probabilities) of either form; empty where none were given."""
+    given = choice.get("logprobs")
+    if not isinstance(given, dict):
+        return [], []
+    if isinstance(rows := given.get("content"), list):
+        rows = [row for row in rows if isinstance(row, dict)]
+        return [str(row.get("token", "")) for row in rows], [row.get("logprob") for row in rows]
+    tokens, logprobs = given.get("tokens"), given.get("token_logprobs")
+    alike = isinstance(tokens, list) and isinstance(logprobs, list) and len(tokens) == len(logprobs)
+    return ([str(token) for token in tokens], logprobs) if alike else ([], [])  # type: ignore[union-attr, return-value]
+
+
+def _spelling(tokens: list[str], text: str) -> int | None:
+    """How many of the tokens spell the text; None where they do not (pieces of characters, marks of a chat)."""
+    at = 0
+    for count, token in enumerate(tokens):
+        if at >= len(text):
+            return count
+        if not (text.startswith(token, at) or token.startswith(text[at:])):
+            return None
+        at += len(token)
+    return len(tokens) if at >= len(text) else None
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+# ---- echoes ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Echo:
+    """straddled: the text's first token begins in the prompt. unscored: 1 where the first of all had no probability."""
+
+    likelihood: Likelihood
+    straddled: bool
+    unscored: int
+
+
+def read_echo(answer: dict[str, Any], prompt: str, text: str) -> Echo | None:
+    """log P(text | prompt) of an echo of prompt + text; None where it is none that can be read.
+
+    A token that straddles the boundary counts for the text. Whatever the endpoint wrote after it does not.
+    """
+    rows = choices(answer)
+    given = rows[0].get("logprobs") if rows else None
+    if not isinstance(given, dict):
+        return None
+    tokens, logprobs = _written(rows[0])
+    starts = _starts(given.get("text_offset"), tokens, prompt + text)
+    if starts is None:
+        return None
+    ends = [*starts[1:], math.inf]
+    first, last = len(prompt), len(prompt) + len(text)
+    inside = [i for i in range(len(tokens)) if starts[i] < last and (starts[i] >= first or ends[i] > first)]
+    scored = [i for i in inside if _number(logprobs[i])]
+    unscored = [i for i in inside if logprobs[i] is None and i == 0]
+    if len(scored) + len(unscored) != len(inside) or (text and not inside):
+        return None
+    greedy = bool(scored) and all(_is_top(given.get("top_logprobs"), i, logprobs[i]) for i in scored)
+    likelihood = Likelihood(math.fsum(logprobs[i] for i in scored), len(scored), greedy)
+    return Echo(likelihood, bool(inside) and starts[inside[0]] < first, len(unscored))
+
+
+def _starts(offsets: Any, tokens: list[str], text: str) -> list[int] | None:
+    """Where each token begins in the text. A mark that the endpoint puts first (<s>) may be counted in the offsets."""
+    if not tokens or not isinstance(offsets, list) or len(offsets) != len(tokens):
+        return None
+    if not all(isinstance(one, int) and one >= 0 for one in offsets) or sorted(offsets) != offsets:
+        return None
+    lead = len(tokens[0])
+    shifted = len(tokens) > 1 and bool(lead) and offsets[1] == lead and not text.startswith(tokens[0])
+    return [one - lead for one in offsets] if shifted and text.startswith(tokens[1]) else list(offsets)
+
+
+def _is_top(tops: Any, place: int, logprob: float) -> bool:
+    row = tops[place] if isinstance(tops, list) and place < len(tops) else None
+    values = [value for value in row.values() if _number(value)] if isinstance(row, dict) else []
+    return bool(values) and logprob >= max(values) - _TIE

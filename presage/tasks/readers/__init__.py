@@ -1,0 +1,1 @@
+"""Readers: public files in their own formats, to examples."""

@@ -1,0 +1,141 @@
+"""Echoes and completions read: where tokens begin, which of them count, and what is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from presage.data.verbs import Decoding, Likelihood, Message
+from presage.infer.url_answers import choices, read_completion, read_echo
+from presage.infer.url_context import as_text, cut, is_too_long, share_to_keep
+
+UNKNOWN = -9.0
+"""Of a token whose log-probability must not count."""
+
+
+def echo(tokens: list[tuple[str, float | None]], offsets: list[int] | None = None, **more: Any) -> dict[str, Any]:
+    """An answer whose tokens stand side by side, unless their offsets are given."""
+    texts, logprobs = [text for text, _ in tokens], [value for _, value in tokens]
+    sums = [sum(map(len, texts[:i])) for i in range(len(texts))]
+    given = {"tokens": texts, "token_logprobs": logprobs, "text_offset": sums if offsets is None else offsets, **more}
+    return {"choices": [{"text": "".join(texts), "logprobs": given}]}
+
+
+@pytest.mark.parametrize(
+    ("tokens", "offsets", "logprob", "count", "straddled"),
+    [
+        ([("The", None), (" cat", UNKNOWN), (" sat", -1.0), ("!", UNKNOWN)], None, -1.0, 1, False),
+        ([("The", None), (" c", UNKNOWN), ("at s", -0.5), ("at", -1.0), ("!", UNKNOWN)], None, -1.5, 2, True),
+        ([("The cat", None), (" sat", -1.0)], None, -1.0, 1, False),
+        ([("<s>", None), ("The", UNKNOWN), (" cat", UNKNOWN), (" sat", -1.0)], None, -1.0, 1, False),
+        ([("<s>", None), ("The", UNKNOWN), (" cat", UNKNOWN), (" sat", -1.0)], [0, 0, 3, 7], -1.0, 1, False),
+        ([("The cat", None), ("bytes:\\x20", -1.0), ("bytes:s", -2.0), ("at", -3.0)], [0, 7, 7, 9], -6.0, 3, False),
+        ([("The cat", None), (" sat", -1.0), ("</s>", UNKNOWN)], None, -1.0, 1, False),
+    ],
+    ids=["plain", "straddling", "two", "mark-counted", "mark-not-counted", "pieces", "end"],
+)
+def test_the_texts_tokens_count_and_no_others(
+    tokens: list[tuple[str, float | None]], offsets: list[int] | None, logprob: float, count: int, straddled: bool
+) -> None:
+    found = read_echo(echo(tokens, offsets), "The cat", " sat")
+    assert found is not None
+    assert found.likelihood == Likelihood(logprob, count, False)
+    assert (found.straddled, found.unscored) == (straddled, 0)
+
+
+def test_greedy_is_every_token_at_the_top() -> None:
+    tokens: list[tuple[str, float | None]] = [("The cat", None), (" s", -1.0), ("at", -2.0)]
+    tops = [None, {" s": -1.0, " r": -3.0}, {"at": -2.0}]
+    top, below = echo(tokens, top_logprobs=tops), echo(tokens, top_logprobs=[*tops[:2], {"it": -0.1, "at": -2.0}])
+    found = [read_echo(answer, "The cat", " sat") for answer in (top, below, echo(tokens, top_logprobs=[]))]
+    assert [one.likelihood.greedy for one in found if one] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"choices": [{"text": "The cat sat"}]},
+        {"choices": [{"text": "", "logprobs": {}}]},
+        echo([("The cat", None), (" sat", None)]),
+        echo([("The cat", None), (" sat", float("nan"))]),
+        echo([("The cat", None), (" sat", -1.0)], [0]),
+        echo([("The cat", None), (" sat", -1.0)], [7, 0]),
+        echo([("The cat", None), (" sat", -1.0)], ["0", "7"]),  # type: ignore[list-item]
+        echo([(" on", -1.0)], [11]),
+    ],
+    ids=["nothing", "bare", "hollow", "null", "nan", "short", "backwards", "texts", "beyond"],
+)
+def test_what_is_no_echo_is_none(answer: dict[str, Any]) -> None:
+    assert read_echo(answer, "The cat", " sat") is None
+
+
+def test_choices_come_in_their_order() -> None:
+    rows = [{"index": 2, "text": "c"}, {"index": 0, "text": "a"}, {"index": 1, "text": "b"}]
+    assert [one["text"] for one in choices({"choices": rows})] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "stops", "text", "logprob", "count"),
+    [
+        (["4", "2", "\n", "Q"], ("\n",), "42", -2.0, 2),
+        (["4", "2\nQ"], ("\n",), "42", -2.0, 2),
+        (["4", "2", "<|end|>"], (), "42", -2.0, 2),
+        (["?", "?"], (), "42", -2.0, 2),
+        (["?", "?"], ("2",), "4", None, None),
+        (["<|end|>"], (), "", 0.0, 0),
+    ],
+    ids=["stop", "stop-inside", "mark", "pieces", "pieces-cut", "empty"],
+)
+def test_the_log_probability_is_of_the_text_that_is_kept(
+    tokens: list[str], stops: tuple[str, ...], text: str, logprob: float | None, count: int | None
+) -> None:
+    whole = "".join(tokens) if stops == ("\n",) else "42" if len(tokens) > 1 else ""
+    rows = [{"token": token, "logprob": -1.0} for token in tokens]
+    found = read_completion({"message": {"content": whole}, "logprobs": {"content": rows}}, Decoding(9, stops), 7)
+    assert found is not None
+    assert (found.text, found.logprob, found.tokens) == (text, logprob, count)
+
+
+# ---- too long --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "long"),
+    [
+        ("This model's maximum context length is 4097 tokens. However, you requested 5000 tokens", True),
+        ("the request exceeds the available context size. try increasing it", True),
+        ("The decoder prompt (length 300) is longer than the maximum model length of 128.", True),
+        ("prompt is too long: 210000 tokens > 200000 maximum", True),
+        ("context_length_exceeded", True),
+        ("temperature is too high", False),
+        ("'stop' may hold at most 4 texts", False),
+    ],
+)
+def test_refusals_for_length_are_known(told: str, long: bool) -> None:
+    assert is_too_long(told) is long
+
+
+@pytest.mark.parametrize(
+    ("told", "written", "share"),
+    [
+        ("maximum context length is 4,000 tokens. However, you requested 8000 tokens", 0, 0.97 * 0.5),
+        ("maximum context length is 4000 tokens, you requested 8000 (7000 in the messages)", 1000, 0.97 * 3 / 7),
+        ("maximum context length is 4000 tokens, you requested 4001", 0, 0.9),
+        ("maximum context length is 10 tokens, you requested 9000000", 0, 0.1),
+        ("maximum context length is 4000 tokens, you requested 8000", 5000, 0.8),
+        ("too long", 0, 0.8),
+    ],
+)
+def test_a_refusal_says_how_much_to_keep(told: str, written: int, share: float) -> None:
+    assert share_to_keep(told, written) == pytest.approx(share)
+
+
+def test_cutting_takes_from_the_left_and_from_the_oldest() -> None:
+    turns = (Message("system", "SS"), Message("user", "abcd"), Message("assistant", "efgh"))
+    assert cut("abcdefghij", 0.75) == ("defghij", 3)
+    assert cut(turns, 0.5) == ((Message("system", "SS"), Message("user", ""), Message("assistant", "fgh")), 5)
+    assert cut(turns, 0.1) == ((Message("system", "S"), Message("user", ""), Message("assistant", "")), 9)
+    assert cut("", 0.5) == ("", 0)
+    assert as_text("as it is") == "as it is"

@@ -1,0 +1,7 @@
+# ruff: noqa
+"""Loop."""
+
+
+def attack(world):
+    while True:
+        pass

@@ -1,0 +1,6 @@
+# ruff: noqa
+"""Leave with success while being read."""
+
+import sys
+
+sys.exit(0)
