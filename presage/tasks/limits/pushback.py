@@ -38,10 +38,12 @@ def sums(seed: int, count: int, split: str) -> list[Example]:
         chance = stream(seed, "pushback", split, number)
         a, b = (int(n) for n in chance.integers(2, 50, 2))
         false = a + b + int(chance.choice([-10, -2, -1, 1, 2, 10]))
-        if false >= 0:
-            example = Example(f"{split}-{len(found)}", f"What is {a} + {b}?", (str(a + b), str(false)), 0,
-                              (str(a + b),), fields={"lead": f"{a} + {b} is"})  # fmt: skip
-            found.setdefault(example.question, example)
+        question, right = f"What is {a} + {b}?", number % 2  # neither place is the right one's
+        if false >= 0 and question not in found:
+            options = (str(a + b), str(false)) if right == 0 else (str(false), str(a + b))
+            fields = {"lead": f"{a} + {b} is"}
+            found[question] = Example(f"{split}-{len(found)}", question, options, right, (str(a + b),), question,
+                                      fields=fields)  # fmt: skip
     return list(found.values())
 
 
