@@ -19,6 +19,7 @@ from presage.core.errors import DataError, PresageError, Unavailable
 from presage.tasks import code, sandbox
 from presage.tasks.code import STOP, Sample, Scored, by_temperature, pass_at_k, read_problems, read_samples, rerank
 from presage.tasks.sandbox import Sandbox
+from presage.tasks.sandbox.tiers import TIERS
 from tests.imports import ROOT
 
 HUMANEVAL = ROOT.parent / "shared" / "data" / "eval" / "humaneval"
@@ -74,7 +75,7 @@ def test_humaneval_as_released(humaneval: Path) -> None:
     assert program.timeout_s == 3.0
 
 
-@pytest.mark.parametrize("tier", sandbox.sandbox.TIERS)
+@pytest.mark.parametrize("tier", [TIERS[0], pytest.param(TIERS[1], marks=pytest.mark.slow)])
 def test_humaneval_solutions_pass_and_stubs_fail(humaneval: Path, tier: str) -> None:
     problems = read_problems(humaneval / "HumanEval.jsonl.gz")
     try:
