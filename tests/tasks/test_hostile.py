@@ -13,10 +13,9 @@ from presage.tasks.sandbox.tiers import NONE, TIERS
 from tests.tasks import hostile
 from tests.tasks.hostile import ATTACKS, CONFIGS, Config, described, missing, names, outcomes
 
-
-ROOT = os.geteuid() == 0
+IS_ROOT = os.geteuid() == 0
 # Two of the four for every day: each tier, and each kind of user where there are both.
-DAILY = (Config(TIERS[0], "root" if ROOT else "user"), Config(TIERS[1], "user"))
+DAILY = (Config(TIERS[0], "root" if IS_ROOT else "user"), Config(TIERS[1], "user"))
 PARAMS = [one if one in DAILY else pytest.param(one, marks=pytest.mark.slow) for one in CONFIGS]
 
 
