@@ -119,8 +119,17 @@ def _row(task: str, number: int, prompt: str, answer: str, scores: dict[str, flo
         "task": task, "version": 1, "id": f"{task}-{number}", "category": category, "group": group,
         "shots": shots or [], "prompt": prompt, "prompt_sha256": hashlib.sha256(prompt.encode()).hexdigest(),
         "answer": answer, "scores": scores, "extra": extra, "gold": gold,
-        "asked": [{"kind": kind, "request": {"prompt": prompt}, "answer": {}}],
+        "asked": _asked(kind, prompt, answer),
     }  # fmt: skip
+
+
+def _asked(kind: str, prompt: str, answer: str) -> list[dict[str, Any]]:
+    if kind == "loglikelihood":
+        texts = [f" {letter}" for letter in LETTERS]
+        return [
+            {"kind": kind, "request": {"prompt": prompt, "text": text}, "answer": {"logprob": -1.0}} for text in texts
+        ]
+    return [{"kind": kind, "request": {"prompt": prompt}, "answer": {"completions": [{"text": f" {answer}\nQ:"}]}}]
 
 
 def _tables(run: RunDir, rows: list[dict[str, Any]], shots: int) -> None:

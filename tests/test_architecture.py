@@ -34,6 +34,8 @@ STAGE_MODULES += [
 STAGE_MODULES += ["presage.evaluate.memorisation", "presage.evaluate.scan", "presage.evaluate.scores"]
 LINES = 400
 CODE_FROM_DATA = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
+# What runs text from outside, behind the locks of the sandbox, in a process of its own; see docs/sandbox.md.
+SANDBOXED = "presage.tasks.sandbox.inside"
 CALLS = {"eval", "exec", "torch.load", "yaml.load", "yaml.unsafe_load", "np.load", "numpy.load"}
 RANKS = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"}  # set by torchrun
 
@@ -94,7 +96,10 @@ def _lines(path: Path) -> int:
 
 def test_data_is_never_run_as_code() -> None:
     wrong = [
-        f"{path.relative_to(ROOT)}:{line}: {what}" for path, tree in sources().values() for line, what in _unsafe(tree)
+        f"{path.relative_to(ROOT)}:{line}: {what}"
+        for module, (path, tree) in sources().items()
+        for line, what in _unsafe(tree)
+        if (module, what) != (SANDBOXED, "exec")
     ]
     assert wrong == []
 

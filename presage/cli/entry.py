@@ -17,6 +17,7 @@ from cyclopts import CycloptsError
 from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     capability,
     chain,
+    code,
     contamination,
     evaluation,
     examine,
@@ -87,10 +88,10 @@ def _how_to_go_on(arguments: Sequence[str] | None) -> str:
     return "go on with the same command and --resume" if resumes else "run the same command again"
 
 
-def _complain(text: str, code: int) -> int:
+def _complain(text: str, exit_code: int) -> int:
     with contextlib.suppress(BrokenPipeError):
         print(f"presage: {text}", file=sys.stderr)
-    return code
+    return exit_code
 
 
 def _report_crash(error: Exception) -> int:

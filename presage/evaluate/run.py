@@ -27,6 +27,7 @@ from presage.evaluate.checked import corpus_of, scanned
 from presage.evaluate.contamination import Report
 from presage.evaluate.exam import COLUMNS as EXAMS
 from presage.evaluate.exam import exam_rows
+from presage.evaluate.executing import Executing
 from presage.evaluate.logged import row
 from presage.evaluate.runner import Runner, parts
 from presage.evaluate.summary import Summary
@@ -104,7 +105,8 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
         summary = Summary(plans, list(directory.rows("samples.jsonl")), _reports(config, plans), config.seed)
         _write(directory, config, summary, skipped)
         if sandbox:
-            directory.result("isolation", sandbox.isolation)
+            directory.result("isolation", sandbox.sandbox.isolation)
+            directory.result("kernel", sandbox.sandbox.kernel)
         _spent(directory, examined, judge)
         directory.finish()
     return directory
@@ -150,7 +152,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 @contextlib.contextmanager
-def _executor(config: Config, plans: Sequence[Plan]) -> Iterator[Any]:
+def _executor(config: Config, plans: Sequence[Plan]) -> Iterator[Executing | None]:
     """The sandbox, open only where a task needs one."""
     if not any(getattr(one.task.method, "executes", False) for one in plans):
         yield None
@@ -158,7 +160,7 @@ def _executor(config: Config, plans: Sequence[Plan]) -> Iterator[Any]:
     from presage.tasks.sandbox import Sandbox
 
     with Sandbox.open(accept_unsandboxed=config.accept_unsandboxed) as sandbox:
-        yield sandbox
+        yield Executing(sandbox)
 
 
 def _same_model(directory: RunDir, model: LanguageModel) -> None:

@@ -135,8 +135,7 @@ class LocalModel:
         ids = written.ids
         ended = bool(ids) and ids[-1] in self.asking.text.ends
         text, stopped = stops.cut(ids[:-1] if ended else ids)
-        finish = "stop" if ended or stopped else "length"
-        return Completion(text, written.logprob, len(ids), finish, truncated)
+        return Completion(text, written.logprob, len(ids), "stop" if ended or stopped else "length", truncated)
 
 
 def _likelihood(parts: Sequence[Scored], truncated: int) -> Likelihood:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from presage.infer.asking import Ids, Pair
 from presage.model import decode, scoring
+from presage.model.beam import Cached, beam_search
 from presage.model.sampling import Sampling
 from presage.model.transformer import Transformer
 
@@ -35,6 +36,7 @@ class OwnEngine:
         stops: frozenset[int],
         ends: decode.Ends,
     ) -> list[decode.Written]:
+        """Every prompt continued, batch by batch."""
         return decode.write(
             self.model, prompts, most, sampling, seeds, stop_ids=stops, ends=ends, batch_size=self.batch_rows
         )
@@ -42,4 +44,7 @@ class OwnEngine:
     def beam(
         self, prompt: Ids, most: int, width: int, penalty: float, stops: frozenset[int], ends: Callable[[Ids], bool]
     ) -> decode.Written:
-        raise NotImplementedError
+        """The continuation that beam search finds."""
+        with decode.evaluating(self.model):
+            steps = Cached(self.model, most)
+            return beam_search(steps, prompt, most, width=width, penalty=penalty, stop_ids=stops, ends=ends)

@@ -19,7 +19,7 @@ from presage.infer.url_client import Client, Refused, Unreadable
 from presage.infer.url_context import as_text, cut, is_too_long, share_to_keep, tokens_in
 from presage.infer.url_dialect import Dialect
 from presage.infer.url_limits import Clock
-from presage.infer.url_settings import read_address, read_key, read_settings
+from presage.infer.url_settings import UrlSettings, read_address, read_key
 from presage.infer.url_usage import Usage
 
 _PROBE = "The days of the week are Monday, Tuesday,"
@@ -47,7 +47,7 @@ class UrlModel:
         Raises ConfigError for an address, setting or key file that does not fit, and EndpointError where nobody
         answers, the key is refused or the model unknown.
         """
-        settings = read_settings(values)
+        settings = UrlSettings.parse(values, where="endpoint")
         address = read_address(spec, settings.model_name)
         key = read_key(settings.key_file)
         if key and address.open_line and not settings.plain_http:

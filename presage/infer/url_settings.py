@@ -3,65 +3,48 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from presage.core.errors import ConfigError, did_you_mean
+from pydantic import Field
+
+from presage.core.config import Config
+from presage.core.errors import ConfigError
 
 _LONGEST_KEY = 4096
 _SECRET = 16  # a shorter key ("EMPTY", "x") is a placeholder, and may well occur in an honest answer
 
 
-@dataclass(frozen=True)
-class UrlSettings:
-    """How an endpoint is asked.
-
-    chat: ask /chat/completions rather than /completions; None: chat where the endpoint has it for this model.
-    likelihood: whether /completions echoes a prompt with log-probabilities; None: found out by asking.
-    beginning: the text that stands for the beginning of a document, where the endpoint adds none of its own.
-    deadline_s: for one request with all its attempts. Prices are per million tokens. plain_http: send the key over
-    http to a host that is not this machine.
-    """
+class UrlSettings(Config):
+    """How an endpoint is asked."""
 
     model_name: str | None = None
+    """The model, where the address does not say it after #."""
     key_file: Path | None = None
     chat: bool | None = None
+    """Ask /chat/completions rather than /completions; None: where the endpoint has a chat for this model."""
     likelihood: bool | None = None
+    """Whether /completions echoes a prompt with log-probabilities; None: it is asked to."""
     logprobs: bool = True
+    """Ask for the log-probabilities of what is written."""
     beginning: str = ""
-    concurrency: int = 8
-    requests_per_minute: float | None = None
-    tokens_per_minute: float | None = None
-    timeout_s: float = 300.0
-    deadline_s: float = 1800.0
-    attempts: int = 8
-    price_in: float = 0.0
-    price_out: float = 0.0
-    max_body_bytes: int = 1 << 26
-    proxy: str | None = field(default=None, repr=False)
+    """The text that stands for the beginning of a document, where the endpoint adds none of its own."""
+    concurrency: int = Field(default=8, gt=0, le=1024)
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    timeout_s: float = Field(default=300.0, gt=0)
+    """Of one attempt."""
+    deadline_s: float = Field(default=1800.0, gt=0)
+    """Of one request with all its attempts."""
+    attempts: int = Field(default=8, gt=0)
+    price_in: float = Field(default=0.0, ge=0)
+    """Of a million tokens of prompt, in any currency."""
+    price_out: float = Field(default=0.0, ge=0)
+    max_body_bytes: int = Field(default=1 << 26, gt=0)
+    proxy: str | None = Field(default=None, repr=False)
     plain_http: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("concurrency", "timeout_s", "deadline_s", "attempts", "max_body_bytes"):
-            _more_than_zero(name, getattr(self, name))
-        for name in ("requests_per_minute", "tokens_per_minute"):
-            if getattr(self, name) is not None:
-                _more_than_zero(name, getattr(self, name))
-
-
-def read_settings(values: dict[str, Any]) -> UrlSettings:
-    """Settings by name. Raises ConfigError for one that is unknown or no positive number."""
-    known = {one.name for one in fields(UrlSettings)}
-    for name in values.keys() - known:
-        raise ConfigError(f"an endpoint has no setting '{name}'", hint=did_you_mean(name, known))
-    return UrlSettings(**values)
-
-
-def _more_than_zero(name: str, value: float) -> None:
-    if not 0 < value < float("inf"):
-        raise ConfigError(f"{value} is not more than 0", where=name)
+    """Send the key over http to a host that is not this machine."""
 
 
 # ---- the address -----------------------------------------------------------------------------------------------------
@@ -138,6 +121,9 @@ class Key:
         return self.hide(text) if len(self._text) >= _SECRET else text
 
 
+_A_FILE = "the name of a file that holds the key alone"  # never repeated: it may be the key itself, by mistake
+
+
 def read_key(path: Path | None) -> Key:
     """The key in a file of one line; no key without a file. Raises ConfigError, which never repeats the content."""
     if path is None:
@@ -146,9 +132,9 @@ def read_key(path: Path | None) -> Key:
         with open(path, "rb") as file:
             text = file.read(_LONGEST_KEY + 1).decode("ascii").strip()
     except OSError as error:
-        raise ConfigError(f"the key cannot be read: {error.strerror}", where=path) from None
-    except UnicodeDecodeError:
-        raise ConfigError("not a key: it holds other than plain characters", where=path) from None
+        raise ConfigError(f"cannot be read: {error.strerror}", where="key_file", hint=_A_FILE) from None
+    except (UnicodeDecodeError, ValueError):
+        raise ConfigError("no key in it: other than plain characters", where="key_file", hint=_A_FILE) from None
     if not text or len(text) > _LONGEST_KEY or not all("!" <= c <= "~" for c in text):
-        raise ConfigError("not a key: one line without blanks is expected", where=path)
+        raise ConfigError("no key in it: one line without blanks is due", where="key_file", hint=_A_FILE)
     return Key(text)

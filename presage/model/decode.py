@@ -93,7 +93,7 @@ def prefill(model: Transformer, sequences: Sequence[Sequence[int]], slots: int) 
     return cache, logits[places]
 
 
-def _read(model: Transformer, rows: Sequence[Sequence[int]], slots: int) -> tuple[KVCache, Tensor]:
+def _read(model: Transformer, rows: Sequence[tuple[int, ...]], slots: int) -> tuple[KVCache, Tensor]:
     (shared,) = common([min(rows), max(rows)])
     if pays(shared, len(rows)):
         cache, _ = _read(model, [rows[0][:shared]], slots)
@@ -154,10 +154,7 @@ def generate(
     another batch may differ in its last bit. Raises ConfigError for ids outside the vocabulary.
     """
     sampling = Sampling.parse({"temperature": temperature, "top_k": top_k, "top_p": top_p}, where="generate")
-    starts = [list(prompt) or [eot] for prompt in prompts if prompt or eot is not None]
-    if len(starts) < len(prompts):
-        place = next(i for i, prompt in enumerate(prompts) if not prompt)
-        raise ConfigError("an empty prompt", where=f"prompt {place}", hint="give eot, from which an empty one begins")
+    starts = [_start(prompt, eot, i) for i, prompt in enumerate(prompts)]
     stops = frozenset(stop_ids) | ({eot} if eot is not None else set())
     seeds = row_seeds(seed, len(prompts)) if isinstance(seed, int) else list(seed)
     written = write(model, starts, max_new_tokens, sampling, seeds, stop_ids=stops, batch_size=batch_size)
@@ -287,6 +284,12 @@ def pad(sequences: Sequence[Sequence[int]], device: torch.device) -> tuple[Tenso
     for row, sequence in zip(tokens, sequences, strict=True):
         row[: len(sequence)] = torch.tensor(sequence)
     return tokens.to(device), counts.to(device)
+
+
+def _start(prompt: Sequence[int], eot: int | None, index: int) -> list[int]:
+    if not prompt and eot is None:
+        raise ConfigError("an empty prompt", where=f"prompt {index}", hint="give eot, from which an empty one begins")
+    return list(prompt) or [eot or 0]
 
 
 def _fitting(model: Transformer, sequence: Sequence[int], index: int) -> list[int]:

@@ -95,14 +95,14 @@ def import_hf(source: Path | str, out: Path | str) -> RunDir:
     return RunDir.open(out, "import")
 
 
-def load_hf(source: Path | str) -> tuple[Transformer, dict[str, str]]:
-    """The model of a Hugging Face directory in fp32, in evaluation mode, and {file it is from: sha256}.
+def load_hf(source: Path | str) -> Transformer:
+    """The model of a Hugging Face directory in fp32, in evaluation mode.
 
     Nothing is written and no code of the directory is run. Raises as `import_hf` does.
     """
     source = Path(source)
-    config, tensors, files = _open(source)
-    return filled(config, tensors, source), {name: sha256(path) for name, path in files.items()}
+    config, tensors, _ = _open(source)
+    return filled(config, tensors, source)
 
 
 def _open(source: Path) -> tuple[ModelConfig, dict[str, Tensor], dict[str, Path]]:
@@ -123,7 +123,7 @@ _HINTS = {
 
 
 def weight_files(source: Path) -> list[str]:
-    """model.safetensors, or the shards its index lists."""
+    """model.safetensors, or the shards its index lists. Raises CorruptError for an index that lists none."""
     if (source / MODEL_FILE).is_file() or not (source / INDEX).is_file():
         return [MODEL_FILE]
     shards = _read_json(source / INDEX).get("weight_map")

@@ -270,27 +270,27 @@ def _lives(path: str, users: set[int]) -> bool:
 
 def table() -> Iterator[str]:
     """Markdown: a program a row, a configuration a column."""
-    tried = {config: why for config in CONFIGS if (why := missing(config)) is None or True}
-    configs = [config for config, why in tried.items() if why is None]
-    told = {config: outcomes(config) for config in configs}
-    yield f"Linux {os.uname().release}, {os.uname().machine}. One program at a time, {LIMIT:.0f} s each."
+    reasons = {config: missing(config) for config in CONFIGS}
+    told = {config: outcomes(config) for config, reason in reasons.items() if reason is None}
+    yield f"Linux {os.uname().release}, {os.uname().machine}. One program at a time, {LIMIT:.0f} s for most."
     yield ""
-    for config in CONFIGS:
-        if config in told:
-            kept = sum(outcome.contained for name, outcome in told[config].items() if name[0] != "x")
-            passes = sum(outcome.reason == "passed" for name, outcome in told[config].items() if name[0] == "x")
-            harmed = sum(bool(outcome.harm) for outcome in told[config].values())
-            cheats = sum(name[0] == "x" for name in names())
-            hostile = len(names()) - cheats
-            yield f"- {config}: {kept} of {hostile} contained, {passes} false passes of {cheats}, host harmed by {harmed}"
-        else:
-            yield f"- {config}: not tried: {tried[config]}"
+    for config, reason in reasons.items():
+        yield f"- {config}: {_summary(told[config]) if config in told else f'not tried: {reason}'}"
     yield ""
-    yield "| program | what it does | " + " | ".join(map(str, configs)) + " |"
-    yield "| :-- | :-- |" + " :-- |" * len(configs)
+    yield "| program | what it does | " + " | ".join(map(str, told)) + " |"
+    yield "| :-- | :-- |" + " :-- |" * len(told)
     for name in names():
-        cells = [_cell(told[config][name]) for config in configs]
+        cells = [_cell(outcomes[name]) for outcomes in told.values()]
         yield f"| {name.split('_')[0].upper()} | {described(name)} | " + " | ".join(cells) + " |"
+
+
+def _summary(told: dict[str, Outcome]) -> str:
+    cheats = {name for name in told if name.startswith("x")}
+    kept = sum(told[name].contained for name in told.keys() - cheats)
+    passes = sum(told[name].reason == "passed" for name in cheats)
+    harmed = sum(bool(outcome.harm) for outcome in told.values())
+    hostile = len(told) - len(cheats)
+    return f"{kept} of {hostile} contained, {passes} false passes of {len(cheats)} cheats, the host harmed by {harmed}"
 
 
 def _cell(outcome: Outcome) -> str:

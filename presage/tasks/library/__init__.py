@@ -10,7 +10,7 @@ from presage.tasks.task import Task
 
 MODULES: tuple[str, ...] = (
     *("knowledge", "commonsense", "reading", "truthful", "pairs", "bias", "multilingual", "inverse"),
-    *("exams", "exams_choice", "dialogue", "generative", "synthetic", "modelling", "probes"),
+    *("exams", "exams_choice", "dialogue", "languages", "generative", "synthetic", "modelling", "probes"),
     *("harness", "harness_free"),
 )
 """Modules of this package; each has TASKS, a tuple of Task, and may have FAMILIES, a tuple of Family."""

@@ -21,7 +21,8 @@ _TEMPERATURES = (("writing", 0.7), ("roleplay", 0.7), ("stem", 0.1), ("humanitie
 def conversations(paths: Sequence[Path]) -> list[Example]:
     """Questions with their reference answers, from any order of files.
 
-    A question is {"question_id", "category", "turns", "reference"?}, an answer {"question_id", "choices": [{"turns"}]}.
+    A question is {"question_id", "category", "turns"}, an answer {"question_id", "choices": [{"turns"}]}. The notes
+    that some questions bring under "reference" are no answers ("straightforward"), and are left out.
     Raises DataError naming file and line; also for a question of mathematics, reasoning or coding without a reference,
     which the judge would grade by another measure.
     """
@@ -42,8 +43,7 @@ def against_reference(paths: Sequence[Path]) -> list[Example]:
 def _question(row: Row, references: dict[str, list[str]]) -> Example:
     name, category = str(row.need("question_id", int | str)), row.need("category", str)
     turns = _texts(row, row.need("turns", list), "turns")
-    given = row.value.get("reference")
-    reference = _texts(row, given, "reference") if given else references.get(name, [])
+    reference = references.get(name, [])
     if category in _WITH_REFERENCE and not reference:
         hint = "reference answers stand in mt_bench/reference_answer/gpt-4.jsonl"
         raise DataError(f"no reference answer to question {name}", where=row.where, hint=hint)
@@ -67,7 +67,7 @@ def _texts(row: Row, value: Any, name: str) -> list[str]:
 def _files(read: Any) -> Files:
     ours = ("mt_bench__question.jsonl", "mt_bench__reference_answer__gpt-4.jsonl")
     theirs = ("mt_bench/question.jsonl", "mt_bench/reference_answer/gpt-4.jsonl")
-    return Files(read, (ours, theirs, ours[:1], theirs[:1]))
+    return Files(read, (ours, theirs))
 
 
 _SHOWN = Template(lambda example: example.fields["turns"][0], lambda example: "")

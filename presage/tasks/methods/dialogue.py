@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
+from presage.core.errors import ConfigError
 from presage.core.seeds import derive
 from presage.data.verbs import Completion, Decoding, Generation, Message
 from presage.tasks.methods.judged import JUDGING
@@ -49,24 +50,52 @@ B did, or [[C]] if neither did."""
 
 
 @dataclass(frozen=True)
-class Rated:
-    """Two turns answered, each rated by the judge alone; the score is the mean rating.
-
-    fields: "turns", the user's two, and "reference" where there are answers known to be right, which the judge sees.
-    temperatures: by category, else 0. A reply without a rating from 1 to 10 counts as 1, and the example as invalid.
-    """
+class Dialogue:
+    """What both gradings share. temperatures: by category, for the others that of `decoding`."""
 
     decoding: Decoding = JUDGING
     judging: Decoding = JUDGING
     temperatures: tuple[tuple[str, float], ...] = ()
     seed: int = 0
 
-    metrics = (Metric("rating"), Metric("rating_1"), Metric("rating_2"))
     needs_likelihood = False
+
+    def decoded(self, **changes: Any) -> Self:
+        """With another decoding; a temperature is then every category's. Raises ConfigError for several samples."""
+        if changes.get("samples", 1) != 1:
+            raise ConfigError("a dialogue goes on from one answer", where="samples")
+        kept = () if "temperature" in changes else self.temperatures
+        return replace(self, decoding=replace(self.decoding, **changes), temperatures=kept)
+
+    def _written(self, example: Example, context: str) -> Generator[list[Request], list[Any], list[Completion]]:
+        """The user's turns one after another, each after the model's answers so far. The first is the context."""
+        heat = dict(self.temperatures).get(example.category, self.decoding.temperature)
+        said: list[Message] = []
+        answers: list[Completion] = []
+        for number, turn in enumerate([context, *example.fields["turns"][1:]]):
+            said.append(Message("user", turn))
+            seed = derive(self.seed, "dialogue", example.id, number)
+            written: list[list[Completion]] = yield [
+                Generation(tuple(said), replace(self.decoding, temperature=heat), seed)
+            ]
+            answers.append(written[0][0])
+            said.append(Message("assistant", written[0][0].text))
+        return answers
+
+
+@dataclass(frozen=True)
+class Rated(Dialogue):
+    """Two turns answered, each rated by the judge alone; the score is the mean rating.
+
+    fields: "turns", the user's two, and "reference" where there are answers known to be right, which the judge sees.
+    A reply without a rating from 1 to 10 counts as 1, and the example as invalid.
+    """
+
+    metrics = (Metric("rating"), Metric("rating_1"), Metric("rating_2"))
 
     def examine(self, example: Example, context: str) -> Steps:
         """Three steps: a turn, a turn, both judged."""
-        answers = yield from converse(self.decoding, self.temperatures, self.seed, example, context)
+        answers = yield from self._written(example, context)
         texts = [one.text for one in answers]
         asked = [_rating_prompt(example, texts[: count + 1]) for count in range(len(texts))]
         replies: list[list[Completion]] = yield [ToJudge(Generation(text, self.judging)) for text in asked]
@@ -78,23 +107,17 @@ class Rated:
 
 
 @dataclass(frozen=True)
-class Paired:
+class Paired(Dialogue):
     """Two turns answered and compared with another model's answers (fields "baseline"): 1 won, 0.5 even, 0 lost.
 
     A reply without a verdict counts as lost in its order, and the example as invalid.
     """
 
-    decoding: Decoding = JUDGING
-    judging: Decoding = JUDGING
-    temperatures: tuple[tuple[str, float], ...] = ()
-    seed: int = 0
-
     metrics = (Metric("win_rate"),)
-    needs_likelihood = False
 
     def examine(self, example: Example, context: str) -> Steps:
         """Three steps: a turn, a turn, judged in both orders."""
-        answers = yield from converse(self.decoding, self.temperatures, self.seed, example, context)
+        answers = yield from self._written(example, context)
         own, other = [one.text for one in answers], list(example.fields["baseline"])
         asked = [_comparing_prompt(example, own, other), _comparing_prompt(example, other, own)]
         replies: list[list[Completion]] = yield [ToJudge(Generation(text, self.judging)) for text in asked]
@@ -103,23 +126,6 @@ class Paired:
         score = won(verdicts[0], verdicts[1])
         extra = _extra(answers, judged, None in verdicts) | {"verdicts": verdicts}
         return Graded({"win_rate": score}, own[-1], extra)
-
-
-def converse(
-    decoding: Decoding, temperatures: Sequence[tuple[str, float]], seed: int, example: Example, context: str
-) -> Generator[list[Request], list[Any], list[Completion]]:
-    """The user's turns one after another, each after the model's answers so far. The first turn is the context."""
-    heat = dict(temperatures).get(example.category, decoding.temperature)
-    warm = Decoding(decoding.max_tokens, decoding.stops, heat, decoding.top_p, decoding.top_k)
-    said: list[Message] = []
-    answers: list[Completion] = []
-    for number, turn in enumerate([context, *example.fields["turns"][1:]]):
-        said.append(Message("user", turn))
-        request = Generation(tuple(said), warm, derive(seed, "dialogue", example.id, number))
-        written: list[list[Completion]] = yield [request]
-        answers.append(written[0][0])
-        said.append(Message("assistant", written[0][0].text))
-    return answers
 
 
 def read_rating(reply: str) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from presage.core.seeds import derive
 from presage.data.verbs import Completion, Decoding, Generation
 from presage.tasks.methods.chat import as_prompt, as_text
 from presage.tasks.methods.match import ANSWER
@@ -30,15 +31,16 @@ class Judged:
     needs_likelihood = False
 
     def examine(self, example: Example, context: str) -> Steps:
-        """Two steps: write, be judged."""
-        written: list[list[Completion]] = yield [Generation(as_prompt(example, context), self.decoding)]
-        completion = written[0][0]
-        asked = self.classification.ask(_fields(example, completion.text))
-        replies: list[list[Completion]] = yield [ToJudge(Generation(asked, self.judging))]
-        reply = replies[0][0].text
-        choice = self.classification.read(reply)
-        extra = {"choice": choice, "judge": reply, "invalid": choice == INVALID, "truncated": completion.truncated}
-        return Graded({"score": self.classification.score(choice)}, completion.text, extra)
+        """Two steps: write, be judged. The score is the mean over samples."""
+        request = Generation(as_prompt(example, context), self.decoding, derive(0, "written", example.id))
+        written: list[list[Completion]] = yield [request]
+        asked = [self.classification.ask(_fields(example, one.text)) for one in written[0]]
+        replies: list[list[Completion]] = yield [ToJudge(Generation(text, self.judging)) for text in asked]
+        judged = [reply[0].text for reply in replies]
+        choices = [self.classification.read(text) for text in judged]
+        score = sum(map(self.classification.score, choices)) / len(choices)
+        facts = {"invalid": INVALID in choices, "truncated": written[0][0].truncated}
+        return Graded({"score": score}, written[0][0].text, {"choices": choices, "judge": judged, **facts})
 
 
 def _fields(example: Example, answer: str) -> dict[str, str]:

@@ -14,22 +14,19 @@ Blanks before and after an answer never count.
 from __future__ import annotations
 
 import json
-import re
-import string
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from presage.core.seeds import derive
 from presage.data.verbs import Completion, Decoding, Generation
 from presage.tasks.methods.chat import as_prompt
 from presage.tasks.methods.choice import ACCURACY
+from presage.tasks.methods.free import f1, normalised
 from presage.tasks.task import Example, Graded, Metric, Steps
 
 Rule = Literal["match", "includes", "fuzzy", "json", "exact"]
 ANSWER = Decoding(512)
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 @dataclass(frozen=True)
@@ -47,33 +44,25 @@ class Match:
         return (ACCURACY, Metric("f1")) if self.rule == "fuzzy" else (ACCURACY,)
 
     def examine(self, example: Example, context: str) -> Steps:
-        """One step: write. An answer that is empty is invalid, and so is one that is no JSON where JSON is due."""
-        written: list[list[Completion]] = yield [Generation(as_prompt(example, context), self.decoding)]
-        completion = written[0][0]
-        answer = completion.text.strip()
-        picked = next((target for target in example.targets if RULES[self.rule](answer, target)), None)
-        invalid = not answer or (self.rule == "json" and _parsed(answer) is _NO_JSON)
-        extra = {"picked": picked, "invalid": invalid, "truncated": completion.truncated}
-        scores = {"accuracy": float(picked is not None)}
+        """One step: write. Scores are means over samples; an answer that is empty, or no JSON where it is due, is
+        invalid."""
+        request = Generation(as_prompt(example, context), self.decoding, derive(0, "written", example.id))
+        written: list[list[Completion]] = yield [request]
+        answers = [one.text.strip() for one in written[0]]
+        picked = [next((one for one in example.targets if RULES[self.rule](answer, one)), None) for answer in answers]
+        scores = {"accuracy": sum(one is not None for one in picked) / len(picked)}
         if self.rule == "fuzzy":
-            scores["f1"] = max((f1(answer, target) for target in example.targets), default=0.0)
-        return Graded(scores, answer, extra)
+            scores["f1"] = sum(f1(answer, example.targets) for answer in answers) / len(answers)
+        facts = {"invalid": any(map(self._invalid, answers)), "truncated": written[0][0].truncated}
+        more = {"answers": answers} if len(answers) > 1 else {}
+        return Graded(scores, answers[0], {"picked": picked[0], **facts, **more})
 
-
-def normalise(text: str) -> str:
-    """Without case, punctuation, English articles and further blanks."""
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
-
-
-def f1(answer: str, target: str) -> float:
-    """Of the words that both share, each counted as often as it occurs in both."""
-    words = [Counter(normalise(text).split()) for text in (answer, target)]
-    shared = (words[0] & words[1]).total()
-    return 2 * shared / (words[0].total() + words[1].total()) if shared else 0.0
+    def _invalid(self, answer: str) -> bool:
+        return not answer or (self.rule == "json" and _parsed(answer) is _NO_JSON)
 
 
 def _fuzzy(answer: str, target: str) -> bool:
-    one, other = normalise(answer), normalise(target)
+    one, other = normalised(answer), normalised(target)
     return (one in other or other in one) if one and other else one == other
 
 
@@ -106,5 +95,5 @@ RULES: dict[str, Callable[[str, str], bool]] = {
     "includes": lambda answer, target: target.strip() in answer,
     "fuzzy": _fuzzy,
     "json": same_json,
-    "exact": lambda answer, target: normalise(answer) == normalise(target),
+    "exact": lambda answer, target: normalised(answer) == normalised(target),
 }

@@ -38,5 +38,5 @@ class Pairs:
 
 
 def bare() -> Template:
-    """Nothing before the sentence; a shot is the first sentence alone."""
-    return Template(lambda example: "", lambda example: example.options[0])
+    """Nothing before the sentence; a shot is the right option alone."""
+    return Template(lambda example: "", lambda example: example.options[example.answer or 0])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from presage.core.errors import ConfigError
 from presage.data.verbs import Completion, Decoding
@@ -29,8 +30,10 @@ RERANKED = ("pass_mean_logprob", "pass_random", "pass_sum_logprob")
 class Program:
     """Complete `samples` times, execute, count.
 
-    whole: the completion is the program; else it goes on where the example's field "prompt" ends. The fields "entry",
-    "test" and "setup" say what is called, how it is checked, and what the check needs. Raises ConfigError where a k is larger than n.
+        whole: the completion is the program; else it goes on where the example's field "prompt" ends. The fields "entry",
+            "test" and "setup" say what is called, how it is checked, and what the check needs. Raises ConfigError where a k is
+        larger than n.
+    
     """
 
     samples: int = 1
@@ -39,6 +42,7 @@ class Program:
     whole: bool = False
     timeout_s: float = 3.0
     needs_likelihood = False
+    executes = True
 
     def __post_init__(self) -> None:
         if max(self.ks) > self.samples or min(self.ks) < 1:
@@ -48,6 +52,12 @@ class Program:
     def metrics(self) -> tuple[Metric, ...]:
         """pass@k for every k, and where there is a choice among samples, what choosing reaches."""
         return pass_metrics(self.ks, self.samples)
+
+    def decoded(self, samples: int | None = None, **changes: Any) -> Program:
+        """With other settings of decoding; with other samples, every k of 1, 10 and 100 that they allow."""
+        n = samples or self.samples
+        ks = tuple(k for k in (1, 10, 100) if k <= n) if samples else self.ks
+        return replace(self, samples=n, ks=ks, decoding=replace(self.decoding, **changes))
 
     def examine(self, example: Example, context: str) -> Steps:
         answers: list[list[Completion]] = yield [ask(example, context, replace(self.decoding, samples=self.samples))]

@@ -22,11 +22,11 @@ class Sway:
 
     def examine(self, example: Example, context: str) -> Steps:
         prompts = (context, str(example.fields["other"]))
-        answers: list[Likelihood] = yield [Continuation(p, text) for p in prompts for text in example.options]
+        answers: list[Likelihood] = yield [Continuation(p, f" {text}") for p in prompts for text in example.options]
         logprobs = [answer.logprob for answer in answers]
         right = example.answer or 0
         plain, remarked = (pair[right] - pair[1 - right] for pair in (logprobs[:2], logprobs[2:]))
         scores = {"shift": plain - remarked, "held": float((plain > 0) == (remarked > 0))}
         picked = right if remarked > 0 else 1 - right
         extra = {"option_logprobs": logprobs, "truncated": max(answer.truncated for answer in answers)}
-        return Graded(scores, example.options[picked].strip(), extra)
+        return Graded(scores, example.options[picked], extra)

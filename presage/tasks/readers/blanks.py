@@ -1,9 +1,9 @@
 """Sentences with a blank and its candidates: Winograd schemas in their files' forms, WinoGrande, GAP.
 
-What the texts are made to be, in all of them: single blanks between words, none before a mark of punctuation; a
-candidate's leading article or pronoun ("The", "My") in lower case within a sentence, and any first letter in upper case
-where the sentence begins with it (articles and pronouns of English, French and Portuguese); "'s" after a candidate that
-stands for his, its, my, our or their.
+What the texts are made to be, in all of them: single blanks between words, none between a candidate and a mark that
+follows it; a candidate's leading article or pronoun ("The", "My") in lower case within a sentence, and any first letter
+in upper case where the sentence begins with it (articles and pronouns of English, French and Portuguese); "'s" after a
+candidate that stands for his, its, my, our or their.
 """
 
 from __future__ import annotations

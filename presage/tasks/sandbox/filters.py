@@ -22,7 +22,8 @@ _MEMORY = "brk mmap mprotect munmap mremap madvise"
 _TIME = "nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times alarm setitimer getitimer pause"
 _SELF = """rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack getpid
 gettid getppid getuid geteuid getgid getegid getresuid getresgid getgroups getpgrp getpgid getsid uname sysinfo
-getrusage getrlimit getrandom futex set_robust_list rseq sched_yield sched_getaffinity getcpu restart_syscall exit exit_group"""
+getrusage getrlimit getrandom futex set_robust_list rseq sched_yield sched_getaffinity getcpu restart_syscall exit
+exit_group"""
 ALLOWED = tuple(f"{_FILES} {_MEMORY} {_TIME} {_SELF}".split())
 """Names of Linux; those that an architecture does not have are left out there."""
 

@@ -216,6 +216,8 @@ def lock(locks: dict[str, Any]) -> None:
         return result
 
     call("PR_SET_PDEATHSIG", libc.prctl, _PDEATHSIG, 9, 0, 0, 0)
+    if os.getppid() not in (0, locks["parent"]):  # it died before; outside this namespace it is 0
+        os._exit(1)
     call("PR_SET_DUMPABLE", libc.prctl, _DUMPABLE, 0, 0, 0, 0)
     call("PR_SET_NO_NEW_PRIVS", libc.prctl, _NO_NEW_PRIVS, 1, 0, 0, 0)
     if locks["landlock"]:

@@ -45,8 +45,9 @@ def attempts(port, canary, target):
     attempt("reading a file", read)
     attempt("writing a file", write)
     attempt("making a process", fork)
-    attempt("running a program", lambda: os.execv("/bin/true", ["true"]))
     attempt("signals", lambda: os.kill(os.getppid(), 0))
+    if not done:  # it would not come back to tell of the others
+        attempt("running a program", lambda: os.execv("/bin/true", ["true"]))
     return done
 """
 

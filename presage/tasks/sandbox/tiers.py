@@ -73,6 +73,7 @@ class Tier:
         limits = LIMITS if self.filter else {"RLIMIT_CORE": 0}
         return {
             "limits": [*limits.items(), ("RLIMIT_CPU", math.ceil(timeout_s) + 1)],
+            "parent": os.getpid(),
             "filter": self.filter,
             "landlock": self.landlock,
             "readable": [*self.python.readable(), *_existing("/etc/ld.so.cache")] if self.landlock else [],

