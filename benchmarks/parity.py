@@ -55,9 +55,7 @@ def main() -> None:
             limit = min(args.limit, case.limit)
             values, samples = _theirs(case, theirs, args.data, limit, folder)
             exchanges = _ours(case, runner, folder_of(case, args.data, folder), limit)
-            found = compare(
-                theirs_of(samples, case.metrics), ours_of(exchanges, case.metrics), [*case.by_item]
-            )
+            found = compare(theirs_of(samples, case.metrics), ours_of(exchanges, case.metrics), [*case.by_item])
             rows += _rows(case, values, _values(case, exchanges), found)
             notes += _notes(case, found)
     parts = [_said(args), table(COLUMNS, rows), "\n".join(notes) or "Nothing differs."]
@@ -112,9 +110,7 @@ def _ours(case: Case, runner: Runner, folder: Path, limit: int) -> list[Exchange
     task = replace(find(case.ours), draw="first")
     examples = task.data.examples(folder, 0)
     asked = [
-        one
-        for part in case.parts
-        for one in [one for one in examples if part.category in ("", one.category)][:limit]
+        one for part in case.parts for one in [one for one in examples if part.category in ("", one.category)][:limit]
     ]
     shots = Shots(task, task.data.pool(folder, 0) or examples, case.shots, 0)
     return runner.run(task.method, asked, [shots.context(one) for one in asked])

@@ -62,7 +62,7 @@ TASKS: tuple[Task, ...] = (
     _task("arc_easy", ARC_EASY, plain(), HarnessChoice(norm=True)),
     _task("hellaswag", _HELLASWAG, plain(lambda example: example.question), HarnessChoice(norm=True)),
     replace(
-        _task("mmlu", MMLU, lettered(header=about), HarnessChoice()),
+        _task("mmlu", MMLU, lettered(header=about), HarnessChoice(letters=True)),
         draw="first",
         by_category=True,
     ),

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from presage.data.verbs import Continuation, Likelihood
-from presage.tasks.methods.choice import graded
+from presage.tasks.methods.choice import LETTERS, graded
 from presage.tasks.task import Example, Graded, Metric, Steps
 
 
 @dataclass(frozen=True)
 class HarnessChoice:
-    """Multiple choice: acc, and where the task has it acc_norm."""
+    """Multiple choice: acc, and where the task has it acc_norm. letters: of the options' letters, as in MMLU."""
 
     norm: bool = False
-    lead: str = " "
+    letters: bool = False
 
     needs_likelihood = True
 
@@ -29,10 +29,13 @@ class HarnessChoice:
         return (Metric("acc"), Metric("acc_norm")) if self.norm else (Metric("acc"),)
 
     def examine(self, example: Example, context: str) -> Steps:
-        answers: list[Likelihood] = yield [Continuation(context, self.lead + text) for text in example.options]
+        answers: list[Likelihood] = yield [Continuation(context, f" {text}") for text in self._texts(example)]
         logprobs = [answer.logprob for answer in answers]
         found = graded(example, logprobs, answers)
-        by_length = [logprob / len(text) for logprob, text in zip(logprobs, example.options, strict=True)]
+        by_length = [logprob / len(text) for logprob, text in zip(logprobs, self._texts(example), strict=True)]
         normed = float(int(np.argmax(by_length)) == example.answer)
         scores = {"acc": found.scores["accuracy"], "acc_norm": normed}
         return Graded({metric.name: scores[metric.name] for metric in self.metrics}, found.answer, found.extra)
+
+    def _texts(self, example: Example) -> Sequence[str]:
+        return LETTERS[: len(example.options)] if self.letters else example.options
