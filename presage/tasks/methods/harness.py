@@ -6,6 +6,7 @@ option without the blank before it, not bytes, and not tokens). The first of equ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
