@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from presage.core.errors import DataError
@@ -42,12 +43,12 @@ def wikitext(paths: Sequence[Path]) -> list[Example]:
 
     Words are tokens and ends of lines, as is usual (217,646 in the validation text of WikiText-2, 245,569 in the test).
     """
-    return [_detokenised(example, WIKITEXT) for path in paths for example in _articles(path)]
+    return [_detokenised(example, WIKITEXT, path) for path in paths for example in _articles(path)]
 
 
 def treebank(paths: Sequence[Path]) -> list[Example]:
     """Penn Treebank as Mikolov's files have it (" no it was n't black monday "); pieces of 64 KiB, lines whole."""
-    return [_detokenised(example, TREEBANK) for path in paths for example in _pieces(path, _lines(text_of(path)))]
+    return [_detokenised(example, TREEBANK, path) for path in paths for example in _pieces(path, _lines(text_of(path)))]
 
 
 def plain_text(paths: Sequence[Path]) -> list[Example]:
@@ -68,15 +69,15 @@ def _lines(text: str) -> list[str]:
 
 
 def _by_title(text: str) -> Iterator[tuple[int, str]]:
-    """(line of its title, text) of every article; joined they are the whole text."""
+    """(number of its first line, text) of every article; joined they are the whole text."""
     lines = _lines(text)
     starts = [place for place, line in enumerate(lines) if _TITLE.match(line.rstrip("\n"))]
     if not starts:
         yield 1, text
         return
     edges = [0, *starts[1:], len(lines)]
-    for start, first, end in zip(starts, edges, edges[1:], strict=False):
-        yield start + 1, "".join(lines[first:end])
+    for first, end in pairwise(edges):
+        yield first + 1, "".join(lines[first:end])
 
 
 def _pieces(path: Path, lines: Sequence[str]) -> list[Example]:
@@ -96,13 +97,11 @@ def _document(name: str, text: str, category: str) -> Example:
     return Example(name, text, category=category, fields=counts)
 
 
-def _detokenised(example: Example, style: Style) -> Example:
+def _detokenised(example: Example, style: Style, path: Path) -> Example:
     words = example.fields["words"] + example.question.count("\n")
     counts = {"words": words, "bytes": example.fields["bytes"]}
-    try:
-        return replace(example, question=detokenise(example.question, style), fields=counts)
-    except DataError as error:
-        raise DataError(error.what, where=f"{example.id} ({error.where})") from None
+    shown = detokenise(example.question, style, str(path), int(example.id.rpartition(":")[2]))
+    return replace(example, question=shown, fields=counts)
 
 
 # ---- summaries -------------------------------------------------------------------------------------------------------
