@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def _passage(name: str, text: str, where: str) -> Example:
 
 _TITLE = re.compile(r"^ = [^=].* = $")
 _PIECE = 1 << 16
+_LONGEST = 6000
 
 
 def wikitext(paths: Sequence[Path]) -> list[Example]:
@@ -123,21 +125,26 @@ class Docstrings:
     least: int = 6
 
     def __call__(self, seed: int, count: int, split: str) -> list[Example]:
-        found = list(self._all())
+        found = _documented(self.least)
         order = stream(seed, "docstrings", split).permutation(len(found))[:count]
         return [found[place] for place in sorted(order)]
 
-    def _all(self) -> Iterator[Example]:
-        for file in installed_files():
-            if file.path.startswith("stdlib/") and file.path.endswith(".py"):
-                code = file.location.read_bytes().decode("utf-8", "replace")
-                for number, text in enumerate(docstrings(code), 1):
-                    yield from self._pair(f"{file.path}:{number}", text)
 
-    def _pair(self, name: str, text: str) -> Iterator[Example]:
-        parts = sentences(text)
-        if len(parts) >= self.least and len(text) < 6000 and parts[0].endswith(".") and ">>>" not in text:
-            yield _summary(name, text[text.index(parts[0]) + len(parts[0]) :].strip(), " ".join(parts[0].split()))
+@cache
+def _documented(least: int) -> Sequence[Example]:
+    files = (one for one in installed_files() if one.path.startswith("stdlib/") and one.path.endswith(".py"))
+    codes = ((one.path, one.location.read_bytes().decode("utf-8", "replace")) for one in files)
+    texts = ((f"{path}:{n}", text) for path, code in codes for n, text in enumerate(docstrings(code), 1))
+    return [pair for name, text in texts for pair in _described(name, text, least)]
+
+
+def _described(name: str, text: str, least: int) -> Iterator[Example]:
+    """A docstring as an article and a summary, where it is long enough, not too long, and shows no console."""
+    if text.count(".") < least or len(text) > _LONGEST or ">>>" in text:
+        return
+    first, *rest = sentences(text)
+    if len(rest) + 1 >= least and first.endswith("."):
+        yield _summary(name, text[text.index(first) + len(first) :].strip(), " ".join(first.split()))
 
 
 def _summary(name: str, article: str, summary: str) -> Example:
