@@ -42,6 +42,7 @@ def find(name: str) -> Task:
         return found[family].make(what)
     known = tasks()
     if name not in known:
-        forms = (one.form for one in families().values())
-        raise ConfigError(f"unknown task '{name}'", where="tasks", hint=did_you_mean(name, [*known, *forms]))
+        forms = {one.name: one.form for one in families().values()}
+        hint = did_you_mean(family, forms) if colon else did_you_mean(name, [*known, *forms.values()])
+        raise ConfigError(f"unknown task '{name}'", where="tasks", hint=hint)
     return known[name]
