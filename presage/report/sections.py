@@ -14,7 +14,10 @@ from presage.report import (
     contamination,
     datasheet,
     examination,
+    exams,
     figures,
+    languages,
+    limitations,
     machine,
     memorisation,
     record,
@@ -28,7 +31,10 @@ FORECAST = figures.FORECAST
 RUNGS = figures.RUNGS
 SAMPLES = 6
 CHAIN = ("corpus", "tokenizer", "shards", "ladder", "forecast", "target", "score")
-EXAMINED = (examination.section, calibration.section, code.section, scaling.section)
+EXAMINED = (
+    examination.section, exams.examined, languages.examined, calibration.section, code.section, limitations.section,
+    scaling.section,
+)  # fmt: skip
 KNOWN_POINT = ("compute", "loss", "stderr", "n", "n_params", "tokens", "fitted")
 
 
@@ -83,7 +89,8 @@ def sections(s: Sources) -> list[Section]:
                memorisation.section: memorisation.given, record.section: record.given,
                buying.section: buying.given, examination.section: examination.given,
                calibration.section: calibration.given, code.section: code.given,
-               scaling.section: scaling.given}  # fmt: skip
+               scaling.section: scaling.given, exams.examined: exams.sat, languages.examined: languages.asked,
+               limitations.section: limitations.given}  # fmt: skip
     return [make(s) for make in makers if make not in unasked or unasked[make](s)]
 
 

