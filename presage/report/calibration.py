@@ -44,7 +44,7 @@ def _caption(s: Sources) -> Text:
     return Text(
         "Reliability, drawn as Figure 8 of the GPT-4 report: every option of every question by its probability, ten "
         "bins of equal width. A dot is the share of a bin’s options that are right ones, against their mean "
-        "probability, with its 95 % interval; on the dashed line a model is calibrated. Below it how many options a "
+        "probability, with its interval; on the dashed line a model is calibrated. Below it how many options a "
         "bin holds, on a logarithmic scale. Then accuracy on the questions that the model is surest of, from the "
         f"surest few to all, with one standard error; where a model knows what it knows, it falls.{more}"
     )
@@ -55,7 +55,7 @@ def _caption(s: Sources) -> Text:
 
 def _figure(s: Sources) -> Figure:
     figure = Figure(
-        "calibration",
+        "reliability",
         "Reliability, and accuracy on the questions that the model is surest of",
         "For each task the share of options that are right against their mean probability in ten bins, beside the "
         "diagonal of perfect calibration, with the number of options in each bin below it; and accuracy against the "

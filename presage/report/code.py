@@ -53,7 +53,7 @@ def _table(s: Sources) -> Table:
          estimate(s, TASKS, f"{i}.value", f"{i}.stderr"), _interval(s, i), s.fact(*TASKS, f"{i}.method")]
         for i in [*(i for i, _ in _rows(s)), *_chosen(s)]
     ]  # fmt: skip
-    columns = ["task", "metric", "problems", "value", "95 % interval", "asked by"]
+    columns = ["task", "metric", "problems", "value", "interval", "asked by"]
     note = Text(
         "± is a standard error over problems. pass_random, pass_mean_logprob and pass_sum_logprob are of one sample of "
         "each problem, chosen at random or by its log-probability."
@@ -136,7 +136,7 @@ def _limits() -> Items:
     return Items(
         [
             Text(
-                "pass@k is the unbiased estimate from all samples of a problem (Chen et al. 2021), of samples drawn at "
+                "pass@k is the unbiased estimate from all samples of a problem of the Codex paper, of samples drawn at "
                 "one temperature. Programs that ran without isolation are not comparable with others."
             )
         ]

@@ -144,7 +144,7 @@ def _others(s: Sources) -> Iterator[Block]:
          s.fact(*TASKS, f"{i}.version", "whole")]
         for i in range(len(s.rows(*TASKS)))
     ]  # fmt: skip
-    columns = ["task", "metric", "better is", "value", "95 % interval", "asked by", "version"]
+    columns = ["task", "metric", "better is", "value", "interval", "asked by", "version"]
     if rows:
         yield Table("Every metric", columns, rows, fold=True)
 

@@ -65,7 +65,7 @@ def test_the_sections_stand_where_that_on_contamination_would_begin(examined: To
 
 def test_without_an_examination_nothing_speaks_of_one(plain: Told) -> None:
     assert not [row for row in listed(plain.report) if row["run"] in ("examination", "scaling")]
-    assert not list((plain.report.path / "artifacts").glob("calibration*"))
+    assert not list((plain.report.path / "artifacts").glob("reliability*"))
 
 
 def test_of_a_model_alone_the_report_is_on_that_model(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_other_stages_and_changed_files_are_refused(plain: Told, tmp_path: Path)
 
 def test_the_same_again(examined: Told, tmp_path: Path) -> None:
     again = render.run(examined.chain.config(), tmp_path / "again")
-    names = ["report.html", *(f"artifacts/{name}.svg" for name in ("calibration", "pass-at-k", "scores-by-compute"))]
+    names = ["report.html", *(f"artifacts/{name}.svg" for name in ("reliability", "pass-at-k", "scores-by-compute"))]
     for name in names:
         assert (again.path / name).read_bytes() == (examined.report.path / name).read_bytes()
 
@@ -160,7 +160,7 @@ def test_a_model_that_only_generates_is_said_to(tmp_path: Path, generates: bool)
 def test_the_figure_has_a_mark_for_every_bin_its_count_and_the_scores(examined: Told) -> None:
     bins = table_of(examined.chain.root / "examination", "calibration")
     filled = {i for i, row in enumerate(bins) if int(row["n"])}
-    keys = marked(examined.page, "calibration")
+    keys = marked(examined.page, "reliability")
     assert keys >= {f"{i}.fraction" for i in filled} | {f"{i}.n" for i in filled}
     assert keys >= {"mmlu/ece.value", "mmlu/brier.value"}
     last = len(table_of(examined.chain.root / "examination", "selective")) - 1
