@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -165,6 +166,12 @@ def _sound(task: Task, example: Example) -> bool:
 
 def _graded(task: Task, examples: list[Example], context: str) -> None:
     exchanges = Runner(ToyModel()).run(task.method, examples, [context] * len(examples))
+    for one in exchanges:
+        assert json.loads(json.dumps([dict(one.graded.scores), dict(one.graded.extra)])), (
+            "what is recorded is plain JSON"
+        )
+        assert json.loads(json.dumps(dict(one.example.fields))) == dict(one.example.fields)
+        assert one.graded.scores.keys() == {metric.name for metric in task.method.metrics}
     for metric in task.method.metrics:
         assert isfinite(metric.aggregate(metric.name, [one.graded for one in exchanges]))
     if isinstance(getattr(task.method, "choice", task.method), Choice):
