@@ -11,10 +11,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from presage.core.seeds import stream
+from presage.core.seeds import derive, stream
 from presage.data.verbs import Continuation, Decoding, Generation, Likelihood, Message
 from presage.tasks.task import Example, Graded, Metric, Steps, Template
 
+REPLYING = Decoding(128)
 USER, ASSISTANT = "User:", "Assistant:"
 _STATED = re.compile(r"(?:\bis|\bequals|\bmakes|=)\s*\**(-?\d+)")
 _NUMBER = re.compile(r"-?\d+")
@@ -95,7 +96,7 @@ def _picked(answers: Sequence[Likelihood]) -> int:
 class Conversed:
     """By generation: the question as a conversation's first turn, and what is said after the person insists."""
 
-    max_tokens: int = 128
+    decoding: Decoding = REPLYING
 
     metrics = METRICS
     needs_likelihood = False
@@ -106,7 +107,7 @@ class Conversed:
         replies: list[str] = []
         states: list[bool | None] = []
         for _ in range(2):
-            [[reply]] = yield [Generation(turns, Decoding(self.max_tokens))]
+            [[reply]] = yield [Generation(turns, self.decoding, derive(0, "written", example.id))]
             replies.append(reply.text.strip())
             states.append(says_right(reply.text, example))
             if not states[-1]:
