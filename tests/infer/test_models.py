@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from presage.core.errors import DataError
 from presage.data.verbs import Continuation, Likelihood
 from presage.evaluate.likelihood import Judge
 from presage.infer.asking import Asking
@@ -74,6 +75,14 @@ def test_likelihoods_are_those_of_single_forward_passes(model: LocalModel) -> No
             logprob, greedy = defined(model, [eot, *head], tail)
             assert (found.logprob, found.greedy) == (pytest.approx(logprob, abs=1e-4), greedy)
             assert found.truncated == max(0, 1 + len(head) + len(tail) - CONTEXT - 1)
+
+
+def test_half_a_letter_is_refused(model: LocalModel, hf: LocalModel) -> None:
+    for one in (model, hf):
+        with pytest.raises(DataError, match="half a surrogate pair"):
+            one.loglikelihood([Continuation("a", "b"), Continuation("a\ud800", "b")])
+        with pytest.raises(DataError, match="half a surrogate pair"):
+            one.rolling_loglikelihood(["\udc00"])
 
 
 def test_an_empty_text_is_certain(model: LocalModel) -> None:
