@@ -1,4 +1,4 @@
-"""The section on limitations: what came after the corpus's end, and what of a long context is used. Only where asked."""
+"""The section on limitations: what came after the corpus's end, and what of a long context is used. Where asked."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def given(s: Sources) -> bool:
 def section(s: Sources) -> Section:
     """The tables that are there. The suite's other tasks stand among the scores."""
     intro = Text(
-        "After the limitations that the GPT-4 report names (section 5). Slips of reasoning, pushback with false premises "
-        "and factuality by category are tasks like others, and stand in the table of scores."
+        "After the limitations that the GPT-4 report names (section 5). Slips of reasoning, pushback with false "
+        "premises and factuality by category are tasks like others, and stand in the table of scores."
     )
     blocks: list[Block] = [csv_table(s, ROLE, file, caption) for file, caption in TABLES.items() if s.rows(ROLE, file)]
     return Section("limits-suite", "Limitations", [intro, *blocks])
