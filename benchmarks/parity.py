@@ -2,6 +2,7 @@
 
 Their side is theirs: their task definitions (only the place of the data is overridden), their Hugging Face backend,
 their metrics. Ours: our readers of the public files, prompts, methods and model. Whatever differs is listed.
+Their tasks are also asked of our model through our adapter: a difference of models and one of tasks are told apart.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.compare import CLOSE, Comparison, compare, ours_of, theirs_of
-from harness.hf_model import train
+from harness.hf_model import described, train
 from harness.peer_model import backend
 from harness.peer_tasks import CASES, Case, folder_of, write_yaml
 from harness.report import entry, options, publish, table
 
 from presage.core.errors import ConfigError, did_you_mean
 from presage.evaluate.runner import Exchange, Runner
+from presage.infer.harness import PresageLM
 from presage.infer.opening import open_model
 from presage.tasks.library import find
 from presage.tasks.shots import Shots
@@ -33,9 +35,9 @@ from presage.tasks.shots import Shots
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 SHOWN = 6  # differences of one task that are printed
 COLUMNS = (
-    ("task", "shots", "items", "metric", "lm_eval", "presage", "difference")
-    + ("same questions", "same answers")
-    + ("greatest difference of log P",)
+    *("task", "shots", "items", "metric", "lm_eval", "presage", "difference"),
+    *("same questions", "same answers", "greatest difference of log P"),
+    *("same answers by the adapter", "cut to the context"),
 )
 
 
@@ -48,17 +50,24 @@ def main() -> None:
     notes: list[str] = []
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        model = args.model or train(folder / "model", args.shape, steps=args.steps)
-        theirs, runner = backend(model, args.batch_size), Runner(open_model(f"hf:{model}"))
+        model = train(args.model or folder / "model", args.shape, steps=args.steps)
+        ours = open_model(f"hf:{model}")
+        theirs, adapter = backend(model, args.batch_size), PresageLM(ours)
         for case in cases:
-            print(case.ours, file=sys.stderr, flush=True)
-            limit = min(args.limit, case.limit)
+            limit = min(-(-args.limit // len(case.parts)), case.limit)
             values, samples = _theirs(case, theirs, args.data, limit, folder)
-            exchanges = _ours(case, runner, folder_of(case, args.data, folder), limit)
-            found = compare(theirs_of(samples, case.metrics), ours_of(exchanges, case.metrics), [*case.by_item])
-            rows += _rows(case, values, _values(case, exchanges), found)
-            notes += _notes(case, found)
-    parts = [_said(args), table(COLUMNS, rows), "\n".join(notes) or "Nothing differs."]
+            _, adapted = _theirs(case, adapter, args.data, limit, folder)
+            exchanges = _ours(case, Runner(ours), folder_of(case, args.data, folder), limit)
+            outcomes = theirs_of(samples, case.metrics)
+            found = compare(outcomes, ours_of(exchanges, case.metrics), case.by_item)
+            through = compare(outcomes, theirs_of(adapted, case.metrics), case.by_item)
+            more = [_of(through.same_answers, through.items), sum(map(_is_cut, exchanges))]
+            new = [[*row, *more] for row in _rows(case, values, _values(case, exchanges), found)]
+            print(*new, sep="\n", file=sys.stderr, flush=True)
+            rows += new
+            notes += [*_notes(case, "tasks", found), *_notes(case, "adapter", through)]
+        said = _said(described(model))
+    parts = [said, table(COLUMNS, rows), "\n".join(notes) or "Nothing differs."]
     publish("parity", "Parity with lm-evaluation-harness", parts, write=args.write)
 
 
@@ -67,7 +76,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=SHARED, help="the folder with eval and corpus")
     parser.add_argument("--tasks", default="", help="comma-separated; all by default")
     parser.add_argument("--limit", type=int, default=4, help="items of a task, 200 for the full measurement")
-    parser.add_argument("--model", type=Path, help="a Hugging Face directory instead of one trained here")
+    parser.add_argument("--model", type=Path, help="a Hugging Face directory; trained there if there is none")
     parser.add_argument("--shape", choices=("gpt2", "llama"), default="gpt2")
     parser.add_argument("--steps", type=int, default=2, help="of training it, 120 for the full measurement")
     parser.add_argument("--batch-size", type=int, default=16, help="of lm_eval's backend")
@@ -88,7 +97,7 @@ def _cases(names: str) -> list[Case]:
 
 def _theirs(case: Case, lm: Any, data: Path, limit: int, folder: Path) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """({our metric: their value}, their samples). Values of parts are averaged by their numbers of items."""
-    evaluate = importlib.import_module("lm_eval").simple_evaluate
+    evaluate = importlib.import_module("lm_eval").evaluate  # simple_evaluate would also ask pip for its list, each time
     load = importlib.import_module("lm_eval.tasks._yaml_loader").load_yaml
     manager = importlib.import_module("lm_eval.tasks").TaskManager(include_defaults=False)
     samples: list[dict[str, Any]] = []
@@ -97,7 +106,7 @@ def _theirs(case: Case, lm: Any, data: Path, limit: int, folder: Path) -> tuple[
     for number, part in enumerate(case.parts):
         name = f"{case.ours}_{number}"
         path = write_yaml(part, name, case.shots, data, limit, folder)
-        found = evaluate(model=lm, tasks=[load(path)], task_manager=manager, bootstrap_iters=0)
+        found = evaluate(lm, manager.load([load(path)]), bootstrap_iters=0)
         count = len({sample["doc_id"] for sample in found["samples"][name]})
         samples += [sample | {"doc_id": total + sample["doc_id"]} for sample in found["samples"][name]]
         for metric, ours in case.metrics.items():
@@ -128,23 +137,30 @@ def _values(case: Case, exchanges: Sequence[Exchange]) -> dict[str, float]:
 def _rows(case: Case, theirs: dict[str, float], ours: dict[str, float], found: Comparison) -> Iterator[list[object]]:
     for name in case.metrics.values():
         first, second = theirs[name], ours[name]
-        same = [f"{count} of {found.items}" for count in (found.same_prompts, found.same_answers)]
+        same = [_of(count, found.items) for count in (found.same_prompts, found.same_answers)]
         difference = abs(first - second) / (1.0 if abs(first) < 1.5 else abs(first))
         values = [f"{first:.6g}", f"{second:.6g}", f"{difference:.1e}" if difference else "0"]
         yield [case.ours, case.shots, found.items, name, *values, *same, f"{found.farthest:.1e}"]
 
 
-def _notes(case: Case, found: Comparison) -> Iterator[str]:
+def _of(count: int, total: int) -> str:
+    return f"{count} of {total}"
+
+
+def _is_cut(exchange: Exchange) -> bool:
+    """Whether tokens of a prompt were left out, because it did not fit the context."""
+    return bool(exchange.graded.extra.get("truncated"))
+
+
+def _notes(case: Case, side: str, found: Comparison) -> Iterator[str]:
     if not found.differences:
         return
-    yield f"\n**{case.ours}**: {len(found.differences)} differences. {case.explained}\n"
+    yield f"\n**{case.ours}**, our {side}: {len(found.differences)} differences. {case.explained}\n"
     rows = [[one.example, one.what, f"`{one.theirs}`", f"`{one.ours}`"] for one in found.differences[:SHOWN]]
     yield table(("item", "what", "lm_eval", "presage"), rows)
 
 
-def _said(args: argparse.Namespace) -> str:
-    trained = f"{args.shape}, trained for {args.steps} steps on Python's documentation"
-    model = args.model.name if args.model else trained
+def _said(model: str) -> str:
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("lm_eval", "transformers"))
     return (
         f"One local Hugging Face model ({model}), float32, on the CPU; {versions}. Same questions: prompts and options "

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from pydoc_data.topics import topics
 from typing import Any
 
 EOT = "<|endoftext|>"
+MADE = "trained.json"
 BATCH, LENGTH = 8, 256
 
 
 def train(folder: Path, shape: str = "gpt2", *, steps: int = 120, context: int = 1024, vocab: int = 4096) -> Path:
     """A model directory as transformers writes it. shape: gpt2 (learned positions) or llama (rotary).
 
-    Enough steps make likelihoods differ from option to option; with 0 steps the weights are random.
+    Enough steps make likelihoods differ from option to option; with 0 steps the weights are random. A folder that
+    holds a model already is left as it is. trained.json says how one was made.
     """
+    if (folder / "config.json").is_file():
+        return folder
     import torch
     from transformers import PreTrainedTokenizerFast
 
@@ -40,7 +45,15 @@ def train(folder: Path, shape: str = "gpt2", *, steps: int = 120, context: int =
     model.save_pretrained(folder)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=EOT, eos_token=EOT)
     fast.save_pretrained(folder)
+    made = f"{shape}, {context} tokens of context, trained for {steps} steps on Python's documentation"
+    (folder / MADE).write_text(json.dumps(made), encoding="utf-8")
     return folder
+
+
+def described(folder: Path) -> str:
+    """How the model of a folder was made, as far as it is known."""
+    made = folder / MADE
+    return str(json.loads(made.read_text(encoding="utf-8"))) if made.is_file() else folder.name
 
 
 def _tokenizer(texts: list[str], vocab: int) -> Any:

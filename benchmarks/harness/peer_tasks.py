@@ -41,7 +41,7 @@ class Case:
 
     by_item: our metrics that have a score an item on both sides. folder: where our task finds its files. file: where
     set, the rows are also written under this name, and our task reads that. limit: at most so many items of a part,
-    where items are long. explained: why what differs does.
+    where they are long. explained: why what differs does.
     """
 
     ours: str
@@ -97,9 +97,9 @@ def _write_rows(path: Path, rows: Iterable[Row]) -> Path:
 
 
 def _lines(path: Path) -> Iterator[Row]:
-    opened = lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8")
-    with opened as file:
-        yield from (json.loads(line) for line in file if line.strip())
+    data = path.read_bytes()
+    text = (lzma.decompress(data) if path.suffix == ".xz" else data).decode()
+    yield from (json.loads(line) for line in text.split("\n") if line.strip())
 
 
 def _arc_easy(data: Path) -> Iterator[Row]:

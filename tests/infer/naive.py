@@ -51,12 +51,13 @@ class NaiveModel:
         return [[self._written(one)] for one in requests]
 
     def _pair(self, prompt: str, text: str) -> tuple[list[int], list[int]]:
-        """Blanks at the end of a prompt belong to the text; where words meet, the whole is cut at the prompt's ids."""
-        if not prompt:
-            return [self.tokenizer.bos_token_id], self.tokenizer.encode(text)
+        """Blanks at the end of a prompt belong to the text. The text's ids are those of both after as many as the
+        prompt has alone, which may be other ids where words meet; its own where none is left."""
         head = prompt.rstrip()
-        whole, seen = self.tokenizer.encode(prompt + text), len(self.tokenizer.encode(head))
-        return whole[:seen], whole[seen:]
+        seen, whole = self.tokenizer.encode(head), self.tokenizer.encode(prompt + text)
+        if not head:
+            return [self.tokenizer.bos_token_id], whole
+        return seen, whole[len(seen) :] or self.tokenizer.encode(prompt[len(head) :] + text)
 
     @torch.no_grad()
     def _scored(self, seen: list[int], scored: list[int]) -> Likelihood:
