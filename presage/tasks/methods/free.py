@@ -47,6 +47,7 @@ class Free:
         return tuple(Metric(name) for name in self.scores)
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Write once, read, compare."""
         answers: list[list[Completion]] = yield [ask(example, context, self.decoding)]
         written = answers[0][0]
         answer = found(written.text, self.pattern, self.pick)

@@ -54,6 +54,7 @@ class LastWord:
         return (Metric("accuracy"), Metric("perplexity", "lower", perplexity), *more)
 
     def examine(self, example: Example, context: str) -> Steps:
+        """The word's likelihood; where it was read wrong in several tokens, those of its parts."""
         word = f" {example.targets[0]}"
         answers: list[Likelihood] = yield [Continuation(context, word)]
         whole = answers[0]
@@ -106,6 +107,7 @@ class LastContentWord:
     """proposed: whether the right word was among those that the model wrote; accuracy cannot be higher."""
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Let the model propose words, then weigh them by likelihood."""
         drawn = Decoding(self.max_tokens, temperature=1.0, top_k=self.top_k, samples=self.samples)
         greedy = Decoding(self.max_tokens)
         answers: list[list[Completion]] = yield [ask(example, context, greedy), ask(example, context, drawn)]

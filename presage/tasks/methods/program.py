@@ -51,6 +51,7 @@ class Program:
         return pass_metrics(self.ks, self.samples)
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Write n times, execute all, count."""
         answers: list[list[Completion]] = yield [ask(example, context, replace(self.decoding, samples=self.samples))]
         written = answers[0]
         start = "" if self.whole else str(example.fields["prompt"])
