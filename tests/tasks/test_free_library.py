@@ -7,6 +7,7 @@ import importlib
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from presage.core.errors import DataError
 from presage.data.verbs import Generation
 from presage.evaluate.runner import Exchange, Runner
 from presage.tasks.library import families, find, tasks
+from presage.tasks.methods.free import without_beams
 from presage.tasks.shots import Shots
 from presage.tasks.task import Example, Task
 from tests.imports import ROOT
@@ -231,3 +233,10 @@ def test_families_make_tasks_whose_names_are_files() -> None:
     }
     assert {name: find(name).name for name in made} == made
     assert all(one.form.startswith(f"{name}:") and one.says for name, one in families().items())
+
+
+def test_without_beams_a_task_is_written_greedily() -> None:
+    task, plain = TASKS["two_digit_addition"], TASKS["lambada"]
+    assert task.method.decoding.beams == 4  # type: ignore[attr-defined]
+    assert without_beams(task).method.decoding == replace(task.method.decoding, beams=1)  # type: ignore[attr-defined]
+    assert without_beams(plain) is plain

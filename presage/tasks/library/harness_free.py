@@ -38,6 +38,7 @@ class HarnessNumbers:
     metrics = (Metric("exact_match_strict"), Metric("exact_match_flexible"))
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Write once, extract twice."""
         answers: list[list[Completion]] = yield [ask(example, context, self.decoding)]
         text = answers[0][0].text
         strict = next((match[1] for match in _STRICT.finditer(text)), "[invalid]")

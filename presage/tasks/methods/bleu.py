@@ -41,6 +41,7 @@ class Bleu:
     metrics = (Metric("bleu", aggregate=corpus_bleu), Metric("chrf"))
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Write one line; count its n-grams."""
         sacrebleu = _sacrebleu()
         answers: list[list[Completion]] = yield [ask(example, context, self.decoding)]
         text = answers[0][0].text.strip()

@@ -55,6 +55,7 @@ class ChainOfThought:
         return (Metric("accuracy"), *((Metric("accuracy_of_one"),) if self.samples > 1 else ()))
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Reason (and answer, where `then` asks for it), read every sample, let the majority decide."""
         written, truncated = yield from self._write(example, context)
         read = [extract(text, self.kind) for text in written]
         answers = [answer for answer, _ in read if answer is not None]

@@ -43,6 +43,7 @@ class Choice:
     needs_likelihood = True
 
     def examine(self, example: Example, context: str) -> Steps:
+        """The likelihood of every option, in one step."""
         texts = [self.lead + text for text in _shown(self.scoring, example)]
         asked = [Continuation(context, text) for text in texts]
         if self.scoring == "unconditional":

@@ -36,6 +36,7 @@ class Microcode:
         return pass_metrics(self.ks, self.samples)
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Write n times, grade each different function once."""
         answers: list[list[Completion]] = yield [ask(example, context, replace(self.decoding, samples=self.samples))]
         problem = problem_of(example.fields)
         bodies = [function_body(one.text) for one in answers[0]]

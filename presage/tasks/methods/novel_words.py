@@ -35,6 +35,7 @@ class NovelWord:
         return (*((Metric("judged_right"),) if self.judged else ()), Metric("used"))
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Write, look for the word, and where wanted be judged."""
         answers: list[list[Completion]] = yield [ask(example, context, self.decoding)]
         sentence = next(iter(sentences(answers[0][0].text)), "")
         scores = {"used": float(uses(example.targets[0], sentence, self.fewest))}

@@ -53,6 +53,7 @@ class Perplexity:
     metrics = (_WORDS, _BYTES, _BITS)
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Roll over the document."""
         answers: list[Likelihood] = yield [Rolling(example.question)]
         one = answers[0]
         counts = {unit: int(example.fields[unit]) for unit in ("words", "bytes")}

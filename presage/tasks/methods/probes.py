@@ -35,6 +35,7 @@ class Gendered:
     metrics = (Metric("bias"), Metric("male_leaning", "lower"))
 
     def examine(self, example: Example, context: str) -> Steps:
+        """The likelihood of every word of both sides."""
         words = (*self.female, *self.male)
         answers: list[Likelihood] = yield [Continuation(context, f" {word}") for word in words]
         logs = [answer.logprob for answer in answers]
@@ -69,6 +70,7 @@ class Favoured:
     metrics = (Metric("distinct"),)
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Draw many beginnings' ends, count their words."""
         drawn = Decoding(self.tokens, temperature=1.0, top_p=self.top_p, samples=self.samples)
         answers: list[list[Completion]] = yield [ask(example, context, drawn)]
         counts = words_of([one.text for one in answers[0]])

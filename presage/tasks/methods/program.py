@@ -59,6 +59,7 @@ class Program:
         return replace(self, samples=n, ks=ks, decoding=replace(self.decoding, **changes))
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Write n times, execute all, count."""
         answers: list[list[Completion]] = yield [ask(example, context, replace(self.decoding, samples=self.samples))]
         written = answers[0]
         start = "" if self.whole else str(example.fields["prompt"])

@@ -44,6 +44,7 @@ class Rouge:
         return tuple(Metric(f"{who}{name}") for who in ("", "lead3_", "random3_") for name in names)
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Write, cut to sentences, score the model and both rules."""
         scorer = _scorer(self.stemmer)
         answers: list[list[Completion]] = yield [ask(example, context, self.decoding)]
         summary = " ".join(sentences(answers[0][0].text)[: self.keep])

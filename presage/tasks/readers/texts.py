@@ -11,7 +11,7 @@ from pathlib import Path
 
 from presage.core.errors import DataError
 from presage.core.seeds import stream
-from presage.data.embedded import installed_files
+from presage.data.embedded import standard_library
 from presage.data.prose import docstrings
 from presage.tasks.detokenise import TREEBANK, WIKITEXT, Style, detokenise
 from presage.tasks.methods.rouge import sentences
@@ -132,7 +132,7 @@ class Docstrings:
 
 @cache
 def _documented(least: int) -> Sequence[Example]:
-    files = (one for one in installed_files() if one.path.startswith("stdlib/") and one.path.endswith(".py"))
+    files = (one for one in standard_library() if one.path.endswith(".py"))
     codes = ((one.path, one.location.read_bytes().decode("utf-8", "replace")) for one in files)
     texts = ((f"{path}:{n}", text) for path, code in codes for n, text in enumerate(docstrings(code), 1))
     return [pair for name, text in texts for pair in _described(name, text, least)]
