@@ -121,6 +121,7 @@ class Dated:
     options: int = OPTIONS
 
     def files(self, folder: Path) -> list[Path]:
+        """The documents of the folder, or the topics of the installed Python's help."""
         own = [
             path
             for path in sorted(folder.resolve().rglob("*"))
@@ -130,6 +131,7 @@ class Dated:
         return own or [path for path in [topics] if path.is_file()]
 
     def examples(self, folder: Path, seed: int) -> list[Example]:
+        """A question a fact, in the order of the files. Raises DataError where there is none."""
         facts = {fact.question: fact for path in self.files(folder) for text in _texts(path) for fact in facts_of(text)}
         if not facts:
             hint = f"files with 'versionadded' or a PEP's header, in a folder called {FOLDER}"

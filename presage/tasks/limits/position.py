@@ -76,6 +76,7 @@ class Spans:
         return [path for path in paths if path.stat().st_size >= self.before + self.span][: self.most]
 
     def examples(self, folder: Path, seed: int) -> list[Example]:
+        """A span a document. Raises DataError where none is long enough."""
         found: list[Example] = []
         for path in self.files(folder):
             text = read_bytes(path).decode("utf-8", "replace")
