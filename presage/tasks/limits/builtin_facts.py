@@ -20,6 +20,7 @@ from __future__ import annotations
 import ast
 import builtins
 import calendar
+import functools
 import http
 import inspect
 import math
@@ -54,9 +55,11 @@ def builtin_facts(seed: int, each: int = EACH) -> Iterator[Fact]:
 def _of(category: str, chance: np.random.Generator, each: int) -> Iterator[Made]:
     seen: set[str] = set()
     for _ in range(20 * each):
+        if len(seen) == each:
+            return
         question, answer, false = _MAKERS[category](chance)
         others = [text for text in dict.fromkeys(false) if text != answer][:FALSE]
-        if question not in seen and others and len(seen) < each:
+        if question not in seen and others:
             seen.add(question)
             yield question, answer, others
 
@@ -130,6 +133,7 @@ def _recommendation(chance: np.random.Generator) -> Made:
     return question, name, _others(chance, list(MODULES))
 
 
+@functools.cache
 def _described(module: str) -> str:
     """The first line of a module's own documentation, read from its source, which is not run."""
     folder = Path(sysconfig.get_paths()["stdlib"])

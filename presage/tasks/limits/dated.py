@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +21,6 @@ from pathlib import Path
 from presage.core.errors import DataError
 from presage.core.seeds import stream
 from presage.data.documents import read_bytes
-from presage.data.embedded import installed_files
 from presage.tasks.task import Example
 
 FOLDER = "dated"
@@ -121,14 +121,17 @@ class Dated:
     options: int = OPTIONS
 
     def files(self, folder: Path) -> list[Path]:
+        """The documents of the folder, or the topics of the installed Python's help."""
         own = [
             path
             for path in sorted(folder.resolve().rglob("*"))
             if path.suffix in SUFFIXES and FOLDER in path.parts and path.is_file()
         ]
-        return own or [file.location for file in installed_files() if file.path.endswith(TOPICS)]
+        topics = Path(sysconfig.get_paths()["stdlib"]) / TOPICS
+        return own or [path for path in [topics] if path.is_file()]
 
     def examples(self, folder: Path, seed: int) -> list[Example]:
+        """A question a fact, in the order of the files. Raises DataError where there is none."""
         facts = {fact.question: fact for path in self.files(folder) for text in _texts(path) for fact in facts_of(text)}
         if not facts:
             hint = f"files with 'versionadded' or a PEP's header, in a folder called {FOLDER}"

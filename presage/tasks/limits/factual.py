@@ -75,6 +75,7 @@ class Facts:
         return sorted(path for path in folder.resolve().rglob(PATTERN) if path.is_file())
 
     def examples(self, folder: Path, seed: int) -> list[Example]:
+        """The user's facts, or the generated ones. Raises DataError for a file that is not right."""
         own = self.files(folder)
         if own:
             return read_facts(own)

@@ -4,20 +4,20 @@ log P(span | last c characters before it) for growing c; in bits per byte, so th
 uses its context loses less as c grows, and what it cannot reach changes nothing (Kaplan et al. 2020, figure on loss by
 token index, asks the same by position). Lengths that the model's context cut off are counted.
 
-Documents are the .txt files below a folder called `documents`; without one, the sources of the installed Python.
+Documents are the .txt files below a folder called `documents`; without one, the modules of the installed Python.
 Whether the model has read them decides what the numbers mean: for loss on unseen text give held-out documents.
 """
 
 from __future__ import annotations
 
 import math
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
 from presage.core.errors import DataError
 from presage.core.seeds import stream
 from presage.data.documents import read_bytes
-from presage.data.embedded import installed_files
 from presage.data.verbs import Continuation, Likelihood
 from presage.tasks.task import Example, Graded, Metric, Steps, Template
 
@@ -72,10 +72,11 @@ class Spans:
 
     def files(self, folder: Path) -> list[Path]:
         own = [path for path in sorted(folder.resolve().rglob("*.txt")) if FOLDER in path.parts and path.is_file()]
-        paths = own or [file.location for file in installed_files() if file.path.startswith("stdlib/")]
+        paths = own or sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
         return [path for path in paths if path.stat().st_size >= self.before + self.span][: self.most]
 
     def examples(self, folder: Path, seed: int) -> list[Example]:
+        """A span a document. Raises DataError where none is long enough."""
         found: list[Example] = []
         for path in self.files(folder):
             text = read_bytes(path).decode("utf-8", "replace")
