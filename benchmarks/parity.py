@@ -10,8 +10,10 @@ import argparse
 import importlib
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from typing import Any
 from harness.compare import CLOSE, Comparison, compare, ours_of, theirs_of
 from harness.hf_model import train
 from harness.peer_model import backend
-from harness.peer_tasks import CASES, Case, write_yaml
+from harness.peer_tasks import CASES, Case, folder_of, write_yaml
 from harness.report import entry, options, publish, table
 
 from presage.core.errors import ConfigError, did_you_mean
@@ -49,12 +51,11 @@ def main() -> None:
         model = args.model or train(folder / "model", args.shape, steps=args.steps)
         theirs, runner = backend(model, args.batch_size), Runner(open_model(f"hf:{model}"))
         for case in cases:
+            print(case.ours, file=sys.stderr, flush=True)
             limit = min(args.limit, case.limit)
             values, samples = _theirs(case, theirs, args.data, limit, folder)
-            exchanges = _ours(case, runner, args.data, limit)
-            found = compare(
-                theirs_of(samples, case.metrics), ours_of(exchanges, case.metrics), [*case.by_item]
-            )
+            exchanges = _ours(case, runner, folder_of(case, args.data, folder), limit)
+            found = compare(theirs_of(samples, case.metrics), ours_of(exchanges, case.metrics), [*case.by_item])
             rows += _rows(case, values, _values(case, exchanges), found)
             notes += _notes(case, found)
     parts = [_said(args), table(COLUMNS, rows), "\n".join(notes) or "Nothing differs."]
@@ -89,13 +90,14 @@ def _theirs(case: Case, lm: Any, data: Path, limit: int, folder: Path) -> tuple[
     """({our metric: their value}, their samples). Values of parts are averaged by their numbers of items."""
     evaluate = importlib.import_module("lm_eval").simple_evaluate
     load = importlib.import_module("lm_eval.tasks._yaml_loader").load_yaml
+    manager = importlib.import_module("lm_eval.tasks").TaskManager(include_defaults=False)
     samples: list[dict[str, Any]] = []
     sums = dict.fromkeys(case.metrics.values(), 0.0)
     total = 0
     for number, part in enumerate(case.parts):
         name = f"{case.ours}_{number}"
         path = write_yaml(part, name, case.shots, data, limit, folder)
-        found = evaluate(model=lm, tasks=[load(path)], bootstrap_iters=0)
+        found = evaluate(model=lm, tasks=[load(path)], task_manager=manager, bootstrap_iters=0)
         count = len({sample["doc_id"] for sample in found["samples"][name]})
         samples += [sample | {"doc_id": total + sample["doc_id"]} for sample in found["samples"][name]]
         for metric, ours in case.metrics.items():
@@ -104,14 +106,11 @@ def _theirs(case: Case, lm: Any, data: Path, limit: int, folder: Path) -> tuple[
     return {ours: value / total for ours, value in sums.items()}, samples
 
 
-def _ours(case: Case, runner: Runner, data: Path, limit: int) -> list[Exchange]:
-    task = find(case.ours)
-    folder = data / case.folder
+def _ours(case: Case, runner: Runner, folder: Path, limit: int) -> list[Exchange]:
+    task = replace(find(case.ours), draw="first")
     examples = task.data.examples(folder, 0)
     asked = [
-        one
-        for part in case.parts
-        for one in [one for one in examples if part.category in ("", one.category)][:limit]
+        one for part in case.parts for one in [one for one in examples if part.category in ("", one.category)][:limit]
     ]
     shots = Shots(task, task.data.pool(folder, 0) or examples, case.shots, 0)
     return runner.run(task.method, asked, [shots.context(one) for one in asked])

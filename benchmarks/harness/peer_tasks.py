@@ -39,16 +39,18 @@ class Part:
 class Case:
     """One comparison: our task, their parts, and {their metric: ours}. `shots` go to both sides.
 
-    by_item: our metrics that have a score an item on both sides. folder: where our task finds its files. limit: at most
-    so many items of a part, where items are long. explained: why what differs does.
+    by_item: our metrics that have a score an item on both sides. folder: where our task finds its files. file: where
+    set, the rows are also written under this name, and our task reads that. limit: at most so many items of a part,
+    where items are long. explained: why what differs does.
     """
 
     ours: str
     parts: tuple[Part, ...]
     metrics: Mapping[str, str]
-    by_item: tuple[str, ...] = ("accuracy",)
+    by_item: tuple[str, ...] = ("acc",)
     shots: int = 0
     folder: str = "eval"
+    file: str = ""
     limit: int = 1 << 30
     explained: str = ""
 
@@ -76,6 +78,16 @@ def write_yaml(part: Part, name: str, shots: int, data: Path, limit: int, folder
     return path
 
 
+def folder_of(case: Case, data: Path, made: Path) -> Path:
+    """Where our task finds its files."""
+    if not case.file:
+        return data / case.folder
+    folder = made / case.ours
+    folder.mkdir()
+    _write_rows(folder / case.file, case.parts[0].asked(data))
+    return folder
+
+
 def _write_rows(path: Path, rows: Iterable[Row]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
@@ -98,16 +110,14 @@ def _arc_easy(data: Path) -> Iterator[Row]:
         yield {"id": str(number), "question": question, "choices": choices, "answerKey": labels[row["gold"]]}
 
 
-def _arc_challenge(data: Path) -> Iterator[Row]:
-    for row in _lines(data / "eval/arc/ARC-Challenge-Test.jsonl.xz"):
-        texts, labels = ([choice[key] for choice in row["question"]["choices"]] for key in ("text", "label"))
-        choices = {"text": texts, "label": labels}
-        yield {
-            "id": row["id"],
-            "question": row["question"]["stem"],
-            "choices": choices,
-            "answerKey": row["answerKey"],
-        }
+def _arc_challenge(split: str) -> Rows:
+    def rows(data: Path) -> Iterator[Row]:
+        for row in _lines(data / f"eval/arc/ARC-Challenge-{split}.jsonl.xz"):
+            texts, labels = ([choice[key] for choice in row["question"]["choices"]] for key in ("text", "label"))
+            asked = {"id": row["id"], "question": row["question"]["stem"], "answerKey": row["answerKey"]}
+            yield asked | {"choices": {"text": texts, "label": labels}}
+
+    return rows
 
 
 def _boolq(data: Path) -> Iterator[Row]:
@@ -154,18 +164,29 @@ def _gsm8k(split: str) -> Rows:
     return lambda data: _lines(data / f"eval/gsm8k/{split}.jsonl.xz")
 
 
+def _hellaswag(data: Path) -> Iterator[Row]:
+    """The original's form. The sample has lost the activity and where the last sentence begins: its domain stands for
+    the one, and the place after the last full stop for the other."""
+    for number, row in enumerate(_lines(data / "eval/hellaswag_sample/hellaswag_2000.jsonl.xz")):
+        first, stop, last = row["context"].rpartition(". ")
+        texts = {"ctx_a": (first + stop).strip() or last, "ctx_b": last if first else "", "ctx": row["context"]}
+        known = {"ind": number, "activity_label": row["domain"], "split": "val"}
+        yield known | texts | {"endings": row["choices"], "label": str("ABCD".index(row["answer"]))}
+
+
 def _wikitext(data: Path) -> Iterator[Row]:
-    """An article begins with a line " = Title = ", single signs."""
+    """Articles as the data set that the original names has them: from a title's line to the next, joined by newlines,
+    where "= = =" and "= =" count as one sign; what is blank is left out."""
     page: list[str] = []
     with lzma.open(data / "corpus/wikitext2_eval/test.txt.xz", "rt", encoding="utf-8") as file:
-        for line in file:
-            signs = line.strip().split(" ")
-            heads = len(signs) > 2 and signs[0] == signs[-1] == "=" and "=" not in (signs[1], signs[-2])
-            if heads and any(map(str.strip, page)):
-                yield {"page": "".join(page)}
+        for line in file.read().split("\n"):
+            signs = line.replace("= = =", "===").replace("= =", "==").strip().split(" ")
+            if len(signs) > 1 and signs[0] == signs[-1] == "=":
+                if "".join(page).strip():
+                    yield {"page": "\n".join(page)}
                 page = []
             page.append(line)
-    yield {"page": "".join(page)}
+    yield {"page": "\n".join(page)}
 
 
 # ---- cases -----------------------------------------------------------------------------------------------------------
@@ -173,41 +194,43 @@ def _wikitext(data: Path) -> Iterator[Row]:
 SUBJECTS = ("astronomy", "high_school_computer_science", "moral_disputes")
 PARADIGMS = ("adjunct_island", "anaphor_number_agreement", "principle_A_case_1", "wh_vs_that_no_gap")
 FIRST = {"fewshot_config": {"sampler": "first_n"}}
-ACC = {"acc,none": "accuracy"}
-BOTH = {"acc,none": "accuracy", "acc_norm,none": "accuracy_norm"}
+ACC = {"acc,none": "acc"}
+BOTH = {"acc,none": "acc", "acc_norm,none": "acc_norm"}
+LAMBADA = {"acc,none": "accuracy", "perplexity,none": "perplexity"}
+WIKITEXT = {f"{name},none": name for name in ("word_perplexity", "byte_perplexity", "bits_per_byte")}
+GSM8K = {f"exact_match,{name}": f"exact_match_{name.split('-')[0]}" for name in ("strict-match", "flexible-extract")}
 
 
 def _mmlu_part(subject: str) -> Part:
     return Part(f"mmlu/default/mmlu_{subject}.yaml", _mmlu(subject, "test"), _mmlu(subject, "dev"), subject)
 
 
+def _one(name: str, yaml_file: str, asked: Rows, metrics: Mapping[str, str] = ACC, **more: Any) -> Case:
+    return Case(f"{name}_harness", (Part(yaml_file, asked),), metrics, **more)
+
+
 CASES: tuple[Case, ...] = (
-    Case("arc_easy_harness", (Part("arc/arc_easy.yaml", _arc_easy),), BOTH),
-    Case("arc_challenge_harness", (Part("arc/arc_challenge.yaml", _arc_challenge),), BOTH),
-    Case("boolq_harness", (Part("super_glue/boolq/default.yaml", _boolq),), ACC),
-    Case("rte_harness", (Part("super_glue/rte/default.yaml", _rte),), ACC),
+    _one("arc_easy", "arc/arc_easy.yaml", _arc_easy, BOTH),
+    Case(
+        "arc_challenge_harness",
+        (Part("arc/arc_challenge.yaml", _arc_challenge("Test"), _arc_challenge("Train"), changes=FIRST),),
+        BOTH,
+        shots=3,
+    ),
+    _one("hellaswag", "hellaswag/hellaswag.yaml", _hellaswag, BOTH, file="hellaswag_val.jsonl"),
     Case("mmlu_harness", tuple(map(_mmlu_part, SUBJECTS)), ACC, shots=5),
-    Case(
-        "blimp_harness",
-        tuple(Part(f"blimp/{name}.yaml", _blimp(name), category=name) for name in PARADIGMS),
-        ACC,
-    ),
-    Case("truthfulqa_mc1_harness", (Part("truthfulqa/truthfulqa_mc1.yaml", _truthfulqa),), ACC),
-    Case("truthfulqa_mc2_harness", (Part("truthfulqa/truthfulqa_mc2.yaml", _truthfulqa),), ACC),
-    Case(
-        "lambada_harness",
-        (Part("lambada/lambada_openai.yaml", _lambada),),
-        {"acc,none": "accuracy", "perplexity,none": "perplexity"},
-    ),
-    Case(
-        "wikitext2_harness",
-        (Part("wikitext/wikitext.yaml", _wikitext),),
-        {"word_perplexity,none": "word_perplexity", "byte_perplexity,none": "byte_perplexity"},
-    ),
+    _one("boolq", "super_glue/boolq/default.yaml", _boolq),
+    _one("rte", "super_glue/rte/default.yaml", _rte),
+    Case("blimp_harness", tuple(Part(f"blimp/{one}.yaml", _blimp(one), category=one) for one in PARADIGMS), ACC),
+    _one("truthfulqa_mc1", "truthfulqa/truthfulqa_mc1.yaml", _truthfulqa),
+    _one("truthfulqa_mc2", "truthfulqa/truthfulqa_mc2.yaml", _truthfulqa),
+    _one("lambada", "lambada/lambada_openai.yaml", _lambada, LAMBADA, by_item=("accuracy",)),
+    _one("wikitext", "wikitext/wikitext.yaml", _wikitext, WIKITEXT, by_item=(), folder="corpus", limit=20),
     Case(
         "gsm8k_harness",
         (Part("gsm8k/gsm8k.yaml", _gsm8k("test"), _gsm8k("train"), changes=FIRST),),
-        {"exact_match,strict-match": "strict", "exact_match,flexible-extract": "flexible"},
+        GSM8K,
         shots=5,
+        by_item=tuple(GSM8K.values()),
     ),
 )

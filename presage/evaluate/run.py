@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,12 +22,10 @@ from presage.core.files import atomic_write, sha256, whole_lines
 from presage.core.progress import Progress
 from presage.core.run import RunDir, note
 from presage.data.verbs import LanguageModel
-from presage.evaluate import calibration
+from presage.evaluate import extras
 from presage.evaluate.asking import Asked, Plan, exam_of, plans_of
 from presage.evaluate.checked import corpus_of, scanned
 from presage.evaluate.contamination import Report
-from presage.evaluate.exam import COLUMNS as EXAMS
-from presage.evaluate.exam import exam_rows
 from presage.evaluate.executing import Executing
 from presage.evaluate.logged import row
 from presage.evaluate.runner import Runner, parts
@@ -56,6 +55,8 @@ class Config(BaseConfig):
     """How multiple choice is asked where not as declared: letter, sum, per_token, per_byte, unconditional."""
     corpus: Parent | None = None
     """The training text that questions are looked up in; by default that of the run, where it stands beside it."""
+    corpus_end: date | None = None
+    """The day of the training text's last document, for questions about what came after it."""
     judge: str = ""
     """A model that grades free text."""
     accept_unsandboxed: bool = False
@@ -103,7 +104,7 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
         judge = _opened(config.judge, config) if config.judge else None
         _ask(directory, plans, Runner(examined, judge, sandbox), config.part)
         summary = Summary(plans, list(directory.rows("samples.jsonl")), _reports(config, plans), config.seed)
-        _write(directory, config, summary, skipped)
+        _write(directory, config, summary, skipped, examined)
         if sandbox:
             directory.result("isolation", sandbox.sandbox.isolation)
             directory.result("kernel", sandbox.sandbox.kernel)
@@ -233,22 +234,20 @@ def _reports(config: Config, plans: Sequence[Plan]) -> dict[str, Report]:
     return scanned(plans, corpus, config.seed)
 
 
-def _write(directory: RunDir, config: Config, summary: Summary, skipped: Sequence[tuple[str, str]]) -> None:
-    for name, (rows, columns) in summary.tables().items():
-        directory.table(name, rows, columns)
-    calibrated = calibration.tables(summary.rows, config.seed)
-    directory.table("calibration", calibrated.calibration, calibration.CALIBRATION)
-    directory.table("selective", calibrated.selective, calibration.SELECTIVE)
+def _write(
+    directory: RunDir, config: Config, summary: Summary, skipped: Sequence[tuple[str, str]], model: LanguageModel
+) -> None:
     exams = [exam for asked in config.tasks if (exam := exam_of(asked.task))]
-    if exams:
-        directory.table(
-            "exams", exam_rows(exams, summary.rows, Path(config.data), summary.flagged, config.seed), list(EXAMS)
-        )
+    calibrated, results = extras.calibrated(summary)
+    tables = summary.tables() | calibrated | dict(extras.tables(summary, exams, Path(config.data), config.corpus_end))
+    for name, (rows, columns) in tables.items():
+        directory.table(name, rows, list(columns))
     directory.table("files", _files(summary.plans), ["task", "file", "sha256"])
     directory.table("skipped", [{"task": label, "reason": why} for label, why in skipped], ["task", "reason"])
     for name, text in summary.artifacts():
         directory.write_text(f"artifacts/{name}", text)
-    directory.write_json("result.json", dict(summary.results()) | calibrated.results)
+    facts = {"model": {"value": model.name}, "has_likelihood": {"value": model.has_likelihood}}
+    directory.write_json("result.json", facts | dict(summary.results()) | results)
 
 
 def _spent(directory: RunDir, *models: LanguageModel | None) -> None:

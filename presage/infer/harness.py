@@ -73,7 +73,7 @@ class PresageLM(LM):  # type: ignore[misc]  # lm_eval has no types
 
 
 def decoding(options: Mapping[str, Any]) -> Decoding:
-    """lm_eval's gen_kwargs as our Decoding, by lm_eval's rules: greedy unless do_sample or a temperature says otherwise.
+    """lm_eval's gen_kwargs as our Decoding, by lm_eval's rules: greedy unless do_sample or a temperature says not.
 
     Raises ConfigError for an unknown key.
     """

@@ -105,6 +105,7 @@ class Beside:
         """Keys and values of each layer, the prefix's included."""
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """The prefix's keys and values, then these."""
         if self.prefix.length:
             before = (held.expand(len(keys), -1, -1, -1) for held in self.prefix.layers[layer])
             keys, values = (torch.cat(pair, dim=2) for pair in zip(before, (keys, values), strict=True))

@@ -146,9 +146,9 @@ def _score(model: Transformer, prefix: Prefix, rows: list[_Row]) -> dict[tuple[H
     tokens, positions, segments = (torch.from_numpy(table).to(device) for table in _tables(rows, width))
     mask = _mask(segments, prefix.length) if prefix.length or rows[0].forks else None
     store = None if mask is None else Beside(prefix, positions)
-    hidden = model.trunk(model.embed(tokens), positions, mask, store).flatten(0, 1)
     spots, owners, targets = _wanted(rows, width)
-    values, best = _at(model, hidden, spots, owners, targets)
+    states = model.states(model.embed(tokens), positions, mask, store, torch.from_numpy(spots).to(device))
+    values, best = _values(model, states, owners, targets)
     found: dict[tuple[Head, Tail], Scored] = {}
     place = 0
     for row in rows:
@@ -199,17 +199,15 @@ def _wanted(rows: list[_Row], width: int) -> tuple[np.ndarray, np.ndarray, np.nd
     return np.array(spots), np.array(owners), np.array(targets)
 
 
-def _at(
-    model: Transformer, hidden: Tensor, spots: np.ndarray, owners: np.ndarray, targets: np.ndarray
-) -> tuple[Tensor, Tensor]:
-    """log p of each target at its position and whether it is the most probable there, by chunks of positions."""
+def _values(model: Transformer, states: Tensor, owners: np.ndarray, targets: np.ndarray) -> tuple[Tensor, Tensor]:
+    """log p of each target at its position and whether it is the most probable there, by chunks of states [N, D]."""
     order = np.argsort(owners, kind="stable")
     chunk = max(1, CHUNK_ELEMENTS // model.config.vocab_size)
     values, best = torch.empty(len(targets)), torch.empty(len(targets), dtype=torch.bool)
-    for first in range(0, len(spots), chunk):
+    for first in range(0, len(states), chunk):
         low, high = np.searchsorted(owners[order], [first, first + chunk])
         part = order[low:high]
-        logits = model.logits(hidden[torch.from_numpy(spots[first : first + chunk]).to(hidden.device)]).float()
+        logits = model.logits(states[first : first + chunk]).float()
         rows, ids = (torch.from_numpy(of[part]).to(logits.device) for of in (owners - first, targets))
         values[part] = (logits[rows, ids] - logits.logsumexp(dim=1)[rows]).cpu()
         best[part] = (logits.argmax(dim=1)[rows] == ids).cpu()

@@ -181,8 +181,8 @@ def rss() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_300_runs_leave_nothing(box: Sandbox) -> None:
-    run_many(box, 300)
+def test_200_runs_leave_nothing(box: Sandbox) -> None:
+    run_many(box, 200)
 
 
 @pytest.mark.slow

@@ -68,16 +68,17 @@ def added(text: str) -> Iterator[tuple[str, str]]:
     module = ""
     lines = text.split("\n")
     for number, line in enumerate(lines):
+        if not line.strip():
+            continue
+        indent = len(line) - len(line.lstrip())
+        defined = [one for one in defined if one[0] < indent]  # a line further left ends what was defined
         begins, found = _DIRECTIVE.match(line) or _SIGNATURE.match(line), _ADDED.match(line)
         if begins and begins[2] in _MODULES:
             module = f"{begins[3]}."
         elif begins:
-            defined = [one for one in defined if one[0] < len(begins[1])]
-            defined.append((len(begins[1]), _full_name(begins[3], defined, module if begins[2] else "")))
-        elif found:
-            inside = [name for depth, name in defined if depth < len(found[1])]
-            if inside and not _goes_on(lines, number, len(found[1])):
-                yield inside[-1], found[2] or found[3]
+            defined.append((indent, _full_name(begins[3], defined, module if begins[2] else "")))
+        elif found and defined and not _goes_on(lines, number, indent):
+            yield defined[-1][1], found[2] or found[3]
 
 
 def _full_name(name: str, around: Sequence[tuple[int, str]], module: str) -> str:

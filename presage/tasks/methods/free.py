@@ -50,7 +50,7 @@ class Free:
         answers: list[list[Completion]] = yield [ask(example, context, self.decoding)]
         written = answers[0][0]
         answer = found(written.text, self.pattern, self.pick)
-        scores = {
+        scores: dict[str, float] = {
             name: SCORES[name](answer or "", example.targets) if answer is not None else 0.0 for name in self.scores
         }
         return Graded(scores, answer or "", said(written) | {"invalid": not answer})

@@ -12,20 +12,21 @@ from dataclasses import dataclass
 
 from presage.core.seeds import derive
 from presage.data.verbs import Completion, Decoding, Generation, Message
-from presage.tasks.methods.free import GREEDY, ask, said
+from presage.tasks.methods.free import ask, said
 from presage.tasks.methods.rouge import sentences
 from presage.tasks.task import Example, Graded, Metric, Steps, ToJudge
 
+_PARAGRAPH = Decoding(max_tokens=64, stops=("\n\n",))
 _ENDINGS = r"(?:\w{0,3})"
 
 
 @dataclass(frozen=True)
 class NovelWord:
-    """Write one line, look for the word. judged: also ask the judge, whose verdict is then the metric to quote."""
+    """Write one paragraph, look for the word. judged: also ask the judge, whose verdict is then the metric to quote."""
 
     judged: bool = False
     fewest: int = 4
-    decoding: Decoding = GREEDY
+    decoding: Decoding = _PARAGRAPH
     needs_likelihood = False
 
     @property

@@ -7,6 +7,7 @@ tests also call helpers that its prompts define, so a prompt is the setup of its
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,10 +80,7 @@ def _called(test: str, where: str) -> str:
     except SyntaxError as error:
         raise DataError(f"a test that is not Python: {error.msg}", where=where) from None
     calls = [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
-    named = [name for name in calls if name not in _OWN]
+    named = [name for name in calls if name not in vars(builtins)]
     if not named:
         raise DataError("a test that calls no function", where=where)
     return named[0]
-
-
-_OWN = frozenset({"set", "sorted", "list", "tuple", "dict", "str", "int", "float", "abs", "round", "len", "bool"})
