@@ -90,7 +90,13 @@ def shown(one: Task, shots: int = 0) -> str:
 
 @pytest.mark.parametrize(
     ("text", "picked", "score", "invalid"),
-    [("B", 1, 1.0, False), (" A. one", 0, 0.0, False), ("both", None, 0.0, True), ("C", None, 0.0, True)],
+    [
+        ("B", 1, 1.0, False),
+        (" A. one", 0, 0.0, False),
+        ("both", None, 0.0, True),
+        ("C", None, 0.0, True),
+        ("*Two.*\nYes", 1, 1.0, False),
+    ],
 )
 def test_what_is_written_is_graded(text: str, picked: int | None, score: float, invalid: bool) -> None:
     written = by_generation(task(Choice("unconditional")))
