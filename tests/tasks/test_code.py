@@ -303,6 +303,30 @@ def test_the_verb(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.Captu
     assert status == 2 and "there is something of this name" in complaint
 
 
+def test_the_verb_goes_on_where_it_stopped(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "results.jsonl"
+    words = ("code", files[0], "--problems", files[1], "--out", out, "--timeout", 20, "--json", "--quiet")
+    words += ("--i-accept-unsandboxed-execution",)
+    whole = run(capsys, *words)[1]
+    lines = out.read_text().splitlines(keepends=True)
+    for kept in ("", "".join(lines[:1]), "".join(lines[:2]) + lines[2][:-9], "".join(lines)):
+        out.write_text(kept)
+        status, printed, _ = run(capsys, *words, "--resume")
+        assert (status, printed) == (0, whole)
+        assert [json.loads(line)["passed"] for line in out.read_text().splitlines()] == [True, False, True, True]
+    for damaged in (
+        lines[1],
+        lines[0].replace("return a", "return b"),
+        lines[0].replace('"kernel": "', '"kernel": "x'),
+    ):
+        out.write_text(damaged)
+        status, _, complaint = run(capsys, *words, "--resume")
+        assert status == 2 and f"{out}:1: " in complaint and out.read_text() == damaged
+    assert run(capsys, *words[:4], "--resume")[0] == 2
+
+
 def test_the_verb_as_json_by_temperature(
     files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], box: Sandbox
 ) -> None:

@@ -122,6 +122,8 @@ def test_verdicts_come_in_order(box: Sandbox) -> None:
 
 def test_a_source_too_long_is_refused_unrun(box: Sandbox) -> None:
     assert box.check([program("#" * 1_000_001)])[0].reason == "refused"
+    assert box.check([program("#" + "\U0001f600" * 999_999)])[0].reason == "refused"
+    assert box.check([program(GOOD + "#" + "\U0001f600" * 200_000)])[0].passed
 
 
 def test_what_the_inside_sees(box: Sandbox) -> None:
