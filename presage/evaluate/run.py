@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
-from presage.core.errors import ConfigError, PresageError, RunError
+from presage.core.errors import ConfigError, DataError, PresageError, RunError
 from presage.core.files import atomic_write, sha256, whole_lines
 from presage.core.progress import Progress
 from presage.core.run import RunDir, note
@@ -49,8 +49,8 @@ class Config(BaseConfig):
     settings: tuple[str, ...] = ()
     """key=value: how the model is asked, by the settings of its backend (requests_per_minute=60, begin=true)."""
     tasks: tuple[Asked, ...] = Field(min_length=1)
-    data: str = "."
-    """The folder below which the public files lie."""
+    data: str = ""
+    """The folder below which the public files lie; by default the corpus run, whose held-out text is asked about."""
     method: Literal["", "letter", "sum", "per_token", "per_byte", "unconditional"] = ""
     """How multiple choice is asked where not as declared: letter, sum, per_token, per_byte, unconditional."""
     corpus: Parent | None = None
@@ -118,12 +118,34 @@ def planned(config: Config, *, likelihood: bool) -> tuple[list[Plan], list[tuple
     plans, skipped = [], []
     for asked in config.tasks:
         try:
-            plans += plans_of(asked, Path(config.data), config.seed, lambda task: _changed(task, config, likelihood))
+            plans += _plans(config, asked, likelihood)
         except PresageError as error:
             if not config.skip_missing:
                 raise
             skipped.append((asked.label, str(error)))
     return plans, skipped
+
+
+def _plans(config: Config, asked: Asked, likelihood: bool) -> list[Plan]:
+    """From the folder named, or else from the corpus run; what is wrong in the first of them is what is said."""
+    faults = []
+    for folder in _folders(config):
+        try:
+            return plans_of(asked, folder, config.seed, lambda task: _changed(task, config, likelihood))
+        except DataError as error:
+            faults.append(error)
+    raise faults[0]
+
+
+def _folders(config: Config) -> list[Path]:
+    corpus = _corpus(config)
+    named = [Path(config.data)] if config.data else []
+    return [*named, *([corpus] if corpus else [])] or [Path()]
+
+
+def _corpus(config: Config) -> Path | None:
+    """The training text to look in: the one given, or that of the run examined."""
+    return config.corpus or (corpus_of(config.run) if config.run is not None else None)
 
 
 def _changed(task: Task, config: Config, likelihood: bool) -> Task:
@@ -227,7 +249,7 @@ def _kept(directory: RunDir, plans: Sequence[Plan], size: int) -> set[tuple[str,
 
 def _reports(config: Config, plans: Sequence[Plan]) -> dict[str, Report]:
     """Contamination by task; empty where there is no training text to look in."""
-    corpus = config.corpus or (corpus_of(config.run) if config.run is not None else None)
+    corpus = _corpus(config)
     if corpus is None:
         note("no training text to look the questions up in: scores are shown as not checked (give --corpus)")
         return {}
@@ -239,7 +261,7 @@ def _write(
 ) -> None:
     exams = [exam for asked in config.tasks if (exam := exam_of(asked.task))]
     calibrated, results = extras.calibrated(summary)
-    tables = summary.tables() | calibrated | dict(extras.tables(summary, exams, Path(config.data), config.corpus_end))
+    tables = summary.tables() | calibrated | dict(extras.tables(summary, exams, _folders(config)[0], config.corpus_end))
     for name, (rows, columns) in tables.items():
         directory.table(name, rows, list(columns))
     directory.table("files", _files(summary.plans), ["task", "file", "sha256"])

@@ -11,12 +11,20 @@ from presage.tasks.task import Task
 MODULES: tuple[str, ...] = (
     *("knowledge", "commonsense", "reading", "truthful", "pairs", "bias", "multilingual", "inverse"),
     *("exams", "exams_choice", "dialogue", "languages", "generative", "synthetic", "modelling", "probes", "limits"),
-    *("harness", "harness_free"),
+    *("held_out", "harness", "harness_free"),
 )
 """Modules of this package; each has TASKS, a tuple of Task, and may have FAMILIES, a tuple of Family."""
 
 SUITE: tuple[str, ...] = (
-    *("microcode", "docstring_summaries", "hindsight_neglect", "reasoning_slips", "pushback", "dated_facts"),
+    *(
+        "next_passage",
+        "microcode",
+        "docstring_summaries",
+        "hindsight_neglect",
+        "reasoning_slips",
+        "pushback",
+        "dated_facts",
+    ),
     *("factuality", "position_loss", "occupation_bias", "occupation_bias_competent", "occupation_bias_incompetent"),
     *("two_digit_addition", "two_digit_subtraction", "three_digit_addition", "three_digit_subtraction"),
     *("four_digit_addition", "four_digit_subtraction", "five_digit_addition", "five_digit_subtraction"),
