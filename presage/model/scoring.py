@@ -30,6 +30,8 @@ Scored = tuple[Tensor, Tensor]
 """log P of every token of a continuation, float32 [T] in nats, and whether it was the most probable, bool [T]."""
 
 BATCH_TOKENS = 4096
+LEAST_FILLED, SHORT = 0.75, 16
+"""A row that fills less of a batch's width than this, by more than so many tokens, waits for shorter company."""
 ROW_TOKENS = 128
 """Continuations of one prompt go on another row beyond this many tokens, unless the prompt is longer."""
 
@@ -128,10 +130,9 @@ def _batches(rows: list[_Row], most_rows: int, most_tokens: int) -> Iterator[lis
     """Rows of about one length together, the longest first; those that fork apart from those that need no mask."""
     batch: list[_Row] = []
     for row in sorted(rows, key=lambda row: (row.forks, row.length), reverse=True):
-        full = batch and (
-            row.forks != batch[0].forks or len(batch) == most_rows or (len(batch) + 1) * batch[0].length > most_tokens
-        )
-        if full:
+        longest = batch[0].length if batch else row.length
+        unlike = batch and (row.forks != batch[0].forks or row.length < LEAST_FILLED * longest - SHORT)
+        if unlike or len(batch) == most_rows or (batch and (len(batch) + 1) * longest > most_tokens):
             yield batch
             batch = []
         batch.append(row)
