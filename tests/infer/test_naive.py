@@ -18,7 +18,7 @@ from tests.imports import ROOT
 
 pytest.importorskip("transformers", reason="transformers is an extra")
 
-from tests.infer.naive import NaiveModel, small_model  # noqa: E402
+from tests.infer.naive import NaiveModel, small_model
 
 DATA = ROOT.parent / "shared" / "data"
 CLOSE = 2e-4
