@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 
 from presage.core.errors import PresageError
 
 
 def main() -> None:
     """Run `lm_eval` with our model registered. A mistake that a person can mend is one line and its exit code."""
-    try:
-        from lm_eval.__main__ import cli_evaluate
-
-        import presage.infer.harness  # noqa: F401  # registers
-    except ModuleNotFoundError as error:
-        if error.name != "lm_eval":
-            raise
+    if find_spec("lm_eval") is None:
         sys.exit(_complain("lm-evaluation-harness is not installed (pip install 'presage[lm-eval]')", 2))
+    from lm_eval.__main__ import cli_evaluate
+
+    import presage.infer.harness  # noqa: F401  # registers
+
     try:
         cli_evaluate()
     except PresageError as error:

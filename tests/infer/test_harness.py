@@ -5,17 +5,25 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import json
+import math
+import re
 import socket
+import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from presage.cli.harness import main as command_line
 from presage.core.errors import ConfigError
 from presage.data.verbs import Continuation, Decoding, Generation
+from presage.infer.opening import open_model
+from presage.train import pretrain
 from tests.imports import ROOT
+from tests.tiny import make_shards, tiny_run
 from tests.toy_model import ToyModel
 
 pytest.importorskip("lm_eval", reason="lm-eval is an extra")
@@ -61,14 +69,19 @@ metric_list: [{metric: exact_match}]
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever would go to the network fails at once; nobody asks pip and the compilers for their versions."""
+    """Whatever would go to the network fails at once. For speed: nobody asks pip and the compilers for their versions,
+    nor reads thousands of tasks that are not asked."""
 
     def refuse(*_: object) -> None:
         raise OSError("a test went to the network")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setattr(importlib.import_module("lm_eval.evaluator"), "add_env_info", lambda results: None)
+    evaluator, tasks = map(importlib.import_module, ("lm_eval.evaluator", "lm_eval.tasks"))
+    monkeypatch.setattr(evaluator, "add_env_info", lambda results: None)
+    few = partial(tasks.TaskManager, include_defaults=False)
+    monkeypatch.setattr(evaluator, "TaskManager", few)
+    monkeypatch.setattr(tasks, "TaskManager", few)
 
 
 def write_task(folder: Path, kind: str) -> Path:
@@ -87,6 +100,13 @@ def evaluate(lm: PresageLM, folder: Path, kind: str) -> dict[str, Any]:
     found = importlib.import_module("lm_eval").simple_evaluate(model=lm, tasks=[config], bootstrap_iters=0)
     metrics = {name.removesuffix(",none"): value for name, value in found["results"][kind].items()}
     return metrics | {"samples": found["samples"][kind]}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny run of ours."""
+    folder = tmp_path_factory.mktemp("runs")
+    return pretrain.run(tiny_run(make_shards(folder).path, steps=6), folder / "run").path
 
 
 def requests(*arguments: Any) -> list[Any]:
@@ -170,7 +190,85 @@ def test_choices_through_its_evaluator(tmp_path: Path) -> None:
     assert found["acc"] == sum(right) / len(right)
 
 
-def test_what_it_writes_beside_results(tmp_path: Path) -> None:
+def test_choices_of_a_run_are_those_of_its_verbs(run: Path, tmp_path: Path) -> None:
+    found = evaluate(PresageLM(str(run)), tmp_path, "choice")
+    verbs = open_model(str(run))
+    right, normed = [], []
+    for row, sample in zip(ROWS, found["samples"], strict=True):
+        texts = [f" {text}" for text in row["options"]]
+        scores = [one.logprob for one in verbs.loglikelihood([Continuation(row["ask"], text) for text in texts])]
+        assert [pair[0] for pair in sample["filtered_resps"]] == pytest.approx(scores, abs=1e-4)
+        each = [score / len(text.removeprefix(" ")) for score, text in zip(scores, texts, strict=True)]
+        right.append(scores.index(max(scores)) == row["right"])
+        normed.append(each.index(max(each)) == row["right"])
+    assert found["acc"] == sum(right) / len(right)
+    assert found["acc_norm"] == sum(normed) / len(normed)
+
+
+def test_perplexity_of_a_run_is_that_of_its_verbs(run: Path, tmp_path: Path) -> None:
+    found = evaluate(PresageLM(str(run)), tmp_path, "rolling")
+    texts = [f"{row['ask']} {row['options'][0]}" for row in ROWS]
+    nats = -sum(one.logprob for one in open_model(str(run)).rolling_loglikelihood(texts))
+    assert found["bits_per_byte"] == pytest.approx(nats / math.log(2) / sum(len(text.encode()) for text in texts))
+    assert found["word_perplexity"] == pytest.approx(math.exp(nats / sum(len(text.split()) for text in texts)))
+
+
+def test_completions_of_a_run_are_those_of_its_verbs(run: Path, tmp_path: Path) -> None:
+    found = evaluate(PresageLM(str(run)), tmp_path, "written")
+    asked = [Generation(row["ask"], Decoding(6, ("law",))) for row in ROWS]
+    texts = [some[0].text for some in open_model(str(run)).generate(asked)]
+    assert [sample["resps"] for sample in found["samples"]] == [[[text]] for text in texts]
+
+
+# ---- its command line ----------------------------------------------------------------------------------------------
+
+
+def test_its_command_line_examines_a_run(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["--model", "presage", "--model_args", f"run={run},seed=3", "--output_path", str(tmp_path / "out")]
+    asked = ["--tasks", str(write_task(tmp_path, "choice")), "--log_samples"]
+    monkeypatch.setattr(sys, "argv", ["presage-lm-eval", *command, *asked])
+    command_line()
+    results = json.loads(next((tmp_path / "out").rglob("results_*.json")).read_text())
+    expected = evaluate(PresageLM(str(run)), tmp_path, "choice")
+    assert results["results"]["choice"]["acc,none"] == expected["acc"]
+    assert results["config"]["presage"]["weights"] == open_model(str(run)).identity()["weights"]
+    assert "|choice|" in capsys.readouterr().out.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        pytest.param("run=nowhere", r"presage-lm-eval: nowhere: no such directory \(.*\)", id="no-run"),
+        pytest.param("run=hf:nowhere", r"presage-lm-eval: hf:nowhere: no such directory \(.*\)", id="no-directory"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    given: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = str(write_task(tmp_path, "choice"))
+    monkeypatch.setattr(sys, "argv", ["presage-lm-eval", "--model", "presage", "--model_args", given, "--tasks", task])
+    with pytest.raises(SystemExit) as stopped:
+        command_line()
+    assert stopped.value.code == 2
+    assert re.fullmatch(said, capsys.readouterr().err.splitlines()[-1])
+
+
+def test_without_lm_eval_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("presage.cli.harness.find_spec", lambda name: None)
+    with pytest.raises(SystemExit) as stopped:
+        command_line()
+    assert stopped.value.code == 2
+    assert "pip install 'presage[lm-eval]'" in capsys.readouterr().err
+
+
+# ---- how it is found -----------------------------------------------------------------------------------------------
+
+
+def test_what_it_writes_beside_results() -> None:
     assert PresageLM(ToyModel()).get_model_info() == {"presage": {"backend": "toy"}}
     assert PresageLM(ToyModel()).tokenizer_name == "toy"
 
