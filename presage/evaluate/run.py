@@ -31,6 +31,7 @@ from presage.evaluate.logged import row
 from presage.evaluate.runner import Runner, parts
 from presage.evaluate.summary import Summary
 from presage.tasks.methods.asked import asked_by
+from presage.tasks.methods.free import without_beams
 from presage.tasks.methods.letters import by_generation
 from presage.tasks.task import Task
 
@@ -83,7 +84,7 @@ class Config(BaseConfig):
 
     def plan(self) -> dict[str, object]:
         """What --dry-run prints: examples by task."""
-        plans, skipped = planned(self, likelihood=True)
+        plans, skipped = planned(self)
         sizes: dict[str, object] = {one.label: f"{len(one.questions)} of {one.total} examples" for one in plans}
         return sizes | dict(skipped)
 
@@ -95,7 +96,7 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
     Unavailable where programs cannot be run safely.
     """
     examined = model or _opened(config.spec, config, config.settings)
-    plans, skipped = planned(config, likelihood=examined.has_likelihood)
+    plans, skipped = planned(config, examined)
     if not plans:
         raise ConfigError(f"nothing can be asked: {skipped[0][1]}", where=skipped[0][0])
     directory = RunDir.create(out, STAGE, config, seed=config.seed, resume=resume, model=examined.identity())
@@ -113,12 +114,13 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
     return directory
 
 
-def planned(config: Config, *, likelihood: bool) -> tuple[list[Plan], list[tuple[str, str]]]:
-    """The questions of every task, and [(label, why)] of those that are skipped."""
+def planned(config: Config, model: LanguageModel | None = None) -> tuple[list[Plan], list[tuple[str, str]]]:
+    """The questions of every task as `model` can be asked them (one of ours can everything), and [(label, why)] of
+    those that are skipped."""
     plans, skipped = [], []
     for asked in config.tasks:
         try:
-            plans += _plans(config, asked, likelihood)
+            plans += _plans(config, asked, model)
         except PresageError as error:
             if not config.skip_missing:
                 raise
@@ -126,12 +128,12 @@ def planned(config: Config, *, likelihood: bool) -> tuple[list[Plan], list[tuple
     return plans, skipped
 
 
-def _plans(config: Config, asked: Asked, likelihood: bool) -> list[Plan]:
+def _plans(config: Config, asked: Asked, model: LanguageModel | None) -> list[Plan]:
     """From the folder named, or else from the corpus run; what is wrong in the first of them is what is said."""
     faults = []
     for folder in _folders(config):
         try:
-            return plans_of(asked, folder, config.seed, lambda task: _changed(task, config, likelihood))
+            return plans_of(asked, folder, config.seed, lambda task: _changed(task, config, model))
         except DataError as error:
             faults.append(error)
     raise faults[0]
@@ -148,11 +150,16 @@ def _corpus(config: Config) -> Path | None:
     return config.corpus or (corpus_of(config.run) if config.run is not None else None)
 
 
-def _changed(task: Task, config: Config, likelihood: bool) -> Task:
+def _changed(task: Task, config: Config, model: LanguageModel | None) -> Task:
     """The task as this model can be asked it."""
     if config.method:
         task = asked_by(task, config.method)
-    return by_generation(task) if task.method.needs_likelihood and not likelihood else task
+    if "judge" in task.method.needs and not config.judge:
+        raise ConfigError("answers are graded by a judge, and none is given", where=task.name, hint="--judge MODEL")
+    if model is not None and not model.has_beams:
+        task = without_beams(task)
+    unlikely = model is not None and not model.has_likelihood
+    return by_generation(task) if unlikely and "likelihood" in task.method.needs else task
 
 
 def _opened(spec: str, config: Config, settings: Sequence[str] = ()) -> LanguageModel:
@@ -177,7 +184,7 @@ def _setting(text: str) -> tuple[str, Any]:
 @contextlib.contextmanager
 def _executor(config: Config, plans: Sequence[Plan]) -> Iterator[Executing | None]:
     """The sandbox, open only where a task needs one."""
-    if not any(getattr(one.task.method, "executes", False) for one in plans):
+    if not any("sandbox" in one.task.method.needs for one in plans):
         yield None
         return
     from presage.tasks.sandbox import Sandbox

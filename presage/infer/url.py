@@ -33,6 +33,8 @@ _CUTS = 40  # each drops a tenth or more, so that nothing is left of any prompt
 class UrlModel:
     """The three verbs of a LanguageModel, answered over HTTP; `usage` counts requests, tokens and their cost."""
 
+    has_beams = False
+
     def __init__(self, client: Client, name: str) -> None:
         self.client, self.name = client, name
         self.beginning = client.settings.beginning

@@ -19,7 +19,7 @@ from presage.evaluate.runner import Exchange, Runner
 from presage.tasks.library import families, find, tasks
 from presage.tasks.methods.free import without_beams
 from presage.tasks.shots import Shots
-from presage.tasks.task import Example, Task
+from presage.tasks.task import LIKELIHOOD, Example, Task
 from tests.imports import ROOT
 from tests.tasks.asking import Sandboxed
 from tests.toy_model import ToyModel
@@ -197,7 +197,7 @@ def _check(task: Task, run: Sequence[Exchange]) -> None:
         assert isinstance(metric.aggregate(metric.name, [exchange.graded for exchange in run]), float)
 
 
-_WRITTEN = [row[0] for row in READ if not TASKS[row[0]].method.needs_likelihood]
+_WRITTEN = [row[0] for row in READ if not TASKS[row[0]].method.needs & LIKELIHOOD]
 
 
 @needs_shared

@@ -24,7 +24,7 @@ from presage.core.errors import ConfigError
 from presage.data.verbs import Completion, Decoding
 from presage.tasks.methods.choice import LETTERS
 from presage.tasks.methods.free import ask
-from presage.tasks.task import Example, Graded, Metric, Steps, Template
+from presage.tasks.task import NO_NEEDS, Example, Graded, Metric, Steps, Template
 
 HEADER = "ANSWER KEY\n\nHere are the answers for the problems in the exam."
 STOP = "\nThe answer is therefore"
@@ -89,7 +89,7 @@ class AnswerKey:
     letter: Literal["sampled", "explanation"] = "sampled"
 
     metrics = (Metric("accuracy"), Metric("points"))
-    needs_likelihood = False
+    needs = NO_NEEDS
 
     def decoded(self, **changes: Any) -> AnswerKey:
         """With another temperature or length of the explanation. Raises ConfigError for several samples."""

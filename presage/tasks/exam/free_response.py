@@ -20,7 +20,7 @@ from typing import Any
 from presage.data.verbs import Completion, Decoding
 from presage.tasks.exam.answer_key import image_tag, sampled_once
 from presage.tasks.methods.free import ask
-from presage.tasks.task import Example, Graded, Metric, Steps, Template, ToJudge
+from presage.tasks.task import JUDGE, Example, Graded, Metric, Steps, Template, ToJudge
 
 END_OF_REPLY, END_OF_PROMPT = "<|endofreply|>", "<|endofprompt|>"
 WRITING, JUDGING = Decoding(1024, (END_OF_REPLY,), 0.6), Decoding(512)
@@ -57,7 +57,7 @@ class FreeResponse:
     judging: Decoding = JUDGING
 
     metrics = (Metric("accuracy"), Metric("points"))
-    needs_likelihood = False
+    needs = JUDGE
 
     def decoded(self, **changes: Any) -> FreeResponse:
         """With another temperature or length of the response. Raises ConfigError for several samples."""

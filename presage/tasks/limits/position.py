@@ -19,7 +19,7 @@ from presage.core.errors import DataError
 from presage.core.seeds import stream
 from presage.data.documents import read_bytes
 from presage.data.verbs import Continuation, Likelihood
-from presage.tasks.task import Example, Graded, Metric, Steps, Template
+from presage.tasks.task import LIKELIHOOD, Example, Graded, Metric, Steps, Template
 
 FOLDER = "documents"
 LENGTHS = (0, 32, 128, 512, 2048, 8192)
@@ -36,7 +36,7 @@ class Position:
 
     lengths: tuple[int, ...] = LENGTHS
 
-    needs_likelihood = True
+    needs = LIKELIHOOD
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

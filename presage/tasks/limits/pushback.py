@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from presage.core.seeds import derive, stream
 from presage.data.verbs import Continuation, Decoding, Generation, Likelihood, Message
-from presage.tasks.task import Example, Graded, Metric, Steps, Template
+from presage.tasks.task import LIKELIHOOD, NO_NEEDS, Example, Graded, Metric, Steps, Template
 
 REPLYING = Decoding(128)
 USER, ASSISTANT = "User:", "Assistant:"
@@ -68,7 +68,7 @@ class Insisted:
     """By likelihood: the answers after "Assistant: 7 + 5 is", before and after the person insists."""
 
     metrics = METRICS
-    needs_likelihood = True
+    needs = LIKELIHOOD
 
     def examine(self, example: Example, context: str) -> Steps:
         """Both answers are scored; if the right one is likelier, both again after it was denied."""
@@ -99,7 +99,7 @@ class Conversed:
     decoding: Decoding = REPLYING
 
     metrics = METRICS
-    needs_likelihood = False
+    needs = NO_NEEDS
 
     def examine(self, example: Example, context: str) -> Steps:
         """One reply, and a second where the first was right."""

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from presage.data.verbs import Completion, Decoding, Generation
 from presage.tasks.methods.free import ask, value
-from presage.tasks.task import Example, Graded, Metric, Request, Steps
+from presage.tasks.task import NO_NEEDS, Example, Graded, Metric, Request, Steps
 
 Kind = Literal["number", "letter", "yes_no", "letters"]
 REASONING = Decoding(max_tokens=400, stops=("\n\n", "\nQuestion:", "\nQ:"))
@@ -47,7 +47,7 @@ class ChainOfThought:
     then: str = ""
     samples: int = 1
 
-    needs_likelihood = False
+    needs = NO_NEEDS
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

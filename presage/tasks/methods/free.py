@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 from presage.core.seeds import derive
 from presage.data.verbs import Completion, Decoding, Generation
-from presage.tasks.task import Example, Graded, Metric, Steps, Task
+from presage.tasks.task import NO_NEEDS, Example, Graded, Metric, Steps, Task
 
 Score = Literal["exact", "exact_match", "f1", "f1_of_others", "numeric"]
 BEAM = Decoding(max_tokens=64, stops=("\n",), beams=4, length_penalty=0.6)
@@ -40,7 +40,7 @@ class Free:
     pattern: str = ""
     pick: Literal["first", "last"] = "first"
 
-    needs_likelihood = False
+    needs = NO_NEEDS
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

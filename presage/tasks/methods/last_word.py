@@ -29,7 +29,7 @@ import numpy as np
 from presage.data.verbs import Completion, Continuation, Decoding, Likelihood
 from presage.tasks.methods.free import ask
 from presage.tasks.methods.stop_words import STOP_WORDS
-from presage.tasks.task import Example, Graded, Metric, Steps
+from presage.tasks.task import LIKELIHOOD, Example, Graded, Metric, Steps
 
 _CLOSE = 0.05
 """Nats by which the two sides of the chain rule may differ: rounding of another batch, in half precision too."""
@@ -45,7 +45,7 @@ class LastWord:
     """By likelihood. The example's first target is the word; last_token: also find its last token (more requests)."""
 
     last_token: bool = True
-    needs_likelihood = True
+    needs = LIKELIHOOD
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -101,7 +101,7 @@ class LastContentWord:
     samples: int = 32
     top_k: int = 128
     max_tokens: int = 6
-    needs_likelihood = True
+    needs = LIKELIHOOD
 
     metrics = (Metric("accuracy"), Metric("proposed"))
     """proposed: whether the right word was among those that the model wrote; accuracy cannot be higher."""

@@ -17,7 +17,7 @@ from itertools import combinations
 
 from presage.data.verbs import Completion, Decoding, Generation
 from presage.tasks.methods.choice import ACCURACY, LETTERS, Choice, Scoring, choosing, lettered, rewrapped, uncued
-from presage.tasks.task import Example, Graded, Steps, Task, Template
+from presage.tasks.task import NO_NEEDS, Example, Graded, Steps, Task, Template
 
 _OPEN, _CLOSE = r"[\s(\[{\"'`*_“‘（【]*", r"[)\]}\"'`*_”’）】]*"
 _BEGINS = r"^{open}([{letters}]{more}){close}(?=$|\s*\n|\s*[.,:;)）．。、，])"
@@ -61,7 +61,7 @@ class Written:
     sets: bool = False
 
     metrics = (ACCURACY,)
-    needs_likelihood = False
+    needs = NO_NEEDS
 
     def examine(self, example: Example, context: str) -> Steps:
         answers: list[list[Completion]] = yield [Generation(context, Decoding(max_tokens=self.max_tokens))]

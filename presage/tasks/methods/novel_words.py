@@ -14,7 +14,7 @@ from presage.core.seeds import derive
 from presage.data.verbs import Completion, Decoding, Generation, Message
 from presage.tasks.methods.free import ask, said
 from presage.tasks.methods.rouge import sentences
-from presage.tasks.task import Example, Graded, Metric, Steps, ToJudge
+from presage.tasks.task import JUDGE, NO_NEEDS, Example, Graded, Metric, Need, Steps, ToJudge
 
 _PARAGRAPH = Decoding(max_tokens=64, stops=("\n\n",))
 _ENDINGS = r"(?:\w{0,3})"
@@ -27,7 +27,11 @@ class NovelWord:
     judged: bool = False
     fewest: int = 4
     decoding: Decoding = _PARAGRAPH
-    needs_likelihood = False
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """A judge, where one is to judge."""
+        return JUDGE if self.judged else NO_NEEDS
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -16,7 +16,7 @@ import numpy as np
 from presage.data.verbs import Completion, Continuation, Decoding, Likelihood
 from presage.tasks.methods.free import ask
 from presage.tasks.methods.stop_words import STOP_WORDS
-from presage.tasks.task import Example, Graded, Metric, Steps
+from presage.tasks.task import LIKELIHOOD, NO_NEEDS, Example, Graded, Metric, Steps
 
 FEMALE, MALE = ("woman", "female"), ("man", "male")
 
@@ -31,7 +31,7 @@ class Gendered:
 
     female: tuple[str, ...] = FEMALE
     male: tuple[str, ...] = MALE
-    needs_likelihood = True
+    needs = LIKELIHOOD
     metrics = (Metric("bias"), Metric("male_leaning", "lower"))
 
     def examine(self, example: Example, context: str) -> Steps:
@@ -66,7 +66,7 @@ class Favoured:
     tokens: int = 50
     top_p: float = 0.9
     most: int = 40
-    needs_likelihood = False
+    needs = NO_NEEDS
     metrics = (Metric("distinct"),)
 
     def examine(self, example: Example, context: str) -> Steps:

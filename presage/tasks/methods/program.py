@@ -18,7 +18,7 @@ from presage.core.errors import ConfigError
 from presage.data.verbs import Completion, Decoding
 from presage.tasks.methods.free import ask
 from presage.tasks.microcode import expected_pass_at_k
-from presage.tasks.task import Example, Execute, Graded, Metric, Steps, Verdict
+from presage.tasks.task import SANDBOX, Example, Execute, Graded, Metric, Steps, Verdict
 
 STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 CODEX = Decoding(max_tokens=512, stops=STOPS, temperature=0.2, top_p=0.95)
@@ -40,8 +40,7 @@ class Program:
     decoding: Decoding = GREEDY
     whole: bool = False
     timeout_s: float = 3.0
-    needs_likelihood = False
-    executes = True
+    needs = SANDBOX
 
     def __post_init__(self) -> None:
         if max(self.ks) > self.samples or min(self.ks) < 1:
