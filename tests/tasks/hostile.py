@@ -273,8 +273,8 @@ def table() -> Iterator[str]:
     reasons = {config: missing(config) for config in CONFIGS}
     told = {config: outcomes(config) for config, reason in reasons.items() if reason is None}
     yield f"Linux {os.uname().release}, {os.uname().machine}. One program at a time, {LIMIT:.0f} s for most. After the"
-    yield "colon stands the verdict; `failed` means that the program itself found that nothing came off, or that a cheat"
-    yield "was wrong."
+    yield "colon stands the verdict; `failed` means that the program itself found that nothing came off, or that a"
+    yield "cheat was wrong."
     yield ""
     for config, reason in reasons.items():
         yield f"- {config}: {_summary(told[config]) if config in told else f'not tried: {reason}'}"
