@@ -19,6 +19,7 @@ from presage.tasks.task import Metric, average
 Rows = list[dict[str, Any]]
 TASKS = ["task", "version", "method", "shots", "metric", "better", "n", "value", "stderr", "lo", "hi", "chance",
          "invalid", "truncated"]  # fmt: skip
+METHODS = ["task", "method"]
 CATEGORIES = ["task", "category", "metric", "n", "value", "stderr"]
 _NOWHERE = Path("this examination")
 SHOWN = ["task", "better", "n", "contaminated", "untestable", "raw", "raw_stderr", "clean", "clean_stderr", "dirty",
@@ -56,6 +57,7 @@ class Summary:
             "tasks": ([row for plan in self.plans for row in self._of_task(plan)], TASKS),
             "categories": ([row for plan in self.plans for row in self._of_categories(plan)], CATEGORIES),
             "shown": ([self._shown(plan) for plan in self.plans], SHOWN),
+            "methods": ([{"task": plan.label, "method": repr(plan.task.method)} for plan in self.plans], METHODS),
         }
 
     def results(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -146,8 +148,10 @@ def _verdicts(report: Report) -> dict[str, str]:
 
 
 def _method(plan: Plan) -> str:
-    """The method in words: its class and what it was set to."""
-    return repr(plan.task.method)
+    """The method's name, and where it chooses, by what; tables/methods.csv has all it was set to."""
+    method: Any = plan.task.method
+    scoring = getattr(method, "scoring", "")
+    return f"{type(method).__name__} by {scoring}" if scoring else type(method).__name__
 
 
 def _file_name(label: str) -> str:
