@@ -85,7 +85,7 @@ def evaluate(
     compare
         Instead of a model: two finished examinations, compared item by item.
     page
-        With --compare: also write both models' answers side by side, as one HTML file.
+        Also write every example with its answer as one HTML file to browse; with --compare both models' side by side.
     set
         key=value: how the model is asked: batch_tokens=8192, requests_per_minute=60 (docs/examination.md).
     i_accept_unsandboxed_execution
@@ -94,6 +94,7 @@ def evaluate(
         Draws shots, samples and what --limit keeps.
     """
     from presage.recipes import examination as recipe
+    from presage.report import examples
 
     be_quiet(quiet)
     if compare is not None:
@@ -120,6 +121,8 @@ def evaluate(
         emit([dumps(made.read_table("ladder"))] if json else _against_compute(made))
         return
     made = recipe.examined(model, out, resume=resume, **common)
+    if page is not None:
+        examples.write(made.path, page)
     emit([dumps(made.results())] if json else _scores(made))
 
 
@@ -140,7 +143,7 @@ def examine(
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
-    """The whole examination of a model you already have, with its report: OUT/eval and OUT/report/report.html.
+    """The whole examination of a model you already have, with its report: OUT/eval, OUT/report/report.html, OUT/examples.html.
 
     What presage generates itself is always asked; public sets are, where their files lie below --data. What cannot be
     asked is listed with the reason. An endpoint without log-probabilities is asked to write its answers, and the

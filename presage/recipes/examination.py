@@ -11,6 +11,7 @@ from presage.core.run import RunDir
 from presage.evaluate import run as examination
 from presage.evaluate import scaling
 from presage.evaluate.asking import Asked
+from presage.report import examples
 from presage.report import render as report_stage
 from presage.tasks.library import SUITE
 
@@ -56,9 +57,11 @@ def over_ladder(ladder: Path, out: Path, *, runs_per_budget: int = 1, resume: bo
 
 
 def whole(spec: str, out: Path, *, resume: bool = False, **settings: Any) -> RunDir:
-    """OUT/eval, the suite as far as this model and these files allow, and OUT/report on it."""
+    """OUT/eval, the suite as far as this model and these files allow, OUT/examples.html, and OUT/report on it."""
     config = examination.Config(**_model(spec), **_part(spec), skip_missing=True, **settings)
     examined = _stage(examination, config, out / "eval", resume)
+    (out / "examples.html").unlink(missing_ok=True)
+    examples.write(examined.path, out / "examples.html")
     report = report_stage.Config(examination=examined.path, title="An examination")
     return _stage(report_stage, report, out / "report", resume)
 

@@ -10,7 +10,6 @@ import base64
 import gzip
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,9 +21,10 @@ from presage.core.run import RunDir, sha256
 from presage.report.svg import theme_css
 
 TEMPLATES = Path(__file__).parent / "templates"
-SAMPLES, ITEMS = "samples.jsonl", "tables/items.csv"
+SAMPLES = "samples.jsonl"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 FLAGGED, CLEAN, UNTESTABLE = "flagged", "clean", "untestable"
+VERDICTS = "artifacts/contamination.json"
 STATUS = {True: FLAGGED, False: CLEAN} | {word: word for word in (FLAGGED, CLEAN, UNTESTABLE)}
 
 
@@ -33,13 +33,13 @@ def write(
 ) -> None:
     """Write the page on a finished eval run to the file `out`; with `other`, on both, example by example.
 
-    contamination: a run that looked for the examples in the training text; if not given, the one that the eval run
-    itself names, where it is still there. Raises RunError or CorruptError for runs that are none, unfinished or
+    contamination: a run that looked for the examples in the training text; by default what the eval run itself found
+    there. Raises RunError or CorruptError for runs that are none, unfinished or
     changed, DataError for rows that are no samples or where there is something of that name.
     """
     prepare_new(out)
     first, second = RunDir.open(run, "eval"), None if other is None else RunDir.open(other, "eval")
-    known = _verdicts(contamination or _named(first))
+    known = _verdicts(contamination) if contamination else _found(first)
     rows = {_key(row): _example(row, known) for row in _rows(first)}
     alone = [0, 0]
     if second is not None:
@@ -69,8 +69,7 @@ def _rows(run: RunDir) -> Iterator[dict[str, Any]]:
 
 
 def _described(run: RunDir) -> dict[str, Any]:
-    settings = run.read_json("config.json")["config"]
-    model = settings.get("model") if isinstance(settings, dict) else None
+    model = run.results().get("model", {}).get("value") or run.read_json("config.json")["config"].get("model")
     return {"name": _short(model) or run.path.name, "digest": run.digest}
 
 
@@ -85,18 +84,14 @@ def _metrics(run: RunDir) -> dict[str, dict[str, Any]]:
     return {row["task"]: {"metric": row["metric"], "better": row.get("better", "higher")} for row in reversed(table)}
 
 
-def _named(run: RunDir) -> Path | None:
-    """The contamination run of an eval run's config, if it says one that is there."""
-    settings = run.read_json("config.json")["config"]
-    name = settings.get("contamination") if isinstance(settings, dict) else None
-    path = Path(os.path.normpath(run.path / name)) if isinstance(name, str) else None
-    return path if path is not None and (path / ITEMS).is_file() else None
+def _found(run: RunDir) -> dict[str, dict[str, str]]:
+    """{task: {example: "flagged", "clean" or "untestable"}} of the run's own scan; empty where nothing was looked in."""
+    verdicts = run.read_json(VERDICTS) if (run.path / VERDICTS).is_file() else {}
+    return dict(verdicts)
 
 
-def _verdicts(path: Path | None) -> dict[str, dict[str, str]]:
-    """{set: {item: "flagged", "clean" or "untestable"}} by any method; empty without a run."""
-    if path is None:
-        return {}
+def _verdicts(path: Path) -> dict[str, dict[str, str]]:
+    """The same of a contamination run, by any method."""
     found: dict[str, dict[str, str]] = {}
     for row in RunDir.open(path, "contamination").read_table("items"):
         said = set(row.values())
@@ -151,6 +146,8 @@ def _flag(row: Mapping[str, Any], known: Mapping[str, Mapping[str, str]]) -> str
 
 def _options(row: Mapping[str, Any], asked: Sequence[Mapping[str, Any]], count: int) -> list[str]:
     """The options' texts: those whose likelihood was asked; of letters, the line of the prompt that has the letter."""
+    if row.get("options"):
+        return [str(text) for text in row["options"]]
     texts = [str(one.get("request", {}).get("text", "")).strip() for one in asked if "text" in one.get("request", {})]
     texts = texts[:count] if len(texts) >= count else list(LETTERS[:count])
     return [_line_of(text, str(row.get("prompt", ""))) if len(text) == 1 else text for text in texts]
