@@ -5,6 +5,7 @@ Programs are HumanEval's own solutions with --problems, a small function without
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import time
@@ -30,13 +31,15 @@ def main() -> None:
     args = parser.parse_args()
     known = read_problems(args.problems) if args.problems else []
     programs = [problem.program(problem.solution, timeout_s=60.0) for problem in known] or [SMALL] * 40
+    load = os.getloadavg()[0]
     names = (NONE, *TIERS)
     measured = {name: _measured(name, programs, args.rounds) for name in names}
     rows = [[name, *cells] for name, cells in measured.items()]
     columns = ["isolation", "programs a second", "passed", "one alone, ms", "Python inside"]
     said = (
         f"{len(programs)} programs, {usable_cores()} at once, best of {args.rounds} rounds; one alone is the median of "
-        f"{ALONE}, one after another. A bare start of Python (-I -S -E) takes {_bare():.0f} ms; a program is two."
+        f"{ALONE}, one after another. A bare start of Python (-I -S -E) takes {_bare():.0f} ms; a program is two. The "
+        f"machine's load was {load:.1f} when this began."
     )
     publish("sandbox", "Sandbox", [table(columns, rows), said], write=args.write)
 

@@ -37,13 +37,20 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
 }
 
 
-def mutants(source: str) -> list[str]:
-    """Programs that differ from one in an operator, a number, a kind of value or a condition."""
-    return list(dict.fromkeys(_mutants(ast.parse(source))))
+def mutants(source: str, entry: str) -> list[str]:
+    """Programs whose function differs from that of one in an operator, a number, a kind of value or a condition.
+
+    Helpers of the prompt stay: the tests use them too, and a completion comes after them.
+    """
+    return list(dict.fromkeys(_mutants(ast.parse(source), entry)))
 
 
-def _mutants(tree: ast.Module) -> Iterator[str]:
+def _mutants(tree: ast.Module, entry: str) -> Iterator[str]:
+    written = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == entry]
+    inside = {id(node) for function in written for node in ast.walk(function)}
     for place, node in enumerate(ast.walk(tree)):
+        if id(node) not in inside:
+            continue
         changed = copy.deepcopy(tree)
         twin = list(ast.walk(changed))[place]
         if type(node) in SWAPS:
@@ -65,10 +72,14 @@ Pair = tuple[CodeProblem, str]
 def honest(problems: list[CodeProblem], count: int) -> list[Pair]:
     """So many samples: every single change, then changes of changes."""
     chance = random.Random(0)
-    pairs = [(problem, source) for problem in problems for source in mutants(problem.prefix + problem.solution)]
+    pairs = [
+        (problem, source)
+        for problem in problems
+        for source in mutants(problem.prefix + problem.solution, problem.entries[0])
+    ]
     while len(pairs) < count:
         problem, source = chance.choice(pairs)
-        pairs.append((problem, chance.choice(mutants(source))))
+        pairs.append((problem, chance.choice(mutants(source, problem.entries[0]))))
     return chance.sample(pairs, count)
 
 

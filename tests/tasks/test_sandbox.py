@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from presage.core.errors import ConfigError, Unavailable
 from presage.tasks.sandbox import Program, Sandbox, inside
+from presage.tasks.sandbox.sandbox import AHEAD
 from presage.tasks.sandbox.tiers import TIERS
 from tests.imports import ROOT
 from tests.tasks.hostile import GOOD, WORK
@@ -118,6 +120,17 @@ def test_verdicts_come_in_order(box: Sandbox) -> None:
     verdicts = box.check([program(source, id=str(n)) for n, source in enumerate(sources)])
     assert [verdict.id for verdict in verdicts] == [str(n) for n in range(12)]
     assert [verdict.passed for verdict in verdicts] == [bool(n % 3) for n in range(12)]
+
+
+def test_programs_are_taken_as_they_can_be_run(box: Sandbox) -> None:
+    """A line of millions is never held at once, and one that is left early stops there."""
+    taken: list[int] = []
+    endless = (taken.append(n) or program(GOOD, id=str(n)) for n in itertools.count())  # type: ignore[func-returns-value]
+    verdicts = box.each(endless)
+    assert [next(verdicts).id, next(verdicts).id] == ["0", "1"]
+    assert len(taken) <= AHEAD * len(box.slots) + 2
+    verdicts.close()  # type: ignore[attr-defined]
+    assert box.check([program(GOOD)])[0].passed
 
 
 def test_a_source_too_long_is_refused_unrun(box: Sandbox) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import queue
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +22,7 @@ from presage.tasks.sandbox.tiers import ACCEPT, BWRAP, NONE, TIERS, Tier, make, 
 # Users that a slot runs as when root opens the sandbox: nobody's own, in the range that systemd keeps for such users,
 # below the 65,536 that a container's root may have. Two sandboxes at once may share some; neither can reach the other.
 FIRST_USER, USERS = 61_184, 4_000
+AHEAD = 32  # programs that wait for each slot: a slow one keeps few others from being told, and few are held at once
 
 
 class Sandbox:
@@ -76,7 +78,17 @@ class Sandbox:
 
     def each(self, programs: Iterable[Program]) -> Iterator[Verdict]:
         """A verdict for every program, in their order, each as soon as it and those before it are done."""
-        yield from self._threads.map(self._judge, programs)
+        waiting: deque[Future[Verdict]] = deque()
+        try:
+            for program in programs:
+                waiting.append(self._threads.submit(self._judge, program))
+                if len(waiting) > AHEAD * len(self.slots):
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for later in waiting:
+                later.cancel()
 
     def check(self, programs: Iterable[Program]) -> list[Verdict]:
         """A verdict for every program, in their order. Raises Unavailable if processes can no longer be started."""
