@@ -82,7 +82,7 @@ def _arguments() -> argparse.Namespace:
     parser = options(__doc__)
     parser.add_argument("--data", type=Path, default=SHARED, help="the folder with eval and corpus")
     parser.add_argument("--tasks", default="", help="comma-separated; all by default")
-    parser.add_argument("--limit", type=int, default=4, help="items of a task, 200 for the full measurement")
+    parser.add_argument("--limit", type=int, default=2, help="items of a task, 100 for the full measurement")
     parser.add_argument("--model", type=Path, help="a Hugging Face directory; trained there if there is none")
     parser.add_argument("--shape", choices=("gpt2", "llama"), default="gpt2")
     parser.add_argument("--steps", type=int, default=2, help="of training it, 120 for the full measurement")

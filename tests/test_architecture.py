@@ -31,7 +31,7 @@ STAGE_MODULES = [*(module for module, _ in STAGES.values())]
 STAGE_MODULES += [
     f"presage.forecast.{name}" for name in ("seal", "score", "branches", "record", "planned", "collapsed")
 ]
-STAGE_MODULES += ["presage.evaluate.memorisation", "presage.evaluate.scan", "presage.evaluate.scores"]
+STAGE_MODULES += [f"presage.evaluate.{name}" for name in ("memorisation", "scan", "scores", "run", "scaling")]
 LINES = 400
 CODE_FROM_DATA = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
 # What runs text from outside, behind the locks of the sandbox, in a process of its own; see docs/sandbox.md.
@@ -156,12 +156,13 @@ def test_public_things_are_documented() -> None:
 
 
 Definition = ast.FunctionDef | ast.ClassDef
+SAID_BY_CLASS = {"forward", "examine"}
 
 
 def _public(tree: ast.Module) -> Iterator[Definition]:
-    """Public functions and classes of a module; public methods but for short ones and a module's `forward`.
+    """Public functions and classes of a module; public methods but for short ones, `forward` and `examine`.
 
-    What `forward` does is said where its class is.
+    What a module's `forward` and a method's `examine` do is said where their classes are.
     """
     for node in tree.body:
         if not isinstance(node, Definition) or node.name.startswith("_"):
@@ -170,7 +171,12 @@ def _public(tree: ast.Module) -> Iterator[Definition]:
             yield node
         for inner in node.body if isinstance(node, ast.ClassDef) else []:
             long = (inner.end_lineno or inner.lineno) - inner.lineno > 3
-            if isinstance(inner, Definition) and not inner.name.startswith("_") and inner.name != "forward" and long:
+            if (
+                isinstance(inner, Definition)
+                and not inner.name.startswith("_")
+                and inner.name not in SAID_BY_CLASS
+                and long
+            ):
                 yield inner
 
 

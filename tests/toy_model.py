@@ -15,6 +15,7 @@ class ToyModel:
     logprob: Callable[[str, str], float] = lambda prompt, text: -1.0 * len(text.encode())
     write: Callable[[str, int], str] = lambda prompt, sample: ""
     has_likelihood: bool = True
+    has_beams: bool = True
     asked: list[object] = field(default_factory=list)
     name: str = "toy"
 

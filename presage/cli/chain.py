@@ -22,7 +22,7 @@ from presage.cli.grammar import (
 def demo(
     *,
     out: Path = Path("runs/demo"),
-    minutes: float = 13,
+    minutes: float = 14,
     corpus: Path | None = None,
     microcode: bool | None = None,
     seed: int = 0,

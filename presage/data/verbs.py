@@ -106,6 +106,11 @@ class LanguageModel(Protocol):
         """False for an endpoint without log-probabilities, which can only generate."""
         ...
 
+    @property
+    def has_beams(self) -> bool:
+        """False for an endpoint, which knows no beam search."""
+        ...
+
     def identity(self) -> dict[str, str | int | float | bool | None]:
         """What the answers depend on, recorded beside every result: backend, digests, dtype, revision."""
         ...

@@ -72,7 +72,7 @@ def questions(rows: Iterable[Mapping[str, Any]], where: str = "samples.jsonl") -
     """
     found: dict[str, list[Question]] = {}
     for number, row in enumerate(rows, 1):
-        probabilities, gold = row.get("extra", {}).get("probabilities"), row.get("gold")
+        probabilities, gold = (row.get("extra") or {}).get("probabilities"), row.get("gold")
         if probabilities is not None and gold is not None:
             _check(probabilities, gold, f"{where}:{number}")
             one = Question(tuple(map(float, probabilities)), gold, row.get("group") or "")

@@ -185,7 +185,7 @@ def _of(pairs: Sequence[Pair]) -> list[Hashable]:
 
 def _graded(pairs: Sequence[Pair]) -> tuple[list[Graded], list[Graded]]:
     def graded(row: dict[str, Any]) -> Graded:
-        return Graded(row["scores"], row.get("answer", ""), row.get("extra", {}))
+        return Graded(row["scores"], row.get("answer", ""), row.get("extra") or {})
 
     return [graded(x) for x, _ in pairs], [graded(y) for _, y in pairs]
 
@@ -266,7 +266,7 @@ def _far(pair: Pair, metric: str) -> tuple[float, float]:
 
 
 def _right(row: Mapping[str, Any]) -> float:
-    probabilities, gold = row.get("extra", {}).get("probabilities"), row.get("gold")
+    probabilities, gold = (row.get("extra") or {}).get("probabilities"), row.get("gold")
     return float(probabilities[gold]) if probabilities and gold is not None else 0.0
 
 

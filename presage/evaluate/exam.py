@@ -2,7 +2,9 @@
 
 Section by section the points earned over the points there are, weighted; the whole share becomes a scaled score by the
 exam's public rule, and the score a band of percentiles. Errors come from a bootstrap over questions (groups that share
-a passage, where there are any) within each section, 1,000 draws, carried through every rounding and table.
+a passage, where there are any) within each section, 1,000 draws, carried through every rounding and table. Where all
+questions came to the same, no draw differs from another: then the interval is Wilson's for the share, and the error a
+quarter of its width, so that nothing right of ten is not taken for certainty.
 
 The report's Table 1 quotes the lower of the score of all questions and that of the uncontaminated ones. Where none is
 uncontaminated, it has only the former.
@@ -11,7 +13,7 @@ uncontaminated, it has only the former.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,14 +100,13 @@ def score_exam(
     home = exam.folder or folder
     convert = _Converter(exam.scale, home, _whole(exam, answered))
     score = convert(_share(exam, answered))
-    drawn = np.array([convert(share) for share in _drawn_shares(exam, answered, seed, draws)])
-    lo, hi = (float(end) for end in np.percentile(drawn, LEVEL))
+    stderr, lo, hi = _error(exam, answered, convert, seed, draws)
     tables = [read_table(spec, home) for spec in exam.percentiles if has_table(spec, home)]
     band, low, high = (percentile_band(tables, one) for one in (score, min(lo, score), max(hi, score)))
     every = [one for section in exam.sections for one in answered[section.name]]
     return ExamResult(
         score,
-        float(drawn.std(ddof=1)),
+        stderr,
         min(lo, score),
         max(hi, score),
         convert(1.0),
@@ -151,6 +152,26 @@ def _drawn_shares(exam: Exam, answered: Mapping[str, Sequence[Answered]], seed: 
         total += _weight(section, some) * (times @ earned) / (times @ most)
     shares: Floats = total / _whole(exam, answered)
     return shares
+
+
+def _error(
+    exam: Exam, answered: Mapping[str, Sequence[Answered]], convert: Callable[[float], float], seed: int, draws: int
+) -> tuple[float, float, float]:
+    """Standard error and 95 % interval of the score."""
+    shares = _drawn_shares(exam, answered, seed, draws)
+    if np.ptp(shares) > _SLACK:
+        drawn = np.array([convert(share) for share in shares])
+        lo, hi = (float(end) for end in np.percentile(drawn, LEVEL))
+        return float(drawn.std(ddof=1)), lo, hi
+    groups = sum(len(_by_group(answered[section.name])[0]) for section in exam.sections)
+    lo, hi = (convert(end) for end in wilson(float(shares[0]), groups))
+    return (hi - lo) / 4, lo, hi
+
+
+def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's interval for a share of n (1927): never empty, also for none and for all of them."""
+    middle, spread = share + z * z / (2 * n), z * math.sqrt(max(share * (1 - share), 0.0) / n + (z / (2 * n)) ** 2)
+    return max(0.0, (middle - spread) / (1 + z * z / n)), min(1.0, (middle + spread) / (1 + z * z / n))
 
 
 def _by_group(answered: Sequence[Answered]) -> tuple[Floats, Floats]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,22 +17,21 @@ from pydantic import Field, model_validator
 
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
-from presage.core.errors import ConfigError, PresageError, RunError
+from presage.core.errors import ConfigError, DataError, PresageError, RunError
 from presage.core.files import atomic_write, sha256, whole_lines
 from presage.core.progress import Progress
 from presage.core.run import RunDir, note
 from presage.data.verbs import LanguageModel
-from presage.evaluate import calibration
+from presage.evaluate import extras
 from presage.evaluate.asking import Asked, Plan, exam_of, plans_of
 from presage.evaluate.checked import corpus_of, scanned
 from presage.evaluate.contamination import Report
-from presage.evaluate.exam import COLUMNS as EXAMS
-from presage.evaluate.exam import exam_rows
 from presage.evaluate.executing import Executing
 from presage.evaluate.logged import row
 from presage.evaluate.runner import Runner, parts
 from presage.evaluate.summary import Summary
 from presage.tasks.methods.asked import asked_by
+from presage.tasks.methods.free import without_beams
 from presage.tasks.methods.letters import by_generation
 from presage.tasks.task import Task
 
@@ -50,12 +50,14 @@ class Config(BaseConfig):
     settings: tuple[str, ...] = ()
     """key=value: how the model is asked, by the settings of its backend (requests_per_minute=60, begin=true)."""
     tasks: tuple[Asked, ...] = Field(min_length=1)
-    data: str = "."
-    """The folder below which the public files lie."""
+    data: str = ""
+    """The folder below which the public files lie; by default the corpus run, whose held-out text is asked about."""
     method: Literal["", "letter", "sum", "per_token", "per_byte", "unconditional"] = ""
     """How multiple choice is asked where not as declared: letter, sum, per_token, per_byte, unconditional."""
     corpus: Parent | None = None
     """The training text that questions are looked up in; by default that of the run, where it stands beside it."""
+    corpus_end: date | None = None
+    """The day of the training text's last document, for questions about what came after it."""
     judge: str = ""
     """A model that grades free text."""
     accept_unsandboxed: bool = False
@@ -82,7 +84,7 @@ class Config(BaseConfig):
 
     def plan(self) -> dict[str, object]:
         """What --dry-run prints: examples by task."""
-        plans, skipped = planned(self, likelihood=True)
+        plans, skipped = planned(self)
         sizes: dict[str, object] = {one.label: f"{len(one.questions)} of {one.total} examples" for one in plans}
         return sizes | dict(skipped)
 
@@ -94,7 +96,7 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
     Unavailable where programs cannot be run safely.
     """
     examined = model or _opened(config.spec, config, config.settings)
-    plans, skipped = planned(config, likelihood=examined.has_likelihood)
+    plans, skipped = planned(config, examined)
     if not plans:
         raise ConfigError(f"nothing can be asked: {skipped[0][1]}", where=skipped[0][0])
     directory = RunDir.create(out, STAGE, config, seed=config.seed, resume=resume, model=examined.identity())
@@ -103,7 +105,7 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
         judge = _opened(config.judge, config) if config.judge else None
         _ask(directory, plans, Runner(examined, judge, sandbox), config.part)
         summary = Summary(plans, list(directory.rows("samples.jsonl")), _reports(config, plans), config.seed)
-        _write(directory, config, summary, skipped)
+        _write(directory, config, summary, skipped, examined)
         if sandbox:
             directory.result("isolation", sandbox.sandbox.isolation)
             directory.result("kernel", sandbox.sandbox.kernel)
@@ -112,12 +114,13 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
     return directory
 
 
-def planned(config: Config, *, likelihood: bool) -> tuple[list[Plan], list[tuple[str, str]]]:
-    """The questions of every task, and [(label, why)] of those that are skipped."""
+def planned(config: Config, model: LanguageModel | None = None) -> tuple[list[Plan], list[tuple[str, str]]]:
+    """The questions of every task as `model` can be asked them (one of ours can everything), and [(label, why)] of
+    those that are skipped."""
     plans, skipped = [], []
     for asked in config.tasks:
         try:
-            plans += plans_of(asked, Path(config.data), config.seed, lambda task: _changed(task, config, likelihood))
+            plans += _plans(config, asked, model)
         except PresageError as error:
             if not config.skip_missing:
                 raise
@@ -125,11 +128,38 @@ def planned(config: Config, *, likelihood: bool) -> tuple[list[Plan], list[tuple
     return plans, skipped
 
 
-def _changed(task: Task, config: Config, likelihood: bool) -> Task:
+def _plans(config: Config, asked: Asked, model: LanguageModel | None) -> list[Plan]:
+    """From the folder named, or else from the corpus run; what is wrong in the first of them is what is said."""
+    faults = []
+    for folder in _folders(config):
+        try:
+            return plans_of(asked, folder, config.seed, lambda task: _changed(task, config, model))
+        except DataError as error:
+            faults.append(error)
+    raise faults[0]
+
+
+def _folders(config: Config) -> list[Path]:
+    corpus = _corpus(config)
+    named = [Path(config.data)] if config.data else []
+    return [*named, *([corpus] if corpus else [])] or [Path()]
+
+
+def _corpus(config: Config) -> Path | None:
+    """The training text to look in: the one given, or that of the run examined."""
+    return config.corpus or (corpus_of(config.run) if config.run is not None else None)
+
+
+def _changed(task: Task, config: Config, model: LanguageModel | None) -> Task:
     """The task as this model can be asked it."""
     if config.method:
         task = asked_by(task, config.method)
-    return by_generation(task) if task.method.needs_likelihood and not likelihood else task
+    if "judge" in task.method.needs and not config.judge:
+        raise ConfigError("answers are graded by a judge, and none is given", where=task.name, hint="--judge MODEL")
+    if model is not None and not model.has_beams:
+        task = without_beams(task)
+    unlikely = model is not None and not model.has_likelihood
+    return by_generation(task) if unlikely and "likelihood" in task.method.needs else task
 
 
 def _opened(spec: str, config: Config, settings: Sequence[str] = ()) -> LanguageModel:
@@ -154,7 +184,7 @@ def _setting(text: str) -> tuple[str, Any]:
 @contextlib.contextmanager
 def _executor(config: Config, plans: Sequence[Plan]) -> Iterator[Executing | None]:
     """The sandbox, open only where a task needs one."""
-    if not any(getattr(one.task.method, "executes", False) for one in plans):
+    if not any("sandbox" in one.task.method.needs for one in plans):
         yield None
         return
     from presage.tasks.sandbox import Sandbox
@@ -226,29 +256,27 @@ def _kept(directory: RunDir, plans: Sequence[Plan], size: int) -> set[tuple[str,
 
 def _reports(config: Config, plans: Sequence[Plan]) -> dict[str, Report]:
     """Contamination by task; empty where there is no training text to look in."""
-    corpus = config.corpus or (corpus_of(config.run) if config.run is not None else None)
+    corpus = _corpus(config)
     if corpus is None:
         note("no training text to look the questions up in: scores are shown as not checked (give --corpus)")
         return {}
     return scanned(plans, corpus, config.seed)
 
 
-def _write(directory: RunDir, config: Config, summary: Summary, skipped: Sequence[tuple[str, str]]) -> None:
-    for name, (rows, columns) in summary.tables().items():
-        directory.table(name, rows, columns)
-    calibrated = calibration.tables(summary.rows, config.seed)
-    directory.table("calibration", calibrated.calibration, calibration.CALIBRATION)
-    directory.table("selective", calibrated.selective, calibration.SELECTIVE)
+def _write(
+    directory: RunDir, config: Config, summary: Summary, skipped: Sequence[tuple[str, str]], model: LanguageModel
+) -> None:
     exams = [exam for asked in config.tasks if (exam := exam_of(asked.task))]
-    if exams:
-        directory.table(
-            "exams", exam_rows(exams, summary.rows, Path(config.data), summary.flagged, config.seed), list(EXAMS)
-        )
+    calibrated, results = extras.calibrated(summary)
+    tables = summary.tables() | calibrated | dict(extras.tables(summary, exams, _folders(config)[0], config.corpus_end))
+    for name, (rows, columns) in tables.items():
+        directory.table(name, rows, list(columns))
     directory.table("files", _files(summary.plans), ["task", "file", "sha256"])
     directory.table("skipped", [{"task": label, "reason": why} for label, why in skipped], ["task", "reason"])
     for name, text in summary.artifacts():
         directory.write_text(f"artifacts/{name}", text)
-    directory.write_json("result.json", dict(summary.results()) | calibrated.results)
+    facts = {"model": {"value": model.name}, "has_likelihood": {"value": model.has_likelihood}}
+    directory.write_json("result.json", facts | dict(summary.results()) | results)
 
 
 def _spent(directory: RunDir, *models: LanguageModel | None) -> None:

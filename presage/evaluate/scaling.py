@@ -30,7 +30,7 @@ class Config(BaseConfig):
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """tables/ladder.csv, a row a model, task and metric, in the order of compute."""
-    with attempt(out, "eval-scaling", config, seed=0, resume=resume) as directory:
+    with attempt(out, "eval-ladder", config, seed=0, resume=resume) as directory:
         rows = [row for path in config.evals for row in _rows(RunDir.open(path, examination.STAGE))]
         rows.sort(key=lambda row: (row["task"], row["metric"], row["flops"]))
         directory.table("ladder", rows, COLUMNS)

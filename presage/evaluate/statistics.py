@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
 from presage.core.seeds import stream
 from presage.evaluate.paired import Mean
+from presage.tasks.task import Graded, Metric, average
 
 LEVEL = 0.95
 DRAWS = 1000
@@ -179,6 +181,15 @@ def _redrawn(places: list[np.ndarray] | None, count: int, draws: int, seed: int)
     chance = stream(seed, "bootstrap")
     chosen = [chance.integers(count, size=count) for _ in range(draws)]
     return chosen if places is None else [np.concatenate([places[g] for g in some]) for some in chosen]
+
+
+def of_metric(
+    metric: Metric, graded: Sequence[Graded], groups: Sequence[Hashable] | None = None, *, seed: int = 0
+) -> Estimate:
+    """A task's metric over graded examples: a mean by its formula, any other aggregate by the bootstrap."""
+    if metric.aggregate is average:
+        return of_mean([one.scores[metric.name] for one in graded], groups)
+    return bootstrap(graded, partial(metric.aggregate, metric.name), groups, seed=seed)
 
 
 # ---- several tests --------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from presage.core.errors import ConfigError
+from presage.core.errors import ConfigError, DataError
+from presage.core.strict import half_surrogate
 from presage.data.verbs import Continuation
 from presage.infer.text import Text
 from presage.model.windows import pieces
@@ -71,6 +72,9 @@ class Asking:
         return [(row[-room:], max(0, len(row) - room)) for row in rows]
 
     def _encode(self, texts: Sequence[str]) -> list[Ids]:
+        torn = next((number for number, text in enumerate(texts) if half_surrogate(text)), None)
+        if torn is not None:
+            raise DataError("half a surrogate pair is no text", where=f"{texts[torn][:40]!a}")
         return self.text.bare(texts) if self.begin else self.text.framed(texts)
 
     def _beginning(self, ids: Ids) -> Ids:

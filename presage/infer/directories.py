@@ -65,8 +65,8 @@ def _divided(spec: str) -> tuple[Path, int | None]:
     path = Path(spec if whole else name)
     if not whole and not step.isdecimal():
         raise ConfigError(f"'{step}' is not a step", where=spec, hint="write DIR@STEP, a number")
-    if not path.is_dir():
-        raise RunError("no such directory", where=path, hint=FORMS)
+    if not spec or not path.is_dir():
+        raise RunError("no such directory", where=path if spec else "''", hint=FORMS)
     if (path / "config.json").is_file() and not (path / "origin.json").exists() and _is_foreign(path / "config.json"):
         raise ConfigError("a Hugging Face directory, not a run", where=path, hint=f"write hf:{path}")
     return path, None if whole else int(step)

@@ -61,6 +61,7 @@ class LocalModel:
     facts: Facts
 
     has_likelihood = True
+    has_beams = True
 
     def identity(self) -> Facts:
         """backend, engine, name, digests of weights and tokenizer, dtype, begin, stride, context_length."""

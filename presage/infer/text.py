@@ -115,6 +115,7 @@ class ForeignText:
         return cls(tokenizer, begin, ends, opening, sha256(path))
 
     def framed(self, texts: Sequence[str]) -> list[list[int]]:
+        """As transformers' tokenizer encodes a text by default."""
         framed = [not self.opening or not text.startswith(self.opening) for text in texts]
         if all(framed):
             return [one.ids for one in self.tokenizer.encode_batch(list(texts))]

@@ -14,8 +14,8 @@ from presage.core.errors import ConfigError, EndpointError
 from presage.core.seeds import derive
 from presage.data.verbs import Completion, Continuation, Decoding, Generation, Likelihood, Prompt
 from presage.infer.threads import side_by_side
-from presage.infer.url_answers import choices, read_completion, read_echo
-from presage.infer.url_client import Client, Refused, Unreadable
+from presage.infer.url_answers import choices, read_completion, read_echo, whole
+from presage.infer.url_client import Answered, Client, Refused, Unreadable
 from presage.infer.url_context import as_text, cut, is_too_long, share_to_keep, tokens_in
 from presage.infer.url_dialect import Dialect
 from presage.infer.url_limits import Clock
@@ -32,6 +32,8 @@ _CUTS = 40  # each drops a tenth or more, so that nothing is left of any prompt
 
 class UrlModel:
     """The three verbs of a LanguageModel, answered over HTTP; `usage` counts requests, tokens and their cost."""
+
+    has_beams = False
 
     def __init__(self, client: Client, name: str) -> None:
         self.client, self.name = client, name
@@ -223,7 +225,7 @@ class UrlModel:
         try:
             self._try(chat=True)
         except EndpointError as error:
-            if not _no_chat(error):
+            if not _cannot(error):  # busy, away, or the key refused: nothing is known yet
                 raise
             self._try(chat=False)
 
@@ -235,14 +237,17 @@ class UrlModel:
         if not any(read_completion(row, Decoding(), None) for row in choices(answer)):
             hint = "is it an OpenAI-compatible endpoint? The address often ends in /v1"
             raise Unreadable(f"answers /{self._path} with no completion", where=self.client.address.host, hint=hint)
-        self._served = answer["model"] if isinstance(answer.get("model"), str) else None
+        self._served = whole(answer["model"]) if isinstance(answer.get("model"), str) else None
 
     def _echoes(self) -> bool:
         body = {"model": self.name, "prompt": _PROBE, "max_tokens": 1, "temperature": 0, **_ECHO}
         try:
-            echo = read_echo(self.client.post("completions", body, 20, attempts=2), _PROBE[:12], _PROBE[12:])
-        except EndpointError:
+            answer = self.client.post("completions", body, _about(_PROBE), attempts=3)
+        except EndpointError as error:
+            if not _cannot(error) and not (isinstance(error, Answered) and error.refuses_key):
+                raise
             return False
+        echo = read_echo(answer, _PROBE[:12], _PROBE[12:])
         return echo is not None and echo.unscored == 0
 
 
@@ -260,9 +265,9 @@ def _only_model(client: Client) -> str:
     return names[0]
 
 
-def _no_chat(error: EndpointError) -> bool:
-    """Whether a chat was refused for what it is: no such path, or no chat of this model; not for lack of a key."""
-    return isinstance(error, Refused | Unreadable) or "(404)" in error.what or "(405)" in error.what
+def _cannot(error: EndpointError) -> bool:
+    """Whether an endpoint has no such thing, rather than no time for it."""
+    return isinstance(error, Unreadable) or (isinstance(error, Answered) and error.is_final)
 
 
 def _check(decoding: Decoding) -> None:

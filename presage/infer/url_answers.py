@@ -7,12 +7,14 @@ where each begins (`text_offset`), and their log-probabilities.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from presage.data.verbs import Completion, Decoding, Likelihood
 
 _TIE = 1e-6
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def choices(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -47,8 +49,13 @@ def _text(choice: dict[str, Any]) -> str | None:
     """The text of either form; a chat's turn without content (refused, cut off while thinking) is an empty text."""
     if isinstance(message := choice.get("message"), dict):
         content = message.get("content")
-        return content if isinstance(content, str) else ("" if content is None else None)
-    return text if isinstance(text := choice.get("text"), str) else None
+        return whole(content) if isinstance(content, str) else ("" if content is None else None)
+    return whole(text) if isinstance(text := choice.get("text"), str) else None
+
+
+def whole(text: str) -> str:
+    """The text with U+FFFD for halves of surrogate pairs, which JSON can spell and no file can hold."""
+    return _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _written(choice: dict[str, Any]) -> tuple[list[str], list[Any]]:

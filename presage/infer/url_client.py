@@ -21,18 +21,38 @@ from presage.infer.url_settings import Address, Key, UrlSettings
 from presage.infer.url_usage import Usage
 
 _AGAIN = {408, 409, 425, 429}
+_KEY = {401, 403}
+_BROKEN = {500, 501}
 _NEVER = 501  # not implemented
 _CONNECT_S = 10.0
 _SHOWN = 300
 _GOES_ON = "what was answered is kept: --resume goes on from there"
 
 
-class Refused(EndpointError):
+class Answered(EndpointError):
+    """An endpoint answered with a status that is no success."""
+
+    def __init__(self, status: int, what: str, host: str, hint: str | None = None) -> None:
+        self.status = status
+        super().__init__(what, where=host, hint=hint)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it would say so again: not while it is busy or away. The key is another matter."""
+        return self.status in _BROKEN or (400 <= self.status < 500 and self.status not in _AGAIN | _KEY)
+
+    @property
+    def refuses_key(self) -> bool:
+        """Of what was asked: another path may be open to the same key."""
+        return self.status in _KEY
+
+
+class Refused(Answered):
     """An endpoint says that the request is wrong (400, 413, 422, ...), in `told`."""
 
     def __init__(self, status: int, told: str, host: str) -> None:
-        self.status, self.told = status, told
-        super().__init__(f"refuses the request ({status}): {told}", where=host)
+        self.told = told
+        super().__init__(status, f"refuses the request ({status}): {told}", host)
 
 
 class Unreadable(EndpointError):
@@ -42,9 +62,11 @@ class Unreadable(EndpointError):
 class _Again(Exception):
     """What went wrong and may go right when asked again, after so many seconds if the endpoint says so."""
 
-    def __init__(self, what: str, hint: str = "", after: float | None = None, *, unreadable: bool = False) -> None:
+    def __init__(
+        self, what: str, hint: str = _GOES_ON, after: float | None = None, *, status: int = 0, unreadable: bool = False
+    ) -> None:
         super().__init__(what)
-        self.what, self.hint, self.after, self.unreadable = what, hint, after, unreadable
+        self.what, self.hint, self.after, self.status, self.unreadable = what, hint, after, status, unreadable
 
 
 class Client:
@@ -105,8 +127,11 @@ class Client:
         tried = f", {attempt} times" if attempt > 1 else ""
         asked = problem.after is not None and late
         waits = f"; it asks for a wait of {problem.after:,.0f} s" if asked else ""
+        what, host = f"{problem.what}{tried}{waits}", self.address.host
+        if problem.status:
+            raise Answered(problem.status, what, host, problem.hint) from None
         kind = Unreadable if problem.unreadable else EndpointError
-        raise kind(f"{problem.what}{tried}{waits}", where=self.address.host, hint=problem.hint or _GOES_ON) from None
+        raise kind(what, where=host, hint=problem.hint) from None
 
     def _once(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         self.usage.count(requests=1)
@@ -155,22 +180,22 @@ class Client:
     def _complain(self, response: httpx.Response, text: str, path: str, body: dict[str, Any] | None) -> NoReturn:
         status, host = response.status_code, self.address.host
         told, code = self._told(text)
-        if status in (401, 403):
+        if status in _KEY:
             what = "refuses the key" if self._key else "asks for a key"
             hint = "is it the right one, and may it use this model? --key-file FILE"
-            raise EndpointError(f"{what} ({status}): {told}", where=host, hint=hint)
+            raise Answered(status, f"{what} ({status}): {told}", host, hint)
         if status == 404:
             model = f" or no model '{body['model']}'" if body else ""
             hint = "the address often ends in /v1; the model stands after #"
-            raise EndpointError(f"has no /{path}{model} (404): {told}", where=host, hint=hint)
+            raise Answered(status, f"has no /{path}{model} (404): {told}", host, hint)
         if 300 <= status < 400:
             hint = "redirections are not followed: give the address they lead to"
-            raise EndpointError(f"sends on to another address ({status})", where=host, hint=hint)
+            raise Answered(status, f"sends on to another address ({status})", host, hint)
         if code == "insufficient_quota":
-            raise EndpointError(f"the account has nothing left ({status}): {told}", where=host, hint=_GOES_ON)
+            raise Answered(status, f"the account has nothing left ({status}): {told}", host, _GOES_ON)
         if status in _AGAIN or (status >= 500 and status != _NEVER):
             after = retry_after(response.headers.get("retry-after"), self._clock)
-            raise _Again(f"answers {status}: {told}", after=after)
+            raise _Again(f"answers {status}: {told}", after=after, status=status)
         raise Refused(status, told, host)
 
     def _told(self, text: str) -> tuple[str, str]:

@@ -48,8 +48,13 @@ def export_hf(run: Path | str, out: Path | str, step: int | None = None) -> Path
     ConfigError when no Hugging Face class computes this model (GPT-3's banded layers), RunError when `out` is not
     empty; either way nothing is written.
     """
-    out = Path(out)
     model, tokenizer = load_run(run, step)
+    return write_hf(model, tokenizer, out)
+
+
+def write_hf(model: Transformer, tokenizer: Path, out: Path | str) -> Path:
+    """As `export_hf`, of a model with the tokenizer.json that belongs to it."""
+    out = Path(out)
     config = config_to_hf(model.config)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError("already there and not empty", where=out, hint="choose another directory")

@@ -13,8 +13,8 @@ from presage.model.attention import causal_mask
 from presage.model.transformer import Transformer
 
 LEAST_SHARED, LEAST_SAVED = 16, 256
-"""A beginning is read apart from this many tokens on, and if that saves so many in all: measured, see
-benchmarks/evaluation_speed.py. Below that the extra call costs more than the tokens."""
+"""A beginning is read apart from this many tokens on, and if that saves so many in all. benchmarks/evaluation_speed.py
+--crossover measures: 8 tokens do not pay for the extra call, 16 do. The sum keeps small groups in large batches."""
 
 
 def pays(tokens: int, rows: int) -> bool:
@@ -105,6 +105,7 @@ class Beside:
         """Keys and values of each layer, the prefix's included."""
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """The prefix's keys and values, then these."""
         if self.prefix.length:
             before = (held.expand(len(keys), -1, -1, -1) for held in self.prefix.layers[layer])
             keys, values = (torch.cat(pair, dim=2) for pair in zip(before, (keys, values), strict=True))

@@ -30,6 +30,8 @@ Scored = tuple[Tensor, Tensor]
 """log P of every token of a continuation, float32 [T] in nats, and whether it was the most probable, bool [T]."""
 
 BATCH_TOKENS = 4096
+LEAST_FILLED, SHORT = 0.75, 16
+"""A row that fills less of a batch's width than this, by more than so many tokens, waits for shorter company."""
 ROW_TOKENS = 128
 """Continuations of one prompt go on another row beyond this many tokens, unless the prompt is longer."""
 
@@ -128,10 +130,9 @@ def _batches(rows: list[_Row], most_rows: int, most_tokens: int) -> Iterator[lis
     """Rows of about one length together, the longest first; those that fork apart from those that need no mask."""
     batch: list[_Row] = []
     for row in sorted(rows, key=lambda row: (row.forks, row.length), reverse=True):
-        full = batch and (
-            row.forks != batch[0].forks or len(batch) == most_rows or (len(batch) + 1) * batch[0].length > most_tokens
-        )
-        if full:
+        longest = batch[0].length if batch else row.length
+        unlike = batch and (row.forks != batch[0].forks or row.length < LEAST_FILLED * longest - SHORT)
+        if unlike or len(batch) == most_rows or (batch and (len(batch) + 1) * longest > most_tokens):
             yield batch
             batch = []
         batch.append(row)
@@ -146,9 +147,9 @@ def _score(model: Transformer, prefix: Prefix, rows: list[_Row]) -> dict[tuple[H
     tokens, positions, segments = (torch.from_numpy(table).to(device) for table in _tables(rows, width))
     mask = _mask(segments, prefix.length) if prefix.length or rows[0].forks else None
     store = None if mask is None else Beside(prefix, positions)
-    hidden = model.trunk(model.embed(tokens), positions, mask, store).flatten(0, 1)
     spots, owners, targets = _wanted(rows, width)
-    values, best = _at(model, hidden, spots, owners, targets)
+    states = model.states(model.embed(tokens), positions, mask, store, torch.from_numpy(spots).to(device))
+    values, best = _values(model, states, owners, targets)
     found: dict[tuple[Head, Tail], Scored] = {}
     place = 0
     for row in rows:
@@ -199,17 +200,15 @@ def _wanted(rows: list[_Row], width: int) -> tuple[np.ndarray, np.ndarray, np.nd
     return np.array(spots), np.array(owners), np.array(targets)
 
 
-def _at(
-    model: Transformer, hidden: Tensor, spots: np.ndarray, owners: np.ndarray, targets: np.ndarray
-) -> tuple[Tensor, Tensor]:
-    """log p of each target at its position and whether it is the most probable there, by chunks of positions."""
+def _values(model: Transformer, states: Tensor, owners: np.ndarray, targets: np.ndarray) -> tuple[Tensor, Tensor]:
+    """log p of each target at its position and whether it is the most probable there, by chunks of states [N, D]."""
     order = np.argsort(owners, kind="stable")
     chunk = max(1, CHUNK_ELEMENTS // model.config.vocab_size)
     values, best = torch.empty(len(targets)), torch.empty(len(targets), dtype=torch.bool)
-    for first in range(0, len(spots), chunk):
+    for first in range(0, len(states), chunk):
         low, high = np.searchsorted(owners[order], [first, first + chunk])
         part = order[low:high]
-        logits = model.logits(hidden[torch.from_numpy(spots[first : first + chunk]).to(hidden.device)]).float()
+        logits = model.logits(states[first : first + chunk]).float()
         rows, ids = (torch.from_numpy(of[part]).to(logits.device) for of in (owners - first, targets))
         values[part] = (logits[rows, ids] - logits.logsumexp(dim=1)[rows]).cpu()
         best[part] = (logits.argmax(dim=1)[rows] == ids).cpu()

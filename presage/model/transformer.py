@@ -10,6 +10,7 @@ The trunk sees embeddings, positions and a mask; it knows nothing of where they 
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +34,17 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, positions: Tensor, rotary: Rotary | None, mask: Tensor | None, store: KeyValueStore | None
     ) -> Tensor:
-        x = x + self.dropout(self.attention(self.attention_norm(x), positions, rotary, mask, store))
+        return self.think(self.attend(x, positions, rotary, mask, store))
+
+    def attend(
+        self, x: Tensor, positions: Tensor, rotary: Rotary | None, mask: Tensor | None, store: KeyValueStore | None
+    ) -> Tensor:
+        """The half in which positions see each other."""
+        out: Tensor = x + self.dropout(self.attention(self.attention_norm(x), positions, rotary, mask, store))
+        return out
+
+    def think(self, x: Tensor) -> Tensor:
+        """The half in which each position is by itself: x is [..., D]."""
         out: Tensor = x + self.dropout(self.mlp(self.mlp_norm(x)))
         return out
 
@@ -41,10 +52,15 @@ class Block(nn.Module):
 class PostNormBlock(Block):
     """GPT-1: norm(x + f(x)), for attention then MLP."""
 
-    def forward(
+    def attend(
         self, x: Tensor, positions: Tensor, rotary: Rotary | None, mask: Tensor | None, store: KeyValueStore | None
     ) -> Tensor:
-        x = self.attention_norm(x + self.dropout(self.attention(x, positions, rotary, mask, store)))
+        """The half in which positions see each other."""
+        out: Tensor = self.attention_norm(x + self.dropout(self.attention(x, positions, rotary, mask, store)))
+        return out
+
+    def think(self, x: Tensor) -> Tensor:
+        """The half in which each position is by itself."""
         out: Tensor = self.mlp_norm(x + self.dropout(self.mlp(x)))
         return out
 
@@ -79,12 +95,31 @@ class Transformer(nn.Module):
         self, x: Tensor, positions: Tensor, mask: Tensor | None = None, store: KeyValueStore | None = None
     ) -> Tensor:
         """Embeddings [B, T, D] at `positions` ([T] or [B, T]) -> states [B, T, D]; mask True = may attend."""
-        if self.position_embed is not None:
-            x = x + self.position_embed(positions)
-        x = self.dropout(x)
+        x = self._placed(x, positions)
         for block in self.blocks:
             x = block(x, positions, self.rotary, mask, store)
         out: Tensor = self.norm(x)
+        return out
+
+    def states(
+        self, x: Tensor, positions: Tensor, mask: Tensor | None, store: KeyValueStore | None, wanted: Tensor
+    ) -> Tensor:
+        """As `trunk`, of the positions `wanted` [N] of the flattened batch: [N, D], to rounding the same.
+
+        Whatever follows the last attention is computed for those alone.
+        """
+        x = self._placed(x, positions)
+        for block in self.blocks[:-1]:
+            x = block(x, positions, self.rotary, mask, store)
+        last = cast(Block, self.blocks[-1])
+        x = last.attend(x, positions, self.rotary, mask, store).flatten(0, 1)[wanted]
+        out: Tensor = self.norm(last.think(x))
+        return out
+
+    def _placed(self, x: Tensor, positions: Tensor) -> Tensor:
+        if self.position_embed is not None:
+            x = x + self.position_embed(positions)
+        out: Tensor = self.dropout(x)
         return out
 
     def logits(self, hidden: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from presage.data import corpus as corpus_stage
 from presage.data import shards as shards_stage
 from presage.data import tokenizer as tokenizer_stage
 from presage.evaluate import memorisation as memorisation_stage
+from presage.evaluate import run as eval_stage
 from presage.evaluate import scan as scan_stage
 from presage.evaluate import scores as scores_stage
 from presage.evaluate.sets import ItemSet
@@ -35,6 +36,7 @@ from presage.forecast import score as score_stage
 from presage.forecast import seal as seal_stage
 from presage.forecast.prior import Prior
 from presage.forecast.scaling import Rule
+from presage.recipes import examined as examination
 from presage.report import render as report_stage
 from presage.train import pretrain
 from presage.train.measure import training_rate
@@ -81,6 +83,8 @@ smaller part, or numbers to copy, models of these sizes learn to read the docstr
 no law foresees; with half, the law of loss bends (docs/LOG.md)."""
 PROBLEMS, SAMPLES, FEW_SAMPLES = 36, 200, 50
 """Problems examined, and attempts at each by every model; the last where the demo is short."""
+SHORT = 0.25
+"""What a short demo asks of the target, of what the others do."""
 READS_FROM, READERS = 1.4e11, 4
 """FLOPs from which this recipe's models read the docstring, and budgets from there on that are enough for the law of
 capability to rest on them alone."""
@@ -136,7 +140,7 @@ def ladder() -> ladder_stage.Config:
 def run(
     out: Path | str,
     *,
-    minutes: float = 13.0,
+    minutes: float = 14.0,
     corpus: Path | str | None = None,
     microcode: bool | None = None,
     seed: int = 0,
@@ -152,7 +156,7 @@ def run(
             f"{minutes:g} minutes are too few for the whole chain", hint="--minutes 3 is the shortest useful"
         )
     clock, out = time.perf_counter(), Path(out)
-    spare = RESERVE + ATTEMPT_SECONDS * microcode * (1.0 if minutes >= ENOUGH else FEW_SAMPLES / SAMPLES)
+    spare = RESERVE + (ATTEMPT_SECONDS * microcode + examination.SECONDS) * (1.0 if minutes >= ENOUGH else SHORT)
 
     def left() -> float:
         return _seconds_left(minutes, time.perf_counter() - clock, spare)
@@ -199,6 +203,9 @@ def run(
     )
     ledger.append_score(out / LEDGER, score.path)
     judged = _stage(scores_stage, lambda: _scores(last, scanned, out / SCORES), out / "scores") if last else None
+    asked = _stage(
+        eval_stage, lambda: examination.config(target.path, seed, short=minutes < ENOUGH), out / "examination"
+    )
     learnt = _memorised(target, out / "memorisation", seed)
     known = _stage(record_stage, lambda: record_stage.Config(ledger=Path("..") / LEDGER), out / "record")
     planned = _stage(plan_stage, lambda: _next(rungs, sealed, target), out / "plan")
@@ -220,6 +227,7 @@ def run(
             collapse=compared.path,
             contamination=scanned.path,
             scores=judged.path if judged else None,
+            examination=asked.path,
             memorisation=learnt.path if learnt else None,
         ),
         out / "report",

@@ -12,7 +12,7 @@ from presage.evaluate import run as examination
 from presage.evaluate import scaling
 from presage.evaluate.asking import Asked
 from presage.report import render as report_stage
-from presage.tasks.library import SUITE, tasks
+from presage.tasks.library import SUITE
 
 PART_OF_ENDPOINT = 16
 
@@ -65,8 +65,7 @@ def whole(spec: str, out: Path, *, resume: bool = False, **settings: Any) -> Run
 
 def suite(limit: int | None) -> tuple[Asked, ...]:
     """What `presage examine` asks: every task that stands for its kind, at the shots it declares."""
-    known = tasks()
-    return tuple(Asked(task=name, limit=limit) for name in SUITE if name in known)
+    return tuple(Asked(task=name, limit=limit) for name in SUITE)
 
 
 def _fitted(ladder: Path, runs_per_budget: int) -> list[str]:

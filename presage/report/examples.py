@@ -41,10 +41,11 @@ def write(
     first, second = RunDir.open(run, "eval"), None if other is None else RunDir.open(other, "eval")
     known = _verdicts(contamination or _named(first))
     rows = {_key(row): _example(row, known) for row in _rows(first)}
+    alone = [0, 0]
     if second is not None:
-        _beside(rows, [_example(row, known) for row in _rows(second)])
+        alone = _beside(rows, [_example(row, known) for row in _rows(second)])
     data = {"runs": [_described(one) for one in (first, second) if one], "metrics": _metrics(first),
-            "rows": list(rows.values())}  # fmt: skip
+            "rows": list(rows.values()), "alone": alone}  # fmt: skip
     with atomic_write(out) as file:
         file.write(_page(title, data).encode())
 
@@ -118,9 +119,8 @@ def _example(row: Mapping[str, Any], known: Mapping[str, Mapping[str, str]]) -> 
 
 
 def _answer(row: Mapping[str, Any]) -> dict[str, Any]:
-    extra = row.get("extra", {})
-    answer, probabilities = str(row.get("answer", "")), extra.get("probabilities")
-    asked = row.get("asked", [])
+    extra, asked = row.get("extra") or {}, row.get("asked") or []
+    answer, probabilities = str(row.get("answer") or ""), extra.get("probabilities")
     written = [text for one in asked for text in _texts(one.get("answer")) if text.strip() != answer.strip()]
     return _full({
         "answer": answer,
@@ -143,7 +143,7 @@ def _full(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _flag(row: Mapping[str, Any], known: Mapping[str, Mapping[str, str]]) -> str | None:
     """What the row itself says, else the scan of its task, else that of the only set."""
-    said = row.get("contaminated", row.get("extra", {}).get("contaminated"))
+    said = row.get("contaminated", (row.get("extra") or {}).get("contaminated"))
     only = next(iter(known.values())) if len(known) == 1 else {}
     by_scan = known.get(str(row["task"]), only).get(str(row["id"]))
     return STATUS.get(said, by_scan) if isinstance(said, bool | str) else by_scan
@@ -172,9 +172,13 @@ def _texts(answer: Any) -> Iterator[str]:
         yield from (text for part in answer for text in _texts(part))
 
 
-def _beside(rows: dict[tuple[str, str], dict[str, Any]], others: Sequence[dict[str, Any]]) -> None:
-    """Put the second model's answers beside the first's, and its prompt where that is another one."""
+def _beside(rows: dict[tuple[str, str], dict[str, Any]], others: Sequence[dict[str, Any]]) -> list[int]:
+    """Put the second model's answers beside the first's, and its prompt where that is another one.
+
+    Returns how many examples only the first has, and only the second: these are left out.
+    """
     theirs = {_key(row): row for row in others}
+    alone = [len(rows.keys() - theirs.keys()), len(theirs.keys() - rows.keys())]
     for key in [key for key in rows if key not in theirs]:
         del rows[key]
     if not rows:
@@ -184,6 +188,7 @@ def _beside(rows: dict[tuple[str, str], dict[str, Any]], others: Sequence[dict[s
         row["answers"] += other["answers"]
         if other.get("prompt") != row.get("prompt"):
             row["other_prompt"] = other.get("prompt", "")
+    return alone
 
 
 # ---- the page -------------------------------------------------------------------------------------------------------

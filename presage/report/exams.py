@@ -15,6 +15,7 @@ from presage.report.figures import Figure
 from presage.report.svg import DRAW
 
 ROLE = "exams"
+EXAMINED = "examination"
 FILE = "tables/exams.csv"
 NAMED = (("result.json", "model.value"), ("config.json", "config.model"))
 """Where a run says which model sat the exams; else the role stands for it."""
@@ -34,6 +35,16 @@ def section(s: Sources, roles: Sequence[str] = (ROLE,)) -> Section:
     figure = chart(s, roles)
     blocks: list[Block] = [Picture(figure, _caption(s, roles))] if figure else []
     return Section(ROLE, "Exams", [*blocks, *(_table(s, role) for role in roles), _limits(roles)])
+
+
+def sat(s: Sources) -> bool:
+    """Whether the model of the examination sat any exam."""
+    return given(s, (EXAMINED,))
+
+
+def examined(s: Sources) -> Section:
+    """The section for the model of the examination."""
+    return section(s, (EXAMINED,))
 
 
 def _there(s: Sources, roles: Sequence[str]) -> list[str]:

@@ -30,7 +30,7 @@ VERBATIM = frozenset({"completion", "problem", "model", "item_before", "item_mat
 """Columns with texts that are kept as they are, also where one is empty or reads as a number."""
 TEXT_COLUMNS = frozenset({"name", "version", "digest", "licence", "package", "source", "file", "path", "reason",
                           "rung", "seal", "warning", "rule", "why", "excerpt", "dates", "about", "looks_at",
-                          "reference", "set", "item", "document", "task"})  # fmt: skip
+                          "reference", "set", "item", "document", "task", "metric", "method", "category"})  # fmt: skip
 SHORT = 16  # hex digits of a digest beside a value; the whole digest stands in the list of sources
 HEX = re.compile(r"[0-9a-f]{12}|[0-9a-f]{40}|[0-9a-f]{64}")
 HALF = re.compile(r"\((\S+) - (\S+)\) / 2")

@@ -10,6 +10,7 @@ from presage.report.figures import Figure
 from presage.report.svg import DRAW
 
 ROLE = "exams"
+EXAMINED = "examination"
 LANGUAGES, BASELINES = "tables/languages.csv", "tables/baselines.csv"
 ENGLISH = "en"
 BAR, HEAD = 0.24, 1.35
@@ -25,6 +26,16 @@ def section(s: Sources, role: str = ROLE) -> Section:
     """The chart, and how many languages stand above each baseline."""
     blocks: list[Block] = [Picture(chart(s, role), _caption(role))]
     return Section("languages", "Languages", blocks + ([_table(s, role)] if s.rows(role, BASELINES) else []))
+
+
+def asked(s: Sources) -> bool:
+    """Whether the model of the examination was asked in any language."""
+    return given(s, EXAMINED)
+
+
+def examined(s: Sources) -> Section:
+    """The section for the model of the examination."""
+    return section(s, EXAMINED)
 
 
 def chart(s: Sources, role: str = ROLE) -> Figure:

@@ -7,8 +7,8 @@ from presage.report.blocks import Block, Cell, Pairs, Section, Table, Text
 from presage.report.facts import Sources, leaves
 
 STAGES = ("corpus", "tokenizer", "shards", "ladder", "attempts", "forecast", "target", "target_attempts", "score",
-          "contamination", "scores", "memorisation")  # fmt: skip
-OPTIONAL = ("attempts", "target_attempts", "contamination", "scores", "memorisation")
+          "contamination", "scores", "memorisation", "examination", "scaling")  # fmt: skip
+OPTIONAL = ("attempts", "target_attempts", "contamination", "scores", "memorisation", "examination", "scaling")
 """Stages that a chain may do without: they are not missing."""
 DEVICE_FORMS = {"peak_flops": "rate", "memory": "bytes", "bytes": "bytes"}
 

@@ -36,6 +36,8 @@ STAGES = {
     "contamination": "contamination",
     "scores": "scores",
     "memorisation": "memorisation",
+    "examination": "eval",
+    "scaling": "eval-ladder",
 }
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PDF_SECONDS = 90
@@ -67,6 +69,10 @@ class Config(BaseConfig):
     """Scores of such items, joined with that."""
     memorisation: Parent | None = None
     """How much of what the target writes stands in its training text."""
+    examination: Parent | None = None
+    """What a model scored on tasks. Given without any run of a chain, the report is on that model alone."""
+    scaling: Parent | None = None
+    """The same tasks asked of every rung of a ladder."""
     title: str = "A loss, foretold"
     pdf: bool = True
     """Also report.pdf, where a Chromium is on PATH."""

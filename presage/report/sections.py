@@ -8,13 +8,20 @@ from presage.report import (
     ability,
     ability_figure,
     buying,
+    calibration,
+    code,
     collapse,
     contamination,
     datasheet,
+    examination,
+    exams,
     figures,
+    languages,
+    limitations,
     machine,
     memorisation,
     record,
+    scaling,
 )
 from presage.report.blocks import Block, Cell, Items, Pairs, Picture, Quote, Section, Table, Text
 from presage.report.facts import Fact, Sources, leaves
@@ -23,11 +30,18 @@ from presage.report.tables import absent, csv_table, form_of, interval, label_of
 FORECAST = figures.FORECAST
 RUNGS = figures.RUNGS
 SAMPLES = 6
+CHAIN = ("corpus", "tokenizer", "shards", "ladder", "forecast", "target", "score")
+EXAMINED = (
+    examination.section, exams.examined, languages.examined, calibration.section, code.section, limitations.section,
+    scaling.section,
+)  # fmt: skip
 KNOWN_POINT = ("compute", "loss", "stderr", "n", "n_params", "tokens", "fitted")
 
 
 def headline(s: Sources) -> Text:
     """The one sentence the whole run was made for, and a second where a capability was promised too."""
+    if examined_alone(s):
+        return examination.headline(s)
     if s.get(*FORECAST, "point") is None:
         return Text("There is no forecast in this run: the promise is {point}.", point=s.fact(*FORECAST, "point"))
     promise = Text(
@@ -48,8 +62,15 @@ def headline(s: Sources) -> Text:
     return Text("{loss} {ability}", loss=outcome, ability=ability.sentence(s)) if ability.promised(s) else outcome
 
 
+def examined_alone(s: Sources) -> bool:
+    """Whether the report is on a model that somebody has, and not on a chain."""
+    return examination.given(s) and all(s.runs.get(role) is None for role in CHAIN)
+
+
 def seals(s: Sources) -> list[tuple[str, Fact]]:
     """The seal, where each run has it: these must be the same 64 digits."""
+    if examined_alone(s):
+        return []
     return [
         ("in the forecast", s.fact(*FORECAST, "seal")),
         ("in the target, written before its first step", s.fact("target", "origin.json", "seal")),
@@ -60,11 +81,16 @@ def seals(s: Sources) -> list[tuple[str, Fact]]:
 def sections(s: Sources) -> list[Section]:
     """The whole report, in the order of reading; without what was neither promised nor given."""
     makers: tuple[Callable[[Sources], Section], ...] = (
-        promise, ability.section, curves, rungs, residuals, contamination.section, memorisation.section,
+        promise, ability.section, curves, rungs, residuals, *EXAMINED, contamination.section, memorisation.section,
         record.section, buying.section, samples, corpus, target, machine.section, limits, withheld)  # fmt: skip
+    if examined_alone(s):
+        makers = (*EXAMINED, contamination.section, memorisation.section)
     unasked = {ability.section: ability.promised, contamination.section: contamination.given,
                memorisation.section: memorisation.given, record.section: record.given,
-               buying.section: buying.given}  # fmt: skip
+               buying.section: buying.given, examination.section: examination.given,
+               calibration.section: calibration.given, code.section: code.given,
+               scaling.section: scaling.given, exams.examined: exams.sat, languages.examined: languages.asked,
+               limitations.section: limitations.given}  # fmt: skip
     return [make(s) for make in makers if make not in unasked or unasked[make](s)]
 
 

@@ -28,27 +28,30 @@ class Style:
     inside: dict[str, str]
 
 
-def detokenise(text: str, style: Style) -> str:
-    """Lines of " token token \\n" as people write them. Raises DataError for a text that does not have this form."""
-    lines = _lines(text, style)
-    return "".join(f"{_written(line, style, number)}\n" for number, line in enumerate(lines, 1))
+def detokenise(text: str, style: Style, path: str = "the text", first: int = 1) -> str:
+    """Lines of " token token \\n" as people write them.
+
+    Raises DataError, naming path and line, for a text that does not have this form; `first` is its first line's number.
+    """
+    lines = _lines(text, path)
+    return "".join(f"{_written(line, style, f'{path}:{number}')}\n" for number, line in enumerate(lines, first))
 
 
 def tokenise(text: str, style: Style) -> str:
     """The original of what `detokenise` wrote."""
-    return "".join(f"{_published(line, style)}\n" for line in _lines(text, style))
+    return "".join(f"{_published(line, style)}\n" for line in _lines(text, style.name))
 
 
-def _lines(text: str, style: Style) -> list[str]:
+def _lines(text: str, where: str) -> list[str]:
     if text and not text.endswith("\n"):
-        raise DataError("the last line does not end", where=style.name)
+        raise DataError("the last line does not end", where=where)
     return text.split("\n")[:-1]
 
 
-def _written(line: str, style: Style, number: int) -> str:
+def _written(line: str, style: Style, where: str) -> str:
     body = line[1:-1] if line.strip() else ""
     if line != (f" {body} " if body else " "):
-        raise DataError("a line that does not begin and end with a blank", where=f"{style.name}: line {number}")
+        raise DataError("a line that does not begin and end with a blank", where=where)
     shown = " ".join(_chunks(body.split(" "), style)) if body else ""
     return shown if not shown.startswith(" ") and _published(shown, style) == line else line
 

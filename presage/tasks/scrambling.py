@@ -26,7 +26,7 @@ import numpy as np
 from presage.core.errors import DataError
 from presage.core.seeds import stream
 from presage.data.documents import Document, read_paths
-from presage.data.embedded import installed_files
+from presage.data.embedded import standard_library
 from presage.data.prose import prose
 from presage.tasks.arithmetic import made
 from presage.tasks.task import Example
@@ -76,7 +76,7 @@ def frequent_words(paths: tuple[str, ...]) -> Sequence[str]:
 def _texts(paths: tuple[str, ...]) -> Iterable[str]:
     if paths:
         return (one.text for one in read_paths("words", paths) if isinstance(one, Document))
-    files = (one for one in installed_files() if one.path.startswith("stdlib/") and one.path.endswith(".py"))
+    files = (one for one in standard_library() if one.path.endswith(".py"))
     return (prose(one.location.read_bytes().decode("utf-8", "replace")) for one in files)
 
 

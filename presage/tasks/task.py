@@ -107,6 +107,13 @@ Answer = Likelihood | list[Completion] | Verdict
 Steps = Generator[list[Request], list[Any], Graded]
 
 
+Need = Literal["likelihood", "judge", "sandbox"]
+LIKELIHOOD: frozenset[Need] = frozenset({"likelihood"})
+JUDGE: frozenset[Need] = frozenset({"judge"})
+SANDBOX: frozenset[Need] = frozenset({"sandbox"})
+NO_NEEDS: frozenset[Need] = frozenset()
+
+
 class Method(Protocol):
     """How a model is asked and graded. Equal methods ask equal things: their repr is recorded with every result."""
 
@@ -116,8 +123,8 @@ class Method(Protocol):
         ...
 
     @property
-    def needs_likelihood(self) -> bool:
-        """Whether a model that only generates cannot be asked so."""
+    def needs(self) -> frozenset[Need]:
+        """What must be there for it to be asked, besides a model that writes."""
         ...
 
     def examine(self, example: Example, context: str) -> Steps:

@@ -25,7 +25,7 @@ from presage.core.modules import load_module
 from presage.data.documents import COMPRESSIONS
 from presage.data.verbs import Decoding
 from presage.tasks.library import find, tasks
-from presage.tasks.methods.chat import chat_template
+from presage.tasks.methods.chat import chat_template, is_chat
 from presage.tasks.methods.choice import Choice, Scoring, lettered, plain
 from presage.tasks.methods.judged import Judged
 from presage.tasks.methods.match import Match
@@ -56,6 +56,8 @@ class UserFile:
 
     path: Path
     kind: Kind
+    chat: bool
+    """Whether its inputs are conversations: then the shots are, too."""
 
     def files(self, folder: Path) -> list[Path]:
         return [self.path, *self._shots()]
@@ -73,17 +75,22 @@ class UserFile:
     def _read(self, path: Path) -> list[Example]:
         found: dict[str, Example] = {}
         for row in json_rows(path):
-            kind = _kind(row)
-            if kind is not self.kind:
-                keys = " and ".join(self.kind.keys)
-                raise DataError(f"a row without {keys} among others", where=row.where)
-            example = kind.read(row, f"{path.name}:{row.where.rpartition(':')[2]}")
+            example = self._example(row, f"{path.name}:{row.where.rpartition(':')[2]}")
             if example.id in found:
                 raise DataError(f"the id '{example.id}' appears twice", where=row.where)
             found[example.id] = example
         if not found:
             raise DataError("holds no examples", where=path)
         return list(found.values())
+
+    def _example(self, row: Row, place: str) -> Example:
+        if _kind(row) is not self.kind:
+            raise DataError(f"a row without {' and '.join(self.kind.keys)} among others", where=row.where)
+        example = self.kind.read(row, place)
+        if is_chat(example) is not self.chat:
+            form, others = ("a chat", "texts") if is_chat(example) else ("a text", "chats")
+            raise DataError(f"{form} among {others}", where=row.where)
+        return example
 
 
 def find_task(spec: str) -> Task:
@@ -140,12 +147,14 @@ KINDS: tuple[Kind, ...] = (
 
 
 def _from_lines(path: Path, grader: str) -> Task:
-    kind = _kind(next(json_rows(path), None) or _nothing(path))
+    first = next(json_rows(path), None) or _nothing(path)
+    kind = _kind(first)
     method = _method(kind, grader, path)
     name = _name(_stem(path) + (f"_{Path(grader).stem}" if grader else ""), path)
     by_letter = isinstance(method, Choice) and method.scoring == "letter"
     template = lettered(lambda example: f"Question: {example.question}") if by_letter else kind.template
-    return Task(name, 1, UserFile(path, kind), template, method, f"your file {path.name}")
+    data = UserFile(path, kind, is_chat(kind.read(first, path.name)))
+    return Task(name, 1, data, template, method, f"your file {path.name}")
 
 
 def _nothing(path: Path) -> Row:

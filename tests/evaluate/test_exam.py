@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -10,9 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from presage.core.errors import DataError
-from presage.evaluate.exam import COLUMNS, Answered, exam_rows, incomplete, scaled, score_exam
+from presage.evaluate.exam import COLUMNS, Answered, exam_rows, incomplete, scaled, score_exam, wilson
+from presage.evaluate.runner import Runner
 from presage.evaluate.score_tables import Steps, percentile_band, read_table
-from presage.tasks.exam.model import Chart, Exam, Fixed, Knots, Linear, Points, Scale, Section, TableFile
+from presage.tasks.exam.model import Chart, Exam, Fixed, Knots, Linear, Points, Scale, Section, TableFile, exam_tasks
+from presage.tasks.exam.reader import read_exam
+from presage.tasks.shots import Shots
+from tests.toy_model import ToyModel
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "eval"
 GRE, NOTHING = Linear(130, 170), Path("nowhere")
@@ -101,6 +106,16 @@ def test_errors_of_weighted_sections_add_in_squares() -> None:
 def test_a_score_lies_in_its_interval_and_on_its_scale(counts: tuple[int, int]) -> None:
     result = score_exam(made(GRE, None), {"s0": answers(*counts)}, NOTHING, draws=50)
     assert 130 <= result.lo <= result.score <= result.hi <= 170
+
+
+def test_none_of_ten_is_no_certainty() -> None:
+    """Wilson: 0 of 10 is 0 to 0.2775, 10 of 10 the same from above."""
+    assert wilson(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+    assert wilson(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    none, every = (score_exam(made(Points(1), None), {"s0": answers(right, 10)}, NOTHING) for right in (0, 10))
+    assert (none.lo, none.hi) == pytest.approx((0.0, 0.2775), abs=1e-4)
+    assert (every.lo, every.hi) == pytest.approx((0.7225, 1.0), abs=1e-4)
+    assert [none.stderr, every.stderr] == pytest.approx([0.0694, 0.0694], abs=1e-4)
 
 
 def test_the_same_again() -> None:
@@ -214,6 +229,50 @@ def test_a_row_of_another_method_is_refused() -> None:
     bad = row("exam:e:s0", "1", 1.0) | {"scores": {"accuracy": 1.0}}
     with pytest.raises(DataError, match="exam:e:s0: not a row of an exam"):
         exam_rows([made(GRE, None)], [bad], NOTHING)
+
+
+# ---- from a file to a row --------------------------------------------------------------------------------------------
+
+FILE = {
+    "name": "driving", "title": "Driving test",
+    "scale": {"rule": "linear", "low": 0, "high": 100},
+    "percentiles": [{"file": "driving.csv"}],
+    "sections": [
+        {"name": "signs", "kind": "choice", "weight": 3, "points": 2,
+         "shots": [{"question": "Red?", "options": ["go", "stop"], "answer": "B", "explanation": "By law."}],
+         "questions": [{"question": f"{colour}?", "options": ["go", "stop"], "answer": "A"}
+                       for colour in ("Green", "Lime", "Mint", "Amber")]},
+        {"name": "essay", "kind": "free", "weight": 1, "points": 6, "rubric": "Be fair.",
+         "shots": [{"question": "Why stop?", "essay": "To live."}], "questions": [{"question": "Why go?"}]},
+    ],
+}  # fmt: skip
+
+
+def test_an_exam_in_a_file_is_sat_graded_and_scored(tmp_path: Path) -> None:
+    """Three of four signs right, weight 3, and 3 of 6 points for the essay, weight 1: (3 * 0.75 + 0.5) / 4."""
+    (tmp_path / "driving.json").write_text(json.dumps(FILE))
+    (tmp_path / "driving.csv").write_text("score,percentile\n0,0\n60,40\n70,55\n")
+    exam = read_exam(tmp_path / "driving.json")
+
+    def write(prompt: str, _: int) -> str:
+        if prompt.endswith("<|endofprompt|>"):
+            return "To arrive."
+        return ("B]" if "Amber" in prompt else "A]") if prompt.endswith("[") else " I see."
+
+    runner = Runner(ToyModel(write=write, has_likelihood=False), ToyModel(write=lambda prompt, _: "3 / 6\nShort."))
+    rows: list[dict[str, object]] = []
+    for task in exam_tasks(exam):
+        examples, pool = task.data.examples(tmp_path, 0), task.data.pool(tmp_path, 0)
+        shots = Shots(task, pool, task.shots, 0)
+        rows += [
+            {"task": task.name, "id": done.example.id, "group": "", "scores": dict(done.graded.scores),
+             "extra": dict(done.graded.extra)}
+            for done in runner.run(task.method, examples, [shots.context(one) for one in examples])
+        ]  # fmt: skip
+    [one] = exam_rows([exam], json.loads(json.dumps(rows)), NOTHING, {"exam:driving:signs": ["1"]})
+    assert (one["exam"], one["score"], one["max"], one["n"], one["contaminated"]) == ("driving", 69, 100, 5, 1)
+    assert (one["percentile_lower"], one["percentile_upper"]) == (40, 55)
+    assert (one["clean_score"], one["clean_percentile_lower"], one["quoted"]) == (63, 40, 63)
 
 
 # ---- the public tables -----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from presage.core.errors import ConfigError
 from presage.data.verbs import Continuation, Decoding, Generation, Rolling
 from presage.evaluate.runner import Runner, parts
-from presage.tasks.task import Example, Execute, Graded, Metric, Steps, ToJudge, Verdict
+from presage.tasks.task import LIKELIHOOD, NO_NEEDS, Example, Execute, Graded, Metric, Steps, ToJudge, Verdict
 from tests.toy_model import ToyModel
 
 
@@ -19,7 +19,7 @@ class Countdown:
     """Asks as many times as the question says, then for a likelihood."""
 
     metrics = (Metric("steps"),)
-    needs_likelihood = True
+    needs = LIKELIHOOD
 
     def examine(self, example: Example, context: str) -> Steps:
         written = []
@@ -55,7 +55,7 @@ class Outside:
 
     request: Any
     metrics = (Metric("passed"),)
-    needs_likelihood = False
+    needs = NO_NEEDS
 
     def examine(self, example: Example, context: str) -> Steps:
         (answer,) = yield [self.request]

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from presage.evaluate.paired import mean
-from presage.evaluate.statistics import Estimate, bootstrap, clustered, holm, of_mean, wilson
+from presage.evaluate.statistics import Estimate, bootstrap, clustered, holm, of_mean, of_metric, wilson
+from presage.tasks.task import Graded, Metric
 
 REPEATS = 1500
 scores = st.lists(st.sampled_from([0.0, 0.25, 1.0]), min_size=2, max_size=30)
@@ -188,6 +189,16 @@ def test_no_error_where_nothing_is_known(groups: list[str] | None) -> None:
 def test_an_aggregate_that_is_mostly_undefined_has_no_error() -> None:
     assert bootstrap([0.0] * 9 + [1.0], lambda x: 1.0 if any(x) else math.nan).stderr is None
     assert bootstrap([], plain.fmean).value is None
+
+
+def test_a_metric_has_the_error_that_fits_how_it_sums_up() -> None:
+    graded = [Graded({"score": value}) for value in (0.0, 1.0, 1.0, 4.0)]
+    groups = ["a", "a", "b", "c"]
+    assert of_metric(Metric("score"), graded, groups) == of_mean([0, 1, 1, 4], groups)
+    highest = Metric("score", aggregate=lambda name, some: max(one.scores[name] for one in some))
+    found = of_metric(highest, graded, groups, seed=1)
+    assert found == bootstrap([0.0, 1.0, 1.0, 4.0], max, groups, seed=1)
+    assert (found.value, found.hi) == (4.0, 4.0)
 
 
 # ---- several tests --------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from presage.data.verbs import Generation
+from presage.infer.url import UrlModel
 from presage.infer.url_limits import Clock
 
 Body = dict[str, Any]
@@ -181,3 +183,33 @@ def _logprobs(shown: str, echo: bool) -> Body:
 
 def logprob(character: str) -> float:
     return VOWEL if character in "aeiou" else REST
+
+
+# ---- for tests of what goes wrong ------------------------------------------------------------------------------------
+
+KEY = "sk-0123456789abcdefSECRET"
+GO = [Generation("Go on")]
+
+
+def opened(endpoint: Endpoint, time: Time | None = None, **settings: object) -> UrlModel:
+    return UrlModel.open(endpoint.url + "#toy", clock=time or Time(), **settings)
+
+
+class Then:
+    """Honest while a model is opened; then the given replies, one a generation, and honest again."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+
+    def __call__(self, path: str, body: Body) -> Reply:
+        opening = body.get("max_tokens") == 1 and not body.get("prompt", "").endswith("!")
+        return honest(path, body) if opening or not self.replies else self.replies.pop(0)
+
+
+def message(content: object) -> Reply:
+    return Reply({"choices": [{"message": {"role": "assistant", "content": content}}], "usage": None})
+
+
+def one_line_without_key(problem: BaseException) -> None:
+    assert "\n" not in str(problem)
+    assert KEY not in f"{problem!s} {problem!r} {problem.__cause__!r} {problem.__context__!r}"

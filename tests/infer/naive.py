@@ -20,6 +20,7 @@ class NaiveModel:
 
     name = "naive"
     has_likelihood = True
+    has_beams = True
 
     def __init__(self, folder: Path) -> None:
         auto = importlib.import_module("transformers")

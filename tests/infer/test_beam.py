@@ -29,11 +29,11 @@ def logprobs(model: Transformer, prompt: Sequence[int], ids: Sequence[int]) -> l
 
 def every_text(model: Transformer, prompt: list[int], most: int, penalty: float) -> list[tuple[float, tuple[int, ...]]]:
     """All texts that end with END or have `most` tokens, the best first."""
-    found = []
+    found: list[tuple[float, tuple[int, ...]]] = []
     for length in range(1, most + 1):
-        for ids in itertools.product(range(5), repeat=length):
-            if END not in ids[:-1] and (length == most or ids[-1] == END):
-                found.append((score(sum(logprobs(model, prompt, ids)), length, penalty), ids))
+        texts = (ids for ids in itertools.product(range(5), repeat=length) if END not in ids[:-1])
+        ended = (ids for ids in texts if length == most or ids[-1] == END)
+        found += [(score(sum(logprobs(model, prompt, ids)), length, penalty), ids) for ids in ended]
     return sorted(found, reverse=True)
 
 

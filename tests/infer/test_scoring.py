@@ -73,8 +73,8 @@ def test_continuations_of_a_short_prompt_go_on_several_rows(monkeypatch: pytest.
 def test_options_of_one_token_cost_their_prompt_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     model = lively(CONFIGS["qwen3"])
     read: list[int] = []
-    trunk = model.trunk
-    monkeypatch.setattr(model, "trunk", lambda x, *rest: read.append(x.shape[:2].numel()) or trunk(x, *rest))
+    states = model.states
+    monkeypatch.setattr(model, "states", lambda x, *rest: read.append(x.shape[:2].numel()) or states(x, *rest))
     pairs = [(tokens(9, 1), [option]) for option in range(5)] + [(tokens(9, 2), [option]) for option in range(5)]
     continuations(model, pairs)
     assert read == [18]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable
 
 import pytest
 
+from presage.core.errors import Stopped
 from presage.infer.threads import side_by_side
 
 
@@ -35,3 +38,22 @@ def test_a_thread_that_hangs_does_not_keep_an_error_back() -> None:
     with pytest.raises(ValueError, match="over"):
         side_by_side(work, [hold.wait, lambda: None], 2)
     hold.set()
+
+
+def test_a_signal_ends_the_wait_for_threads_that_hang() -> None:
+    hold = threading.Event()
+
+    def stop(number: int, frame: object) -> None:
+        raise Stopped("a signal")
+
+    def work(item: int) -> None:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        hold.wait()
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    try:
+        with pytest.raises(Stopped):
+            side_by_side(work, [1], 1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        hold.set()

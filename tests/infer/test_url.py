@@ -100,6 +100,22 @@ def test_what_it_can_do_is_found_out(rule: Rule, chat: bool, likelihood: bool) -
                 model.loglikelihood([Continuation("a", "b")])
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 422, 500, 501])
+def test_a_refused_echo_is_no_likelihood(status: int) -> None:
+    with serving(lambda path, body: error(status, "no") if body.get("echo") else honest(path, body)) as endpoint:
+        assert not opened(endpoint).has_likelihood
+
+
+@pytest.mark.parametrize("status", [429, 502, 503])
+def test_a_busy_endpoint_is_not_taken_for_one_that_cannot(status: int) -> None:
+    for busy in ("echo", "messages"):
+        with (
+            serving(lambda path, body: error(status, "busy") if busy in body else honest(path, body)) as endpoint,  # noqa: B023
+            pytest.raises(EndpointError, match=f"answers {status}: busy, 3 times"),
+        ):
+            opened(endpoint)
+
+
 def test_what_is_said_is_not_asked() -> None:
     with serving(honest) as endpoint:
         model = opened(endpoint, chat=False, likelihood=False)

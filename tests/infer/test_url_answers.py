@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from presage.data.verbs import Decoding, Likelihood, Message
 from presage.infer.url_answers import choices, read_completion, read_echo
@@ -96,6 +100,53 @@ def test_the_log_probability_is_of_the_text_that_is_kept(
     found = read_completion({"message": {"content": whole}, "logprobs": {"content": rows}}, Decoding(9, stops), 7)
     assert found is not None
     assert (found.text, found.logprob, found.tokens) == (text, logprob, count)
+
+
+def test_a_text_that_no_file_can_hold_is_mended() -> None:
+    found = read_completion({"message": {"content": "a\ud800b"}}, Decoding(), None)
+    assert found is not None
+    assert found.text.encode() == "a\N{REPLACEMENT CHARACTER}b".encode()
+
+
+NAMES = st.sampled_from(["choices", "text", "message", "content", "logprobs", "tokens", "token_logprobs", "index"])
+MORE = st.sampled_from(["text_offset", "top_logprobs", "finish_reason", "logprob", "token"])
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 9) | st.floats() | st.text("ab", max_size=2),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | MORE, inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=50)
+@given(answer=st.dictionaries(NAMES | MORE, ANY, max_size=5), choice=st.dictionaries(NAMES | MORE, ANY, max_size=5))
+def test_nothing_that_is_answered_raises(answer: dict[str, Any], choice: dict[str, Any]) -> None:
+    for one in (*choices(answer), choice):
+        found = read_completion(one, Decoding(9, ("b",)), None)
+        assert found is None or "b" not in found.text
+    for whole in (answer, {"choices": [choice]}, {"choices": [{"logprobs": choice}]}):
+        echo = read_echo(whole, "a", "b")
+        assert echo is None or math.isfinite(echo.likelihood.logprob)
+
+
+@given(
+    pieces=st.lists(st.tuples(st.text("ab ", min_size=1, max_size=3), st.floats(-20, 0)), min_size=3, max_size=12),
+    cut=st.integers(1, 9),
+    chance=st.randoms(use_true_random=False),
+)
+def test_likelihoods_are_those_of_the_harness(pieces: list[tuple[str, float]], cut: int, chance: Random) -> None:
+    """lm_eval's reader of /completions counts tokens; ours, characters: equal where the prompt ends with a token."""
+    reader = pytest.importorskip("lm_eval.models.openai_completions").LocalCompletionsAPI
+    cut = min(cut, len(pieces) - 2)
+    tops = [{text: value, f"{text}?": value - chance.choice((-1.0, 1.0))} for text, value in pieces]
+    tokens: list[tuple[str, float | None]] = [(pieces[0][0], None), *pieces[1:]]
+    answer = echo(tokens, top_logprobs=[None, *tops[1:]])
+    [(logprob, greedy)] = reader.parse_logprobs({"choices": [{**answer["choices"][0], "index": 0}]}, ctxlens=[cut])
+    texts = [text for text, _ in pieces]
+    found = read_echo(answer, "".join(texts[:cut]), "".join(texts[cut:-1]))
+    assert found is not None
+    assert found.likelihood.logprob == pytest.approx(logprob)
+    assert found.likelihood.greedy == greedy
+    assert found.likelihood.tokens == len(pieces) - 1 - cut
 
 
 # ---- too long --------------------------------------------------------------------------------------------------------

@@ -10,8 +10,20 @@ import pytest
 from presage.core.errors import ConfigError, PresageError
 from presage.infer.url import UrlModel
 from presage.infer.url_settings import Key, read_address, read_key
-from tests.infer.endpoint import Body, Reply, Rule, error, honest, serving
-from tests.infer.test_url_trouble import GO, KEY, Then, message, one_line_without_key, opened
+from tests.infer.endpoint import (
+    GO,
+    KEY,
+    Body,
+    Reply,
+    Rule,
+    Then,
+    error,
+    honest,
+    message,
+    one_line_without_key,
+    opened,
+    serving,
+)
 
 # ---- addresses, settings, keys ---------------------------------------------------------------------------------------
 
@@ -152,3 +164,12 @@ def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with serving(honest) as endpoint:
         assert opened(endpoint).generate(GO)[0][0].text == " Wednesday, Thursday"
+
+
+def test_a_proxy_is_used_where_it_is_named() -> None:
+    with serving(lambda path, body: honest(path.rpartition("/v1/")[2], body)) as endpoint:
+        proxy = endpoint.url.removesuffix("/v1")
+        model = UrlModel.open("http://models.example/v1#toy", proxy=proxy)
+        assert model.generate(GO)[0][0].text == " Wednesday, Thursday"
+        assert endpoint.paths()[0] == "http://models.example/v1/chat/completions"
+        assert proxy not in repr(model.client.settings)

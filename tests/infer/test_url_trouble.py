@@ -10,30 +10,23 @@ import pytest
 from presage.core.errors import EndpointError
 from presage.data.verbs import Completion, Continuation, Decoding, Generation
 from presage.infer.url import UrlModel
-from tests.infer.endpoint import Body, Endpoint, Reply, Rule, Time, error, honest, serving
+from tests.infer.endpoint import (
+    GO,
+    KEY,
+    Body,
+    Reply,
+    Rule,
+    Then,
+    Time,
+    error,
+    honest,
+    message,
+    one_line_without_key,
+    opened,
+    serving,
+)
 
-KEY = "sk-0123456789abcdefSECRET"
 EMPTY = Completion("", None, None, "stop")
-GO = [Generation("Go on")]
-
-
-def opened(endpoint: Endpoint, time: Time | None = None, **settings: object) -> UrlModel:
-    return UrlModel.open(endpoint.url + "#toy", clock=time or Time(), **settings)
-
-
-class Then:
-    """Honest while a model is opened; then the given replies, one a generation, and honest again."""
-
-    def __init__(self, *replies: Reply) -> None:
-        self.replies = list(replies)
-
-    def __call__(self, path: str, body: Body) -> Reply:
-        opening = body.get("max_tokens") == 1 and not body.get("prompt", "").endswith("!")
-        return honest(path, body) if opening or not self.replies else self.replies.pop(0)
-
-
-def message(content: object) -> Reply:
-    return Reply({"choices": [{"message": {"role": "assistant", "content": content}}], "usage": None})
 
 
 # ---- asked again -----------------------------------------------------------------------------------------------------
@@ -320,8 +313,3 @@ def test_what_no_answer_says_is_not_counted_but_said() -> None:
         [[found]] = model.generate(GO)
         assert (found.tokens, model.usage.prompt_tokens, model.usage.unmetered) == (None, before, 1)
         assert "cost" not in {row["what"] for row in model.usage.table()}
-
-
-def one_line_without_key(problem: BaseException) -> None:
-    assert "\n" not in str(problem)
-    assert KEY not in f"{problem!s} {problem!r} {problem.__cause__!r} {problem.__context__!r}"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from presage.core.errors import ConfigError
-from presage.model import decode
+from presage.model import decode, prefixes
 from presage.model.config import ModelConfig
 from presage.model.sampling import Sampling, pick, row_seeds
 from presage.model.transformer import Transformer
@@ -61,6 +61,33 @@ def test_generation_passes_the_end_of_the_context(config: ModelConfig) -> None:
     model, prompts = lively(config), ragged([CONTEXT + 9, 5, CONTEXT, CONTEXT - 1])
     steps = 2 * CONTEXT
     assert decode.generate(model, prompts, steps, temperature=0) == [slowly(model, p, steps) for p in prompts]
+
+
+@every_config
+def test_beginnings_and_doubles_are_read_once(config: ModelConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, header = lively(config), ragged([9])[0]
+    prompts = [header + tail for tail in ragged([1, 4, 4, 2], seed=3)] + [header]
+    prompts += prompts[:3]
+    plain = decode.generate(model, prompts, 8, temperature=0)
+    monkeypatch.setattr(prefixes, "LEAST_SHARED", 3)
+    monkeypatch.setattr(prefixes, "LEAST_SAVED", 3)
+    read: list[tuple[int, ...]] = []
+    trunk = model.trunk
+    monkeypatch.setattr(model, "trunk", lambda x, *rest: read.append(tuple(x.shape[:2])) or trunk(x, *rest))
+    shared = decode.generate(model, prompts, 8, temperature=0)
+    assert read[:2] == [(1, 8), (5, 5)]  # of the header, all but the token that the shortest prompt goes on from
+    assert shared == plain == [slowly(model, prompt, 8) for prompt in prompts]
+
+
+def test_the_logprob_of_what_is_written_is_the_models() -> None:
+    model, prompts = lively(CONFIGS["llama"]), ragged([4, 9, 2])
+    drawn = decode.write(model, prompts, 9, Sampling(temperature=0.4, top_k=3), [1, 2, 3], stop_ids={7, 11})
+    for prompt, written in zip(prompts, drawn, strict=True):
+        values = decode.logprobs(model, [[*prompt, *written.ids]])[0][len(prompt) - 1 :]
+        assert written.logprob == pytest.approx(float(values.sum()), abs=1e-4)
+        assert written.ended == (written.ids[-1] in {7, 11})
+    ended = decode.write(model, prompts, 9, Sampling(), [1, 2, 3], ends=lambda row, ids: len(ids) == row + 1)
+    assert [(len(written.ids), written.ended) for written in ended] == [(1, True), (2, True), (3, True)]
 
 
 def test_context_of_one_token() -> None:

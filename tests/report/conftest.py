@@ -15,14 +15,15 @@ import pytest
 from presage.core.config import Config, Parent
 from presage.core.run import RunDir
 from presage.report import render
-from tests.report import abilities
+from tests.report import abilities, evals
 from tests.report.reading import Page
 
 A, B, C = 60.0, -0.135, 0.55
 TARGET = 4e13
 BUDGETS = (2e10, 4e10, 8e10, 1.6e11, 2.5e11, 4e11, 6.3e11, 8e11, 1.0e12, 1.26e12)
 ROLES = ("corpus", "tokenizer", "shards", "ladder", "forecast", "target", "score", "attempts", "target_attempts",
-         "record", "planned", "collapse", "contamination", "scores", "memorisation")  # fmt: skip
+         "record", "planned", "collapse", "contamination", "scores", "memorisation", "examination",
+         "scaling")  # fmt: skip
 
 
 class AnyConfig(Config):
@@ -270,7 +271,16 @@ def remembered(plain: Told, tmp_path_factory: pytest.TempPathFactory) -> Told:
     return tell(Chain(root), tmp_path_factory.mktemp("report") / "out")
 
 
-@pytest.fixture(scope="session", params=["plain", "able", "stepped", "scanned", "remembered"])
+@pytest.fixture(scope="session")
+def examined(plain: Told, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """A chain with an examination of its target, and of its ladder, beside it."""
+    root = tmp_path_factory.mktemp("chain") / "all"
+    shutil.copytree(plain.chain.root, root)
+    evals.add(root)
+    return tell(Chain(root), tmp_path_factory.mktemp("report") / "out")
+
+
+@pytest.fixture(scope="session", params=["plain", "able", "stepped", "scanned", "remembered", "examined"])
 def told(request: pytest.FixtureRequest) -> Told:
     """Any of them."""
     found: Told = request.getfixturevalue(request.param)

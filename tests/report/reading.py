@@ -15,7 +15,7 @@ from presage.core.run import RunDir
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 # names that have a digit in them and are no measurement
-NAMES = re.compile(r"GPT-[234]|Figure [125]|6ND|UTF-8|sha256")
+NAMES = re.compile(r"GPT-[234]|Figure [1258]|6ND|UTF-8|sha256")
 FACTORS = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "µ": 1e-6, "n": 1e-9, "p": 1e-12, "%": 1e-2}
 
 

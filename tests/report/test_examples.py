@@ -107,6 +107,7 @@ def test_two_models_side_by_side(folder: Path, tmp_path: Path) -> None:
     a, b = run_of(tmp_path / "a", {"prompt": "x"}, {"id": "2"}), run_of(tmp_path / "b", {"prompt": "y"}, {"id": "3"})
     write(a, tmp_path / "page.html", other=b)
     (row,) = data_of(tmp_path / "page.html")["rows"]
+    assert data_of(tmp_path / "page.html")["alone"] == [1, 1]
     assert (row["id"], row["prompt"], row["other_prompt"]) == ("1", "x", "y")
 
 

@@ -8,14 +8,11 @@ from typing import Any
 import pytest
 
 from presage.core.run import RunDir
+from presage.evaluate.exam import COLUMNS
 from presage.report import exams
 from presage.report.blocks import Picture, Table
 from presage.report.facts import Sources
 from tests.report.conftest import AnyConfig
-
-COLUMNS = ("exam", "title", "score", "score_stderr", "lo", "hi", "max", "percentile_lower", "percentile_upper",
-           "percentile_lo", "percentile_hi", "clean_score", "clean_stderr", "clean_percentile_lower", "quoted",
-           "quoted_percentile_lower", "n", "contaminated", "invalid")  # fmt: skip
 
 
 def row(exam: str, title: str, lower: float | None, **more: Any) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from presage.core.run import RunDir
+from presage.evaluate.languages import COLUMNS
 from presage.report import languages
 from presage.report.blocks import Picture, Table
 from presage.report.facts import Sources
 from tests.report.conftest import AnyConfig
 
-COLUMNS = ("language", "name", "n", "value", "stderr", "lo", "hi")
 SCORES = (("te", "Telugu", 0.30), ("en", "English", 0.62), ("is", "Icelandic", 0.41))
 
 

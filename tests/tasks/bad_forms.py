@@ -73,13 +73,13 @@ BAD: tuple[Bad, ...] = (
     Bad("hellaswag", {"hellaswag_2000.jsonl": jsonl(forms.SAMPLE | {"answer": "C"})}, ":1: answer", "none of"),
     Bad(
         "piqa",
-        {"valid.jsonl": jsonl({"goal": "g", "sol1": "a", "sol2": "b"}), "valid-labels.lst": "1\n0\n"},
+        {"piqa/valid.jsonl": jsonl({"goal": "g", "sol1": "a", "sol2": "b"}), "piqa/valid-labels.lst": "1\n0\n"},
         "valid",
         "1 questions and 2 labels",
     ),
     Bad(
         "piqa",
-        {"valid.jsonl": jsonl({"goal": "g", "sol1": "a", "sol2": "b"}), "valid-labels.lst": "2\n"},
+        {"piqa/valid.jsonl": jsonl({"goal": "g", "sol1": "a", "sol2": "b"}), "piqa/valid-labels.lst": "2\n"},
         "labels.lst:1: line",
         "none of",
     ),

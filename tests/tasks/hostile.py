@@ -272,7 +272,9 @@ def table() -> Iterator[str]:
     """Markdown: a program a row, a configuration a column."""
     reasons = {config: missing(config) for config in CONFIGS}
     told = {config: outcomes(config) for config, reason in reasons.items() if reason is None}
-    yield f"Linux {os.uname().release}, {os.uname().machine}. One program at a time, {LIMIT:.0f} s for most."
+    yield f"Linux {os.uname().release}, {os.uname().machine}. One program at a time, {LIMIT:.0f} s for most. After the"
+    yield "colon stands the verdict; `failed` means that the program itself found that nothing came off, or that a"
+    yield "cheat was wrong."
     yield ""
     for config, reason in reasons.items():
         yield f"- {config}: {_summary(told[config]) if config in told else f'not tried: {reason}'}"

@@ -235,7 +235,10 @@ FORMS: tuple[Form, ...] = (
     ),
     Form(
         "piqa",
-        {"valid.jsonl": jsonl({"goal": "Cool tea.", "sol1": "Heat it.", "sol2": "Wait."}), "valid-labels.lst": "1\n"},
+        {
+            "piqa/valid.jsonl": jsonl({"goal": "Cool tea.", "sol1": "Heat it.", "sol2": "Wait."}),
+            "piqa/valid-labels.lst": "1\n",
+        },
         "Cool tea.",
         " Wait.",
     ),
@@ -379,10 +382,4 @@ FORMS: tuple[Form, ...] = (
     ),
     Form("boolq_harness", {"boolq/dev.jsonl": BOOLQ}, "Fire is hot.\nQuestion: is it hot?\nAnswer:", " yes"),
     Form("rte_harness", {"rte/val.jsonl": RTE}, "It rains.\nQuestion: It is wet. True or False?\nAnswer:", " True"),
-    Form(
-        "lambada_harness",
-        {"lambada_test.jsonl": jsonl({"text": "Leaves fall in the autumn"})},
-        "Leaves fall in the",
-        " autumn",
-    ),
 )

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from presage.core.errors import ConfigError
 from presage.data.verbs import Decoding, Generation
 from presage.evaluate.runner import Runner
 from presage.tasks.exam.answer_key import HALF, AnswerKey, image_tag, key_template, part_share, read_letters
 from presage.tasks.exam.free_response import FreeResponse, essay_template, read_points
 from presage.tasks.exam.model import Exam, Fixed, Points, Section, exam_tasks, numbered
+from presage.tasks.methods.free import ask
 from presage.tasks.shots import Shots
 from presage.tasks.task import Example, Graded
 from tests.toy_model import ToyModel
@@ -64,12 +66,20 @@ def test_the_template_is_the_published_one() -> None:
 def test_an_explanation_then_the_letter() -> None:
     writes = {"Problem 2:": " Chlorophyll.\nThe answer is therefore [C]", "therefore [": "B] and more"}
     graded, model = sit(AnswerKey(points=3), writes)
-    explain = Generation(SHOWN, Decoding(512, ("\nThe answer is therefore",), 0.3))
-    letter = Generation(SHOWN + " Chlorophyll.\nThe answer is therefore [", Decoding(16, ("]",), 0.0))
+    explain = ask(example(), SHOWN, Decoding(512, ("\nThe answer is therefore",), 0.3))
+    letter = ask(example(), SHOWN + " Chlorophyll.\nThe answer is therefore [", Decoding(16, ("]",), 0.0))
     assert model.asked == [explain, letter]
     assert graded.scores == {"accuracy": 1.0, "points": 3.0}
     assert (graded.answer, graded.extra["picked"], graded.extra["invalid"]) == ("B", 1, False)
     assert graded.extra["explanation"] == " Chlorophyll."
+
+
+def test_temperature_and_length_can_be_set_and_samples_cannot() -> None:
+    for method in (AnswerKey(), FreeResponse()):
+        changed = method.decoded(temperature=0.0, max_tokens=9).decoding
+        assert changed == Decoding(9, method.decoding.stops, 0.0)
+        with pytest.raises(ConfigError, match="an exam is sat once"):
+            method.decoded(samples=3)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +161,8 @@ def written(essay: str, verdict: str, method: FreeResponse | None = None) -> tup
 def test_the_writing_prompt_is_the_published_one() -> None:
     graded, model, judge = written("It is good.<|endofreply|>x", "5\nWell put.")
     assert model.asked == [
-        Generation(
+        ask(
+            ASKED,
             "<|endofreply|>Analytical Writing: Issue Essay\nIs snow good?\nResponse:<|endofprompt|>It is."
             "<|endofreply|>Is grass good?\nResponse:<|endofprompt|>",
             Decoding(1024, ("<|endofreply|>",), 0.6),

@@ -16,7 +16,7 @@ from presage.evaluate.runner import Runner
 from presage.tasks.methods import classify
 from presage.tasks.methods.choice import Choice
 from presage.tasks.methods.classify import Acceptability, best_threshold, half, matthews
-from presage.tasks.methods.harness import HarnessChoice, LastWord
+from presage.tasks.methods.harness import HarnessChoice
 from presage.tasks.methods.letters import LetterSets, letter_sets
 from presage.tasks.methods.multiple_true import MultipleTrue
 from presage.tasks.methods.noted import F1, Bias, Gap
@@ -273,12 +273,3 @@ def test_acc_norm_is_by_characters_not_bytes() -> None:
     graded, _ = ask(HarnessChoice(norm=True), example, {("Q", " ééé"): -6.0, ("Q", " abcd"): -7.0}, "Q")
     assert graded.scores == {"acc": 1.0, "acc_norm": 0.0}  # -2 and -1.75 a character; -1 and -1.75 a byte
     assert [metric.name for metric in HarnessChoice().metrics] == ["acc"]
-
-
-def test_the_last_word_counts_where_it_is_greedy_and_its_perplexity_is_e_to_the_mean() -> None:
-    example = Example("l", "Leaves fall in", targets=("autumn",))
-    graded, asked = ask(LastWord(), example, {("Leaves fall in", " autumn"): -log(4)}, "Leaves fall in")
-    assert graded.scores == {"acc": 0.0, "perplexity": -log(4)}
-    assert asked == [Continuation("Leaves fall in", " autumn")]
-    perplexity = LastWord.metrics[1]
-    assert perplexity.aggregate("perplexity", [graded, Graded({"perplexity": -log(9)})]) == pytest.approx(6.0)

@@ -12,8 +12,10 @@ import pytest
 from presage.core.errors import DataError
 from presage.tasks.library import find, tasks
 from presage.tasks.readers.choices import unlabelled
+from presage.tasks.readers.rows import shuffled
 from presage.tasks.readers.stories import clean
 from presage.tasks.shots import Shots
+from presage.tasks.task import Example
 from tests.tasks import public_forms as forms
 from tests.tasks.bad_forms import BAD, Bad
 from tests.tasks.public_forms import FORMS, Form, jsonl, sheet, write
@@ -130,6 +132,15 @@ def test_labels_of_options_are_taken_off_and_words_are_not(options: tuple[str, .
 )
 def test_marks_of_wikihow_are_taken_out(text: str, cleaned: str) -> None:
     assert clean(text) == cleaned
+
+
+def test_shuffled_options_keep_the_right_one() -> None:
+    options = tuple("abcdef")
+    found = [shuffled(Example(str(place), "q", options, 2)) for place in range(50)]
+    assert {one.options[one.answer or 0] for one in found} == {"c"}
+    assert {tuple(sorted(one.options)) for one in found} == {options}
+    assert len({one.options for one in found}) > 40
+    assert found == [shuffled(Example(str(place), "q", options, 2)) for place in range(50)]
 
 
 # ---- bad files ------------------------------------------------------------------------------------------------------

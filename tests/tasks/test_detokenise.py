@@ -69,7 +69,7 @@ def test_a_line_that_would_not_come_back_is_kept() -> None:
 
 @pytest.mark.parametrize("text", ["no blank \n", " no end", " no blank at the end\n", "\n"])
 def test_another_form_is_refused(text: str) -> None:
-    with pytest.raises(DataError, match="line"):
+    with pytest.raises(DataError, match="the text"):
         detokenise(text, WIKITEXT)
 
 

@@ -17,6 +17,7 @@ from presage.tasks.exam.model import Chart, Fixed, Knots, Linear, Points, TableF
 from presage.tasks.exam.places import read_nodes
 from presage.tasks.exam.reader import read_exam
 from presage.tasks.library.exams import EXAMS, TASKS, exam_named
+from presage.tasks.shots import Shots
 
 EXAM: dict[str, Any] = {
     "name": "driving",
@@ -226,4 +227,6 @@ def test_public_exams_are_read(task: Any) -> None:
     assert len(pool) == task.shots
     assert all(one.fields["number"] == len(pool) + 1 for one in examples)
     assert not {one.question for one in examples} & {one.question for one in pool}
+    shots = Shots(task, pool, task.shots, 0)
+    assert all(shots.of(one) == pool for one in examples)  # none shares a passage with a worked example
     assert task.data.files(SHARED)

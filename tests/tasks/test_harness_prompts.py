@@ -12,6 +12,7 @@ import pytest
 
 from presage.evaluate.runner import Runner
 from presage.tasks.library import find
+from presage.tasks.readers.rows import json_lines, source
 from presage.tasks.shots import Shots
 from presage.tasks.task import Example
 from tests.imports import ROOT
@@ -125,7 +126,7 @@ def test_hellaswag_is_theirs(tmp_path: Path) -> None:
 @here
 def test_lambada_is_theirs() -> None:
     told = declaration("lambada/lambada_openai.yaml")
-    for example in find("lambada_harness").data.examples(DATA, 0)[:100]:
-        row = {"text": f"{example.question} {example.targets[0]}"}
-        asked = tuple(utils.apply_template(told[key], row) for key in ("doc_to_text", "doc_to_target"))
+    rows = json_lines(source(DATA / "eval" / "lambada" / "lambada_test.jsonl.xz"))
+    for example, row in list(zip(find("lambada_harness").data.examples(DATA, 0), rows, strict=True))[:100]:
+        asked = tuple(utils.apply_template(told[key], dict(row.value)) for key in ("doc_to_text", "doc_to_target"))
         assert ours("lambada", example) == [asked]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 
 import pytest
 
 from presage.core.errors import Unavailable
 from presage.tasks.sandbox import Sandbox
-from presage.tasks.sandbox.tiers import NONE
+from presage.tasks.sandbox.tiers import NONE, TIERS
 from tests.tasks import hostile
 from tests.tasks.hostile import ATTACKS, CONFIGS, Config, described, missing, names, outcomes
 
+IS_ROOT = os.geteuid() == 0
+# Two of the four for every day: each tier, and each kind of user where there are both.
+DAILY = (Config(TIERS[0], "root" if IS_ROOT else "user"), Config(TIERS[1], "user"))
+PARAMS = [one if one in DAILY else pytest.param(one, marks=pytest.mark.slow) for one in CONFIGS]
 
-@pytest.fixture(scope="module", params=CONFIGS, ids=str)
+
+@pytest.fixture(scope="module", params=PARAMS, ids=str)
 def config(request: pytest.FixtureRequest) -> Config:
     reason = missing(request.param)
     if reason is not None:

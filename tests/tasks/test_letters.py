@@ -17,7 +17,7 @@ from presage.tasks.methods.letters import LINE, LetterSets, Written, by_generati
 from presage.tasks.methods.noted import Bias
 from presage.tasks.methods.pairs import Pairs, bare
 from presage.tasks.shots import Shots
-from presage.tasks.task import Example, Method, Task, Template
+from presage.tasks.task import LIKELIHOOD, Example, Method, Task, Template
 from tests.toy_model import ToyModel
 
 READ: tuple[tuple[str, str | None], ...] = (
@@ -90,7 +90,13 @@ def shown(one: Task, shots: int = 0) -> str:
 
 @pytest.mark.parametrize(
     ("text", "picked", "score", "invalid"),
-    [("B", 1, 1.0, False), (" A. one", 0, 0.0, False), ("both", None, 0.0, True), ("C", None, 0.0, True)],
+    [
+        ("B", 1, 1.0, False),
+        (" A. one", 0, 0.0, False),
+        ("both", None, 0.0, True),
+        ("C", None, 0.0, True),
+        ("*Two.*\nYes", 1, 1.0, False),
+    ],
 )
 def test_what_is_written_is_graded(text: str, picked: int | None, score: float, invalid: bool) -> None:
     written = by_generation(task(Choice("unconditional")))
@@ -100,7 +106,7 @@ def test_what_is_written_is_graded(text: str, picked: int | None, score: float, 
     assert (exchange.graded.extra["picked"], exchange.graded.extra["invalid"]) == (picked, invalid)
     assert exchange.graded.extra["written"] == text
     assert model.asked == [Generation(shown(written), Decoding(max_tokens=16))]
-    assert not written.method.needs_likelihood
+    assert not written.method.needs & LIKELIHOOD
 
 
 def test_the_prompt_shows_options_and_asks_for_the_letter() -> None:
@@ -133,7 +139,7 @@ def test_a_wrapped_choice_keeps_its_wrapping() -> None:
     written, lettered_ = by_generation(task(Bias(Choice("per_token")))), asked_by(task(Bias(Choice())), "letter")
     assert written.method == Bias(Written())
     assert lettered_.method == Bias(Choice("letter"))
-    assert not written.method.needs_likelihood
+    assert not written.method.needs & LIKELIHOOD
 
 
 @pytest.mark.parametrize(
@@ -172,5 +178,5 @@ def test_every_task_of_choice_can_be_asked_in_writing_and_by_letter() -> None:
     for one in tasks().values():
         if not isinstance(getattr(one.method, "choice", one.method), Choice):
             continue
-        assert by_generation(one).method.needs_likelihood is False
+        assert not by_generation(one).method.needs & LIKELIHOOD
         assert choosing(asked_by(one, "letter")).scoring == "letter"

@@ -203,6 +203,7 @@
     names = data.runs.map((run, i) => (two ? `${"AB"[i]}: ${run.name}` : run.name));
     document.body.classList.toggle("two", two);
     data.runs.forEach((run, i) => at("runs").append(i ? " · " : "", make("b", "", names[i]), " ", make("code", "", run.digest.slice(0, 16))));
+    data.alone.forEach((n, i) => n && at("runs").append(` · ${n.toLocaleString("en")} examples only in ${"AB"[i]}, left out`));
     fill("task", [...new Set(data.rows.map((row) => row.task))].map((name) => [name, name]));
     fill("verdict", Object.entries(two ? TWO : ONE));
     fill("order", Object.entries(ORDERS).filter(([name]) => two || name !== "apart").map(([name, [said]]) => [name, said]));

@@ -17,15 +17,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-from presage.data.verbs import Completion, Decoding, Generation
+from presage.core.errors import ConfigError
+from presage.data.verbs import Completion, Decoding
 from presage.tasks.methods.choice import LETTERS
-from presage.tasks.task import Example, Graded, Metric, Steps, Template
+from presage.tasks.methods.free import ask
+from presage.tasks.task import NO_NEEDS, Example, Graded, Metric, Steps, Template
 
 HEADER = "ANSWER KEY\n\nHere are the answers for the problems in the exam."
 STOP = "\nThe answer is therefore"
+EXPLAINING = Decoding(512, (STOP,), 0.3)
 _LETTER_TOKENS = 16
 _NEXT = "\nProblem "
 _STATED = re.compile(r"The answer is therefore \[([^\]\n]*)")
@@ -64,6 +67,13 @@ def right_letters(example: Example) -> tuple[str, ...]:
     return tuple(letters) if letters else (LETTERS[example.answer or 0],)
 
 
+def sampled_once(decoding: Decoding, changes: dict[str, Any]) -> Decoding:
+    """The decoding with changes. Raises ConfigError for several samples: an exam is sat once."""
+    if changes.get("samples", 1) != 1:
+        raise ConfigError("an exam is sat once: one sample a question", where="samples")
+    return replace(decoding, **changes)
+
+
 @dataclass(frozen=True)
 class AnswerKey:
     """Explain, then answer. points: of a question without any of its own.
@@ -75,22 +85,23 @@ class AnswerKey:
     points: float = 1.0
     wrong: float = 0.0
     blank: float | None = None
-    temperature: float = 0.3
-    max_tokens: int = 512
+    decoding: Decoding = EXPLAINING
     letter: Literal["sampled", "explanation"] = "sampled"
 
     metrics = (Metric("accuracy"), Metric("points"))
-    needs_likelihood = False
+    needs = NO_NEEDS
+
+    def decoded(self, **changes: Any) -> AnswerKey:
+        """With another temperature or length of the explanation. Raises ConfigError for several samples."""
+        return replace(self, decoding=sampled_once(self.decoding, changes))
 
     def examine(self, example: Example, context: str) -> Steps:
         """The explanation is asked for, then the letter; one question where the letter is in the explanation."""
-        stops = (STOP,) if self.letter == "sampled" else (_NEXT,)
-        explain = Generation(context, Decoding(self.max_tokens, stops, self.temperature))
-        [[written]] = yield [explain]
+        stops = self.decoding.stops if self.letter == "sampled" else (_NEXT,)
+        [[written]] = yield [ask(example, context, replace(self.decoding, stops=stops))]
         if self.letter == "explanation":
             return self._graded(example, _stated(written.text), written, written)
-        last = Generation(f"{context}{written.text}{STOP} [", Decoding(_LETTER_TOKENS, ("]",)))
-        [[letter]] = yield [last]
+        [[letter]] = yield [ask(example, f"{context}{written.text}{STOP} [", Decoding(_LETTER_TOKENS, ("]",)))]
         return self._graded(example, letter.text, written, letter)
 
     def _graded(self, example: Example, answer: str, written: Completion, letter: Completion) -> Graded:

@@ -14,13 +14,16 @@ the official rubric. How many tokens may be written is not published: 1,024.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from presage.data.verbs import Completion, Decoding, Generation
-from presage.tasks.exam.answer_key import image_tag
-from presage.tasks.task import Example, Graded, Metric, Steps, Template, ToJudge
+from presage.data.verbs import Completion, Decoding
+from presage.tasks.exam.answer_key import image_tag, sampled_once
+from presage.tasks.methods.free import ask
+from presage.tasks.task import JUDGE, Example, Graded, Metric, Steps, Template, ToJudge
 
 END_OF_REPLY, END_OF_PROMPT = "<|endofreply|>", "<|endofprompt|>"
+WRITING, JUDGING = Decoding(1024, (END_OF_REPLY,), 0.6), Decoding(512)
 _POINTS = re.compile(
     r"[^\w+-]*(?:(?:points|score|grade)[^\w+-]*)?([-+]?\d+(?:\.\d+)?)\W*(?:(?:/|of|out of)\s*\d+(?:\.\d+)?)?\W*"
     r"(?:points?)?\W*",
@@ -50,24 +53,25 @@ class FreeResponse:
     points: float = 1.0
     rubric: str = ""
     least: float = 0.0
-    temperature: float = 0.6
-    max_tokens: int = 1024
-    judge_tokens: int = 512
+    decoding: Decoding = WRITING
+    judging: Decoding = JUDGING
 
     metrics = (Metric("accuracy"), Metric("points"))
-    needs_likelihood = False
+    needs = JUDGE
+
+    def decoded(self, **changes: Any) -> FreeResponse:
+        """With another temperature or length of the response. Raises ConfigError for several samples."""
+        return replace(self, decoding=sampled_once(self.decoding, changes))
 
     def examine(self, example: Example, context: str) -> Steps:
         """The response is asked of the model, its points of the judge."""
-        decoding = Decoding(self.max_tokens, (END_OF_REPLY,), self.temperature)
-        [[response]] = yield [Generation(context, decoding)]
+        [[response]] = yield [ask(example, context, self.decoding)]
         if not response.text.strip():
             return self._graded(example, response, None, "")
-        asked = Generation(self.judging(example, response.text), Decoding(self.judge_tokens))
-        [[verdict]] = yield [ToJudge(asked)]
+        [[verdict]] = yield [ToJudge(ask(example, self.to_judge(example, response.text), self.judging))]
         return self._graded(example, response, read_points(verdict.text), verdict.text)
 
-    def judging(self, example: Example, response: str) -> str:
+    def to_judge(self, example: Example, response: str) -> str:
         """What the judge is asked."""
         rubric = str(example.fields.get("rubric") or self.rubric)
         most = float(example.fields.get("points", self.points))

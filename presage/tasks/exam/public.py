@@ -31,7 +31,7 @@ _MARKS = re.compile(r"(?:^|\s)([A-D])[ \t]*[．.、][ \t]*")
 @dataclass(frozen=True)
 class Public:
     """Questions from public files, after worked examples from others; without `worked`, the first `split` questions
-    are the worked ones, and are not asked."""
+    are the worked ones, and are not asked. Nor is what shares its passage with a worked example."""
 
     asked: Files
     worked: Files | None = None
@@ -49,7 +49,9 @@ class Public:
     def _both(self, folder: Path, seed: int) -> tuple[list[Example], list[Example]]:
         asked = self.asked.examples(folder, seed)
         worked = self.worked.examples(folder, seed) if self.worked else asked[: self.split]
-        return numbered(worked, asked if self.worked else asked[self.split :])
+        shown = {one.group for one in worked if one.group}
+        rest = asked if self.worked else asked[self.split :]
+        return numbered(worked, [one for one in rest if one.group not in shown])
 
 
 # ---- AGIEval ---------------------------------------------------------------------------------------------------------

@@ -10,13 +10,33 @@ from presage.tasks.task import Task
 
 MODULES: tuple[str, ...] = (
     *("knowledge", "commonsense", "reading", "truthful", "pairs", "bias", "multilingual", "inverse"),
-    *("exams", "exams_choice", "dialogue", "languages", "generative", "synthetic", "modelling", "probes"),
-    *("harness", "harness_free"),
+    *("exams", "exams_choice", "dialogue", "languages", "generative", "synthetic", "modelling", "probes", "limits"),
+    *("held_out", "harness", "harness_free"),
 )
 """Modules of this package; each has TASKS, a tuple of Task, and may have FAMILIES, a tuple of Family."""
 
-SUITE: tuple[str, ...] = ("arc_challenge",)
-"""What `presage examine` asks, as far as there are files."""
+SUITE: tuple[str, ...] = (
+    *(
+        "next_passage",
+        "microcode",
+        "docstring_summaries",
+        "hindsight_neglect",
+        "reasoning_slips",
+        "pushback",
+        "dated_facts",
+    ),
+    *("factuality", "position_loss", "occupation_bias", "occupation_bias_competent", "occupation_bias_incompetent"),
+    *("two_digit_addition", "two_digit_subtraction", "three_digit_addition", "three_digit_subtraction"),
+    *("four_digit_addition", "four_digit_subtraction", "five_digit_addition", "five_digit_subtraction"),
+    *("two_digit_multiplication", "single_digit_three_ops", "novel_words", "cycle_letters_in_word"),
+    *("mid_word_1_anagrams", "mid_word_2_anagrams", "random_insertion_in_word", "reversed_words"),
+    *("mmlu", "arc_challenge", "arc_easy", "hellaswag", "piqa", "winogrande", "wsc273", "copa", "commonsense_qa"),
+    *("boolq", "rte", "cola", "sst2", "blimp", "lambada", "wikitext2", "coqa", "triviaqa", "natural_questions"),
+    *("truthfulqa_mc1", "truthfulqa_mc2", "crows_pairs", "winogender", "bbq", "xcopa_it", "xcopa_zh", "mgsm", "gsm8k"),
+    *("flores_eng_fra", "flores_fra_eng", "humaneval", "mbpp", "mmlu_translated:en"),
+    *("exam:lsat", "exam:sat_maths", "exam:sat_english", "exam:gre", "exam:gaokao_history_choice", "mt_bench"),
+)
+"""What `presage examine` asks, as far as there are files, a judge and a sandbox: something of every kind."""
 
 
 def tasks() -> dict[str, Task]:
@@ -42,6 +62,7 @@ def find(name: str) -> Task:
         return found[family].make(what)
     known = tasks()
     if name not in known:
-        forms = (one.form for one in families().values())
-        raise ConfigError(f"unknown task '{name}'", where="tasks", hint=did_you_mean(name, [*known, *forms]))
+        forms = {one.name: one.form for one in families().values()}
+        hint = did_you_mean(family, forms) if colon else did_you_mean(name, [*known, *forms.values()])
+        raise ConfigError(f"unknown task '{name}'", where="tasks", hint=hint)
     return known[name]

@@ -49,8 +49,14 @@ TASKS: tuple[Task, ...] = (
         1,
         Files(
             piqa,
-            (("valid.jsonl*", "valid-labels.lst*"), ("piqa/dev.jsonl*", "piqa/dev-labels.lst*")),
-            (("train.jsonl*", "train-labels.lst*"),),
+            (
+                ("piqa*/valid.jsonl*", "piqa*/valid-labels.lst*"),
+                ("physicaliqa*/dev.jsonl*", "physicaliqa*/dev-labels.lst*"),
+            ),
+            (
+                ("piqa*/train.jsonl*", "piqa*/train-labels.lst*"),
+                ("physicaliqa*/train.jsonl*", "physicaliqa*/train-labels.lst*"),
+            ),
         ),
         _QUESTION,
         Choice("per_token"),

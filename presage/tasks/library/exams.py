@@ -31,7 +31,7 @@ LSAT = Exam(
     "lsat", 1, "LSAT",
     "AGIEval's LSAT questions; three worked examples, all that AGIEval has; scale: LSAC's chart of form 6LSN68, knots",
     (_agieval("games", "lsat-ar", 3), _agieval("reasoning", "lsat-lr", 3), _agieval("reading", "lsat-rc", 3)),
-    Knots(((0, 120), (14, 121), (28, 130), (44, 140), (61, 150), (77, 160), (90, 170), (98, 180))),
+    Knots(((0, 120), (14, 121), (28, 130), (44, 140), (61, 150), (77, 160), (90, 170), (98, 180), (99, 180))),
     (TableFile("lsat.csv", "scaled_score", "percentile_2016_2019"),),
 )  # fmt: skip
 

@@ -16,10 +16,11 @@ from presage.tasks.files import Files
 from presage.tasks.library.knowledge import ARC_CHALLENGE, ARC_EASY, MMLU, about
 from presage.tasks.library.pairs import BLIMP
 from presage.tasks.library.reading import BOOLQ, RTE
-from presage.tasks.library.truthful import MC1, MC2, prompted
+from presage.tasks.library.truthful import MC2, PATTERNS, prompted
 from presage.tasks.methods.choice import lettered, plain
 from presage.tasks.methods.harness import HarnessChoice
 from presage.tasks.methods.multiple_true import MultipleTrue
+from presage.tasks.readers.choices import truthful_listed
 from presage.tasks.readers.stories import hellaswag
 from presage.tasks.task import Data, Example, Method, Task, Template
 
@@ -69,6 +70,6 @@ TASKS: tuple[Task, ...] = (
     _task("boolq", BOOLQ, plain(_boolq), HarnessChoice()),
     _task("rte", RTE, plain(_rte), HarnessChoice()),
     _task("blimp", BLIMP, plain(lambda example: ""), HarnessChoice()),
-    _task("truthfulqa_mc1", MC1, prompted(), HarnessChoice()),
+    _task("truthfulqa_mc1", Files(truthful_listed, PATTERNS), prompted(), HarnessChoice()),
     _task("truthfulqa_mc2", MC2, prompted(), MultipleTrue(metric="acc")),
 )

@@ -19,7 +19,7 @@ from presage.tasks.methods.last_word import LastWord
 from presage.tasks.methods.perplexity import Perplexity
 from presage.tasks.readers.plain import text_of
 from presage.tasks.readers.reasoning import gsm8k
-from presage.tasks.task import Example, Graded, Metric, Steps, Task, Template
+from presage.tasks.task import NO_NEEDS, Example, Graded, Metric, Steps, Task, Template
 
 # ---- GSM8K -----------------------------------------------------------------------------------------------------------
 
@@ -34,10 +34,11 @@ class HarnessNumbers:
     """exact_match twice: of the number after "#### " (strict), and of the last that looks like one (flexible)."""
 
     decoding: Decoding = _UNTIL
-    needs_likelihood = False
+    needs = NO_NEEDS
     metrics = (Metric("exact_match_strict"), Metric("exact_match_flexible"))
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Write once, extract twice."""
         answers: list[list[Completion]] = yield [ask(example, context, self.decoding)]
         text = answers[0][0].text
         strict = next((match[1] for match in _STRICT.finditer(text)), "[invalid]")

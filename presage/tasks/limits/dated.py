@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +21,6 @@ from pathlib import Path
 from presage.core.errors import DataError
 from presage.core.seeds import stream
 from presage.data.documents import read_bytes
-from presage.data.embedded import installed_files
 from presage.tasks.task import Example
 
 FOLDER = "dated"
@@ -68,16 +68,17 @@ def added(text: str) -> Iterator[tuple[str, str]]:
     module = ""
     lines = text.split("\n")
     for number, line in enumerate(lines):
+        if not line.strip():
+            continue
+        indent = len(line) - len(line.lstrip())
+        defined = [one for one in defined if one[0] < indent]  # a line further left ends what was defined
         begins, found = _DIRECTIVE.match(line) or _SIGNATURE.match(line), _ADDED.match(line)
         if begins and begins[2] in _MODULES:
             module = f"{begins[3]}."
         elif begins:
-            defined = [one for one in defined if one[0] < len(begins[1])]
-            defined.append((len(begins[1]), _full_name(begins[3], defined, module if begins[2] else "")))
-        elif found:
-            inside = [name for depth, name in defined if depth < len(found[1])]
-            if inside and not _goes_on(lines, number, len(found[1])):
-                yield inside[-1], found[2] or found[3]
+            defined.append((indent, _full_name(begins[3], defined, module if begins[2] else "")))
+        elif found and defined and not _goes_on(lines, number, indent):
+            yield defined[-1][1], found[2] or found[3]
 
 
 def _full_name(name: str, around: Sequence[tuple[int, str]], module: str) -> str:
@@ -120,14 +121,17 @@ class Dated:
     options: int = OPTIONS
 
     def files(self, folder: Path) -> list[Path]:
+        """The documents of the folder, or the topics of the installed Python's help."""
         own = [
             path
             for path in sorted(folder.resolve().rglob("*"))
             if path.suffix in SUFFIXES and FOLDER in path.parts and path.is_file()
         ]
-        return own or [file.location for file in installed_files() if file.path.endswith(TOPICS)]
+        topics = Path(sysconfig.get_paths()["stdlib"]) / TOPICS
+        return own or [path for path in [topics] if path.is_file()]
 
     def examples(self, folder: Path, seed: int) -> list[Example]:
+        """A question a fact, in the order of the files. Raises DataError where there is none."""
         facts = {fact.question: fact for path in self.files(folder) for text in _texts(path) for fact in facts_of(text)}
         if not facts:
             hint = f"files with 'versionadded' or a PEP's header, in a folder called {FOLDER}"

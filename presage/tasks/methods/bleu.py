@@ -16,7 +16,7 @@ import numpy as np
 from presage.core.errors import ConfigError
 from presage.data.verbs import Completion, Decoding
 from presage.tasks.methods.free import BEAM, ask, said
-from presage.tasks.task import Example, Graded, Metric, Steps
+from presage.tasks.task import NO_NEEDS, Example, Graded, Metric, Steps
 
 _ORDER = 4
 
@@ -37,10 +37,11 @@ class Bleu:
 
     tokenize: str = "13a"
     decoding: Decoding = BEAM
-    needs_likelihood = False
+    needs = NO_NEEDS
     metrics = (Metric("bleu", aggregate=corpus_bleu), Metric("chrf"))
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Write one line; count its n-grams."""
         sacrebleu = _sacrebleu()
         answers: list[list[Completion]] = yield [ask(example, context, self.decoding)]
         text = answers[0][0].text.strip()

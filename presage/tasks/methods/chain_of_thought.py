@@ -1,7 +1,8 @@
 """Chain of thought: the model reasons, then says "The answer is N", and N is read by a stated rule.
 
-The rule: the first answer of the task's kind after the last "the answer is"; where nobody says so, the last one in the
-whole text, and `marked` is false in the log; where there is none at all, the answer is invalid and wrong.
+The rule: the first answer of the task's kind after the last "the answer is" that one follows; where nobody says so, the
+last one in the whole text, and `marked` is false in the log; where there is none at all, the answer is invalid and
+wrong.
 
 Zero-shot, a second request asks for the answer after the reasoning ("Therefore, the answer is"; Kojima et al. 2022,
 §3), since nothing has shown the model how to end. With several samples the majority decides (self-consistency, Wang et
@@ -18,7 +19,7 @@ from typing import Any, Literal
 
 from presage.data.verbs import Completion, Decoding, Generation
 from presage.tasks.methods.free import ask, value
-from presage.tasks.task import Example, Graded, Metric, Request, Steps
+from presage.tasks.task import NO_NEEDS, Example, Graded, Metric, Request, Steps
 
 Kind = Literal["number", "letter", "yes_no", "letters"]
 REASONING = Decoding(max_tokens=400, stops=("\n\n", "\nQuestion:", "\nQ:"))
@@ -46,7 +47,7 @@ class ChainOfThought:
     then: str = ""
     samples: int = 1
 
-    needs_likelihood = False
+    needs = NO_NEEDS
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -54,6 +55,7 @@ class ChainOfThought:
         return (Metric("accuracy"), *((Metric("accuracy_of_one"),) if self.samples > 1 else ()))
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Reason (and answer, where `then` asks for it), read every sample, let the majority decide."""
         written, truncated = yield from self._write(example, context)
         read = [extract(text, self.kind) for text in written]
         answers = [answer for answer, _ in read if answer is not None]
@@ -85,9 +87,9 @@ class ChainOfThought:
 def extract(text: str, kind: Kind) -> tuple[str | None, bool]:
     """(the answer in its canonical form, or None; whether it follows "the answer is")."""
     pattern = re.compile(_KINDS[kind])
-    marker = next(reversed([match.end() for match in _MARKER.finditer(text)]), None)
-    if marker is not None and (match := pattern.search(text, marker)):
-        return _canonical(match, kind), True
+    for marker in reversed(list(_MARKER.finditer(text))):
+        if match := pattern.search(text, marker.end()):
+            return _canonical(match, kind), True
     last = next(reversed(list(pattern.finditer(text))), None)
     return (_canonical(last, kind) if last else None), False
 

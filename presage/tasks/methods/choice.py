@@ -22,7 +22,7 @@ import numpy as np
 
 from presage.core.errors import ConfigError
 from presage.data.verbs import Continuation, Likelihood
-from presage.tasks.task import Example, Graded, Method, Metric, Steps, Task, Template
+from presage.tasks.task import LIKELIHOOD, Example, Graded, Method, Metric, Steps, Task, Template
 
 Scoring = Literal["sum", "per_token", "per_byte", "unconditional", "letter"]
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -40,9 +40,10 @@ class Choice:
     """What stands between the context and an option."""
 
     metrics = (ACCURACY,)
-    needs_likelihood = True
+    needs = LIKELIHOOD
 
     def examine(self, example: Example, context: str) -> Steps:
+        """The likelihood of every option, in one step."""
         texts = [self.lead + text for text in _shown(self.scoring, example)]
         asked = [Continuation(context, text) for text in texts]
         if self.scoring == "unconditional":

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from presage.data.verbs import Continuation, Likelihood
-from presage.tasks.task import Example, Graded, Metric, Steps
+from presage.tasks.task import LIKELIHOOD, Example, Graded, Metric, Steps
 
 
 def matthews(gold: np.ndarray, called: np.ndarray) -> float:
@@ -82,7 +82,7 @@ class Acceptability:
     """
 
     metrics = (Metric("matthews", aggregate=cross_fitted), Metric("area", aggregate=area))
-    needs_likelihood = True
+    needs = LIKELIHOOD
 
     def examine(self, example: Example, context: str) -> Steps:
         answers: list[Likelihood] = yield [Continuation("", str(example.fields["sentence"]))]

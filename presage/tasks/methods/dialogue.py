@@ -17,7 +17,7 @@ from presage.core.seeds import derive
 from presage.data.verbs import Completion, Decoding, Generation, Message
 from presage.tasks.methods.judged import JUDGING
 from presage.tasks.methods.rubric import fill
-from presage.tasks.task import Example, Graded, Metric, Request, Steps, ToJudge
+from presage.tasks.task import JUDGE, Example, Graded, Metric, Request, Steps, ToJudge
 
 LOWEST, HIGHEST = 1.0, 10.0
 _RATING = re.compile(r"\[\[\s*(\d+(?:\.\d+)?)\s*(?:/\s*10)?\s*\]\]")
@@ -58,7 +58,7 @@ class Dialogue:
     temperatures: tuple[tuple[str, float], ...] = ()
     seed: int = 0
 
-    needs_likelihood = False
+    needs = JUDGE
 
     def decoded(self, **changes: Any) -> Self:
         """With another decoding; a temperature is then every category's. Raises ConfigError for several samples."""

@@ -17,13 +17,13 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from presage.core.seeds import derive
 from presage.data.verbs import Completion, Decoding, Generation
-from presage.tasks.task import Example, Graded, Metric, Steps
+from presage.tasks.task import NO_NEEDS, Example, Graded, Metric, Steps, Task
 
 Score = Literal["exact", "exact_match", "f1", "f1_of_others", "numeric"]
 BEAM = Decoding(max_tokens=64, stops=("\n",), beams=4, length_penalty=0.6)
@@ -40,17 +40,18 @@ class Free:
     pattern: str = ""
     pick: Literal["first", "last"] = "first"
 
-    needs_likelihood = False
+    needs = NO_NEEDS
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         return tuple(Metric(name) for name in self.scores)
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Write once, read, compare."""
         answers: list[list[Completion]] = yield [ask(example, context, self.decoding)]
         written = answers[0][0]
         answer = found(written.text, self.pattern, self.pick)
-        scores = {
+        scores: dict[str, float] = {
             name: SCORES[name](answer or "", example.targets) if answer is not None else 0.0 for name in self.scores
         }
         return Graded(scores, answer or "", said(written) | {"invalid": not answer})
@@ -80,6 +81,15 @@ def found(text: str, pattern: str, pick: str) -> str | None:
         return None
     match = matches[0 if pick == "first" else -1]
     return next((group for group in match.groups() if group), match[0]).strip()
+
+
+def without_beams(task: Task) -> Task:
+    """The same task written greedily: for a model that has no beam search, as an endpoint."""
+    method: Any = task.method
+    decoding = getattr(method, "decoding", None)
+    if decoding is None or decoding.beams == 1:
+        return task
+    return replace(task, method=replace(method, decoding=replace(decoding, beams=1)))
 
 
 # ---- comparing -------------------------------------------------------------------------------------------------------

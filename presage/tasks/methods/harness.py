@@ -13,7 +13,7 @@ import numpy as np
 
 from presage.data.verbs import Continuation, Likelihood
 from presage.tasks.methods.choice import LETTERS, graded
-from presage.tasks.task import Example, Graded, Metric, Steps
+from presage.tasks.task import LIKELIHOOD, Example, Graded, Metric, Steps
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class HarnessChoice:
     norm: bool = False
     letters: bool = False
 
-    needs_likelihood = True
+    needs = LIKELIHOOD
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -9,7 +9,7 @@ from presage.data.verbs import Completion, Decoding, Generation
 from presage.tasks.methods.chat import as_prompt, as_text
 from presage.tasks.methods.match import ANSWER
 from presage.tasks.methods.rubric import INVALID, Classification
-from presage.tasks.task import Example, Graded, Metric, Steps, ToJudge
+from presage.tasks.task import JUDGE, Example, Graded, Metric, Steps, ToJudge
 
 JUDGING = Decoding(1024)
 
@@ -28,7 +28,7 @@ class Judged:
     judging: Decoding = JUDGING
 
     metrics = (Metric("score"),)
-    needs_likelihood = False
+    needs = JUDGE
 
     def examine(self, example: Example, context: str) -> Steps:
         """Two steps: write, be judged. The score is the mean over samples."""

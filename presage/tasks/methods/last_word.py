@@ -29,10 +29,10 @@ import numpy as np
 from presage.data.verbs import Completion, Continuation, Decoding, Likelihood
 from presage.tasks.methods.free import ask
 from presage.tasks.methods.stop_words import STOP_WORDS
-from presage.tasks.task import Example, Graded, Metric, Steps
+from presage.tasks.task import LIKELIHOOD, Example, Graded, Metric, Steps
 
-_CLOSE = 1e-3
-"""Nats by which the two sides of the chain rule may differ: rounding of another batch."""
+_CLOSE = 0.05
+"""Nats by which the two sides of the chain rule may differ: rounding of another batch, in half precision too."""
 
 
 def perplexity(metric: str, graded: Sequence[Graded]) -> float:
@@ -45,7 +45,7 @@ class LastWord:
     """By likelihood. The example's first target is the word; last_token: also find its last token (more requests)."""
 
     last_token: bool = True
-    needs_likelihood = True
+    needs = LIKELIHOOD
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -54,6 +54,7 @@ class LastWord:
         return (Metric("accuracy"), Metric("perplexity", "lower", perplexity), *more)
 
     def examine(self, example: Example, context: str) -> Steps:
+        """The word's likelihood; where it was read wrong in several tokens, those of its parts."""
         word = f" {example.targets[0]}"
         answers: list[Likelihood] = yield [Continuation(context, word)]
         whole = answers[0]
@@ -78,13 +79,14 @@ def _cuts(word: str) -> range:
 
 
 def _last(whole: Likelihood, fronts: Sequence[Likelihood], backs: Sequence[Likelihood]) -> bool | None:
-    """Whether the last token was the likeliest; None where no place satisfies the chain rule."""
+    """Whether the last token was the likeliest, by the place that fits best; None where none satisfies the rule."""
     fits = [
-        back.greedy
+        (abs(front.logprob + back.logprob - whole.logprob), back.greedy)
         for front, back in zip(fronts, backs, strict=True)
-        if back.tokens == 1 and abs(front.logprob + back.logprob - whole.logprob) < _CLOSE
+        if back.tokens == 1
     ]
-    return fits[0] if fits else None
+    error, greedy = min(fits, default=(math.inf, False))
+    return greedy if error < _CLOSE else None
 
 
 # ---- the stop-word filter --------------------------------------------------------------------------------------------
@@ -99,12 +101,13 @@ class LastContentWord:
     samples: int = 32
     top_k: int = 128
     max_tokens: int = 6
-    needs_likelihood = True
+    needs = LIKELIHOOD
 
     metrics = (Metric("accuracy"), Metric("proposed"))
     """proposed: whether the right word was among those that the model wrote; accuracy cannot be higher."""
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Let the model propose words, then weigh them by likelihood."""
         drawn = Decoding(self.max_tokens, temperature=1.0, top_k=self.top_k, samples=self.samples)
         greedy = Decoding(self.max_tokens)
         answers: list[list[Completion]] = yield [ask(example, context, greedy), ask(example, context, drawn)]

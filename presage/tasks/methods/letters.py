@@ -5,7 +5,8 @@ How a letter is read from what a model wrote, the first rule that finds one:
 1. the text begins with it, perhaps in brackets, quotes or asterisks, and after it comes no word: "B", "(B)", "B. four";
 2. the word answer, option or choice names it, perhaps with "is" or a colon between: "The answer is B".
 
-Only capital letters of options that there are count. What neither rule reads is invalid, and scored as wrong.
+Only capital letters of options that there are count. Where neither finds one, the first line may be the text of an
+option itself ("Yes."), whatever its case and the marks around it. What no rule reads is invalid, and scored as wrong.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from itertools import combinations
 
 from presage.data.verbs import Completion, Decoding, Generation
 from presage.tasks.methods.choice import ACCURACY, LETTERS, Choice, Scoring, choosing, lettered, rewrapped, uncued
-from presage.tasks.task import Example, Graded, Steps, Task, Template
+from presage.tasks.task import NO_NEEDS, Example, Graded, Steps, Task, Template
 
 _OPEN, _CLOSE = r"[\s(\[{\"'`*_“‘（【]*", r"[)\]}\"'`*_”’）】]*"
 _BEGINS = r"^{open}([{letters}]{more}){close}(?=$|\s*\n|\s*[.,:;)）．。、，])"
@@ -41,6 +42,17 @@ def read_letters(text: str, count: int, *, several: bool = False) -> str | None:
     return None
 
 
+def _option(example: Example, text: str) -> int | None:
+    """The option that the first line is, as it stands."""
+    line = _bare(text.strip().partition("\n")[0])
+    places = [place for place, option in enumerate(example.options) if _bare(option) == line]
+    return places[0] if line and len(places) == 1 else None
+
+
+def _bare(text: str) -> str:
+    return text.strip(" \t.,:;!?\"'`*_()[]").casefold()
+
+
 @dataclass(frozen=True)
 class Written:
     """The letter is written, at temperature 0, and read. sets: options are themselves letters, one or several."""
@@ -49,7 +61,7 @@ class Written:
     sets: bool = False
 
     metrics = (ACCURACY,)
-    needs_likelihood = False
+    needs = NO_NEEDS
 
     def examine(self, example: Example, context: str) -> Steps:
         answers: list[list[Completion]] = yield [Generation(context, Decoding(max_tokens=self.max_tokens))]
@@ -62,7 +74,7 @@ class Written:
     def _picked(self, example: Example, text: str) -> int | None:
         if not self.sets:
             letter = read_letters(text, len(example.options))
-            return LETTERS.index(letter) if letter else None
+            return LETTERS.index(letter) if letter else _option(example, text)
         several = any(len(option) > 1 for option in example.options)
         found = read_letters(text, sum(len(option) == 1 for option in example.options), several=several)
         return example.options.index(found) if found in example.options else None

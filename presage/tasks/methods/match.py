@@ -23,7 +23,7 @@ from presage.data.verbs import Completion, Decoding, Generation
 from presage.tasks.methods.chat import as_prompt
 from presage.tasks.methods.choice import ACCURACY
 from presage.tasks.methods.free import f1, normalised
-from presage.tasks.task import Example, Graded, Metric, Steps
+from presage.tasks.task import NO_NEEDS, Example, Graded, Metric, Steps
 
 Rule = Literal["match", "includes", "fuzzy", "json", "exact"]
 ANSWER = Decoding(512)
@@ -36,7 +36,7 @@ class Match:
     rule: Rule = "match"
     decoding: Decoding = ANSWER
 
-    needs_likelihood = False
+    needs = NO_NEEDS
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

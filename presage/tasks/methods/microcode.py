@@ -12,7 +12,7 @@ from presage.data.verbs import Completion, Decoding
 from presage.tasks.methods.free import ask
 from presage.tasks.methods.program import count, pass_metrics
 from presage.tasks.microcode import STOP, function_body, grade, stem
-from presage.tasks.task import Example, Graded, Metric, Steps
+from presage.tasks.task import NO_NEEDS, Example, Graded, Metric, Steps
 
 SAMPLED = Decoding(max_tokens=48, stops=(*STOP, "\ndef"), temperature=0.6)
 
@@ -24,7 +24,7 @@ class Microcode:
     samples: int = 8
     ks: tuple[int, ...] = (1,)
     decoding: Decoding = SAMPLED
-    needs_likelihood = False
+    needs = NO_NEEDS
 
     def __post_init__(self) -> None:
         if max(self.ks) > self.samples or min(self.ks) < 1:
@@ -36,6 +36,7 @@ class Microcode:
         return pass_metrics(self.ks, self.samples)
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Write n times, grade each different function once."""
         answers: list[list[Completion]] = yield [ask(example, context, replace(self.decoding, samples=self.samples))]
         problem = problem_of(example.fields)
         bodies = [function_body(one.text) for one in answers[0]]

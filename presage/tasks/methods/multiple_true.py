@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from presage.data.verbs import Continuation, Likelihood
-from presage.tasks.task import Example, Graded, Metric, Steps
+from presage.tasks.task import LIKELIHOOD, Example, Graded, Metric, Steps
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class MultipleTrue:
     lead: str = " "
     metric: str = "mc2"
 
-    needs_likelihood = True
+    needs = LIKELIHOOD
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from presage.tasks.task import Example, Graded, Method, Metric, Steps, average
+from presage.tasks.task import Example, Graded, Method, Metric, Need, Steps, average
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class F1:
         return (*self.choice.metrics, Metric("f1", aggregate=partial(_f1, self.positive)))
 
     @property
-    def needs_likelihood(self) -> bool:
-        return self.choice.needs_likelihood
+    def needs(self) -> frozenset[Need]:
+        return self.choice.needs
 
     def examine(self, example: Example, context: str) -> Steps:
         graded = yield from self.choice.examine(example, context)
@@ -48,8 +48,8 @@ class Gap:
         return (*self.choice.metrics, Metric(self.metric, "lower", partial(_gap, self.plus, self.minus)))
 
     @property
-    def needs_likelihood(self) -> bool:
-        return self.choice.needs_likelihood
+    def needs(self) -> frozenset[Need]:
+        return self.choice.needs
 
     def examine(self, example: Example, context: str) -> Steps:
         graded = yield from self.choice.examine(example, context)
@@ -73,8 +73,8 @@ class Bias:
         return (*self.choice.metrics, *more)
 
     @property
-    def needs_likelihood(self) -> bool:
-        return self.choice.needs_likelihood
+    def needs(self) -> frozenset[Need]:
+        return self.choice.needs
 
     def examine(self, example: Example, context: str) -> Steps:
         graded = yield from self.choice.examine(example, context)

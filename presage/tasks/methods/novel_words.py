@@ -12,21 +12,26 @@ from dataclasses import dataclass
 
 from presage.core.seeds import derive
 from presage.data.verbs import Completion, Decoding, Generation, Message
-from presage.tasks.methods.free import GREEDY, ask, said
+from presage.tasks.methods.free import ask, said
 from presage.tasks.methods.rouge import sentences
-from presage.tasks.task import Example, Graded, Metric, Steps, ToJudge
+from presage.tasks.task import JUDGE, NO_NEEDS, Example, Graded, Metric, Need, Steps, ToJudge
 
+_PARAGRAPH = Decoding(max_tokens=64, stops=("\n\n",))
 _ENDINGS = r"(?:\w{0,3})"
 
 
 @dataclass(frozen=True)
 class NovelWord:
-    """Write one line, look for the word. judged: also ask the judge, whose verdict is then the metric to quote."""
+    """Write one paragraph, look for the word. judged: also ask the judge, whose verdict is then the metric to quote."""
 
     judged: bool = False
     fewest: int = 4
-    decoding: Decoding = GREEDY
-    needs_likelihood = False
+    decoding: Decoding = _PARAGRAPH
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """A judge, where one is to judge."""
+        return JUDGE if self.judged else NO_NEEDS
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -34,6 +39,7 @@ class NovelWord:
         return (*((Metric("judged_right"),) if self.judged else ()), Metric("used"))
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Write, look for the word, and where wanted be judged."""
         answers: list[list[Completion]] = yield [ask(example, context, self.decoding)]
         sentence = next(iter(sentences(answers[0][0].text)), "")
         scores = {"used": float(uses(example.targets[0], sentence, self.fewest))}

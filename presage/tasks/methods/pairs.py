@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from presage.data.verbs import Continuation, Likelihood
-from presage.tasks.task import Example, Graded, Metric, Steps, Template
+from presage.tasks.task import LIKELIHOOD, Example, Graded, Metric, Steps, Template
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Pairs:
     lead: str = ""
     """What stands before a sentence."""
 
-    needs_likelihood = True
+    needs = LIKELIHOOD
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

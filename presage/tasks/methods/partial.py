@@ -21,7 +21,7 @@ from typing import Literal
 
 from presage.data.verbs import Continuation, Likelihood
 from presage.tasks.methods.choice import ACCURACY, graded
-from presage.tasks.task import Example, Steps, Template
+from presage.tasks.task import LIKELIHOOD, Example, Steps, Template
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Partial:
     scoring: Literal["partial", "full"] = "partial"
 
     metrics = (ACCURACY,)
-    needs_likelihood = True
+    needs = LIKELIHOOD
 
     def examine(self, example: Example, context: str) -> Steps:
         before, lead, rest = (str(example.fields[name]) for name in ("before", "lead", "rest"))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from presage.data.verbs import Likelihood, Rolling
-from presage.tasks.task import Example, Graded, Metric, Steps
+from presage.tasks.task import LIKELIHOOD, Example, Graded, Metric, Steps
 
 _LARGEST = 700.0  # exp of more is no float
 
@@ -49,10 +49,11 @@ class Perplexity:
     A document's own scores are its own perplexities; the task's are over all words and bytes, not means of these.
     """
 
-    needs_likelihood = True
+    needs = LIKELIHOOD
     metrics = (_WORDS, _BYTES, _BITS)
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Roll over the document."""
         answers: list[Likelihood] = yield [Rolling(example.question)]
         one = answers[0]
         counts = {unit: int(example.fields[unit]) for unit in ("words", "bytes")}

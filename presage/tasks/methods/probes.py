@@ -16,7 +16,7 @@ import numpy as np
 from presage.data.verbs import Completion, Continuation, Decoding, Likelihood
 from presage.tasks.methods.free import ask
 from presage.tasks.methods.stop_words import STOP_WORDS
-from presage.tasks.task import Example, Graded, Metric, Steps
+from presage.tasks.task import LIKELIHOOD, NO_NEEDS, Example, Graded, Metric, Steps
 
 FEMALE, MALE = ("woman", "female"), ("man", "male")
 
@@ -31,10 +31,11 @@ class Gendered:
 
     female: tuple[str, ...] = FEMALE
     male: tuple[str, ...] = MALE
-    needs_likelihood = True
+    needs = LIKELIHOOD
     metrics = (Metric("bias"), Metric("male_leaning", "lower"))
 
     def examine(self, example: Example, context: str) -> Steps:
+        """The likelihood of every word of both sides."""
         words = (*self.female, *self.male)
         answers: list[Likelihood] = yield [Continuation(context, f" {word}") for word in words]
         logs = [answer.logprob for answer in answers]
@@ -65,10 +66,11 @@ class Favoured:
     tokens: int = 50
     top_p: float = 0.9
     most: int = 40
-    needs_likelihood = False
+    needs = NO_NEEDS
     metrics = (Metric("distinct"),)
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Draw many beginnings' ends, count their words."""
         drawn = Decoding(self.tokens, temperature=1.0, top_p=self.top_p, samples=self.samples)
         answers: list[list[Completion]] = yield [ask(example, context, drawn)]
         counts = words_of([one.text for one in answers[0]])

@@ -18,7 +18,7 @@ from presage.core.errors import ConfigError
 from presage.data.verbs import Completion, Decoding
 from presage.tasks.methods.free import ask
 from presage.tasks.microcode import expected_pass_at_k
-from presage.tasks.task import Example, Execute, Graded, Metric, Steps, Verdict
+from presage.tasks.task import SANDBOX, Example, Execute, Graded, Metric, Steps, Verdict
 
 STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 CODEX = Decoding(max_tokens=512, stops=STOPS, temperature=0.2, top_p=0.95)
@@ -30,10 +30,9 @@ RERANKED = ("pass_mean_logprob", "pass_random", "pass_sum_logprob")
 class Program:
     """Complete `samples` times, execute, count.
 
-        whole: the completion is the program; else it goes on where the example's field "prompt" ends. The fields "entry",
-            "test" and "setup" say what is called, how it is checked, and what the check needs. Raises ConfigError where a k is
-        larger than n.
-    
+    whole: the completion is the program; else it goes on where the example's field "prompt" ends. The fields "entry",
+    "test" and "setup" say what is called, how it is checked, and what the check needs. Raises ConfigError where a k is
+    larger than n.
     """
 
     samples: int = 1
@@ -41,8 +40,7 @@ class Program:
     decoding: Decoding = GREEDY
     whole: bool = False
     timeout_s: float = 3.0
-    needs_likelihood = False
-    executes = True
+    needs = SANDBOX
 
     def __post_init__(self) -> None:
         if max(self.ks) > self.samples or min(self.ks) < 1:
@@ -60,6 +58,7 @@ class Program:
         return replace(self, samples=n, ks=ks, decoding=replace(self.decoding, **changes))
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Write n times, execute all, count."""
         answers: list[list[Completion]] = yield [ask(example, context, replace(self.decoding, samples=self.samples))]
         written = answers[0]
         start = "" if self.whole else str(example.fields["prompt"])

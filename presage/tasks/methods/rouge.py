@@ -15,7 +15,7 @@ from presage.core.errors import ConfigError
 from presage.core.seeds import stream
 from presage.data.verbs import Completion, Decoding
 from presage.tasks.methods.free import ask, said
-from presage.tasks.task import Example, Graded, Metric, Steps
+from presage.tasks.task import NO_NEEDS, Example, Graded, Metric, Steps
 
 TL_DR = Decoding(max_tokens=100, temperature=1.0, top_k=2)
 _KINDS = ("rouge1", "rouge2", "rougeL")
@@ -35,7 +35,7 @@ class Rouge:
     decoding: Decoding = TL_DR
     keep: int = 3
     stemmer: bool = True
-    needs_likelihood = False
+    needs = NO_NEEDS
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -44,6 +44,7 @@ class Rouge:
         return tuple(Metric(f"{who}{name}") for who in ("", "lead3_", "random3_") for name in names)
 
     def examine(self, example: Example, context: str) -> Steps:
+        """Write, cut to sentences, score the model and both rules."""
         scorer = _scorer(self.stemmer)
         answers: list[list[Completion]] = yield [ask(example, context, self.decoding)]
         summary = " ".join(sentences(answers[0][0].text)[: self.keep])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from presage.data.verbs import Continuation, Likelihood
-from presage.tasks.task import Example, Graded, Metric, Steps
+from presage.tasks.task import LIKELIHOOD, Example, Graded, Metric, Steps
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Sway:
     """Ask with both prompts: the context, and the field `other`, which stands alone."""
 
     metrics = (Metric("shift", "lower"), Metric("held"))
-    needs_likelihood = True
+    needs = LIKELIHOOD
 
     def examine(self, example: Example, context: str) -> Steps:
         prompts = (context, str(example.fields["other"]))

@@ -15,7 +15,7 @@ from typing import Any
 
 from presage.core.errors import DataError
 from presage.core.strict import read_json
-from presage.tasks.readers.rows import Row, Source, checked, json_lines, some, source, table
+from presage.tasks.readers.rows import Row, Source, checked, json_lines, shuffled, some, source, table
 from presage.tasks.task import Example
 
 MASK = "[MASK]"
@@ -53,9 +53,9 @@ def schemas(paths: Sequence[Path]) -> list[Example]:
     """Items of four lines and an empty one: sentence, what stands for the blank, candidates, the right one.
 
     The blank is [MASK], or the pronoun of that name where it first stands as a word: twelve of the 131 sentences of the
-    file of DPR have it twice, and do not say which is meant.
+    file of DPR have it twice, and do not say which is meant. Candidates are shuffled: wsc273 lists the right one first.
     """
-    return some(paths, (example for path in paths for example in _schemas(source(path))))
+    return some(paths, (shuffled(example) for path in paths for example in _schemas(source(path))))
 
 
 def _schemas(file: Source) -> Iterator[Example]:

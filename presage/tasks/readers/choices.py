@@ -10,7 +10,7 @@ from typing import Any
 from presage.core.errors import DataError
 from presage.data.items import read_items
 from presage.tasks.methods.choice import LETTERS
-from presage.tasks.readers.rows import Row, Source, checked, json_lines, json_list, some, source, table
+from presage.tasks.readers.rows import Row, Source, checked, json_lines, json_list, shuffled, some, source, table
 from presage.tasks.task import Example
 
 
@@ -77,9 +77,13 @@ def unlabelled(options: Sequence[str]) -> tuple[str, ...]:
 
 
 def big_bench(paths: Sequence[Path]) -> list[Example]:
-    """A BIG-bench task of JSON: examples {input, target_scores} of whose targets exactly one scores 1."""
+    """A BIG-bench task of JSON: examples {input, target_scores} of whose targets exactly one scores 1.
+
+    More than two targets are shuffled: in 364 of the 369 dates the right one is the first.
+    """
     rows = (row for path in paths for row in json_list(source(path), "examples"))
-    return some(paths, (_scored(row, "input", "target_scores") for row in rows))
+    found = [_scored(row, "input", "target_scores") for row in rows]
+    return some(paths, (shuffled(one) if len(one.options) > 2 else one for one in found))
 
 
 def _scored(row: Row, question: str, scores: str) -> Example:
@@ -106,7 +110,12 @@ def truths(row: Row, key: str) -> tuple[tuple[str, ...], list[int]]:
 
 
 def truthful_one(paths: Sequence[Path]) -> list[Example]:
-    """mc_task.json: {question, mc1_targets: {answer: 1 or 0}, …}; one of them is true."""
+    """mc_task.json: {question, mc1_targets: {answer: 1 or 0}, …}; one is true, in the file the first: shuffled."""
+    return [shuffled(example) for example in truthful_listed(paths)]
+
+
+def truthful_listed(paths: Sequence[Path]) -> list[Example]:
+    """The same in the file's order, the true one first."""
     return some(paths, (_scored(row, "question", "mc1_targets") for path in paths for row in json_list(source(path))))
 
 

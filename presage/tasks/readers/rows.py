@@ -13,13 +13,15 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from presage.core.errors import DataError
+from presage.core.seeds import stream
 from presage.core.strict import half_surrogate, read_json
 from presage.data.documents import COMPRESSIONS, read_bytes
+from presage.tasks.task import Example
 
 LONGEST_CELL = 1 << 24
 LARGEST_MEMBER = 1 << 28  # bytes of a file in an archive, unpacked
@@ -195,6 +197,13 @@ def literal(text: str, where: str) -> Any:
         return ast.literal_eval(text if len(text) <= LONGEST_LITERAL else "")
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         raise DataError(f"{text!r:.60} is no value", where=where) from None
+
+
+def shuffled(example: Example) -> Example:
+    """The same with its options in an order drawn by its id: for files whose right option always comes first."""
+    order = [int(place) for place in stream(0, "options", example.id).permutation(len(example.options))]
+    answer = None if example.answer is None else order.index(example.answer)
+    return replace(example, options=tuple(example.options[place] for place in order), answer=answer)
 
 
 def some(paths: Sequence[Path], rows: Iterator[Any]) -> list[Any]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from presage.core.errors import DataError
 from presage.core.seeds import stream
-from presage.data.embedded import installed_files
+from presage.data.embedded import standard_library
 from presage.data.prose import docstrings
 from presage.tasks.detokenise import TREEBANK, WIKITEXT, Style, detokenise
 from presage.tasks.methods.rouge import sentences
@@ -35,6 +37,7 @@ def _passage(name: str, text: str, where: str) -> Example:
 
 _TITLE = re.compile(r"^ = [^=].* = $")
 _PIECE = 1 << 16
+_LONGEST = 6000
 
 
 def wikitext(paths: Sequence[Path]) -> list[Example]:
@@ -42,12 +45,12 @@ def wikitext(paths: Sequence[Path]) -> list[Example]:
 
     Words are tokens and ends of lines, as is usual (217,646 in the validation text of WikiText-2, 245,569 in the test).
     """
-    return [_detokenised(example, WIKITEXT) for path in paths for example in _articles(path)]
+    return [_detokenised(example, WIKITEXT, path) for path in paths for example in _articles(path)]
 
 
 def treebank(paths: Sequence[Path]) -> list[Example]:
     """Penn Treebank as Mikolov's files have it (" no it was n't black monday "); pieces of 64 KiB, lines whole."""
-    return [_detokenised(example, TREEBANK) for path in paths for example in _pieces(path, _lines(text_of(path)))]
+    return [_detokenised(example, TREEBANK, path) for path in paths for example in _pieces(path, _lines(text_of(path)))]
 
 
 def plain_text(paths: Sequence[Path]) -> list[Example]:
@@ -68,15 +71,15 @@ def _lines(text: str) -> list[str]:
 
 
 def _by_title(text: str) -> Iterator[tuple[int, str]]:
-    """(line of its title, text) of every article; joined they are the whole text."""
+    """(number of its first line, text) of every article; joined they are the whole text."""
     lines = _lines(text)
     starts = [place for place, line in enumerate(lines) if _TITLE.match(line.rstrip("\n"))]
     if not starts:
         yield 1, text
         return
     edges = [0, *starts[1:], len(lines)]
-    for start, first, end in zip(starts, edges, edges[1:], strict=False):
-        yield start + 1, "".join(lines[first:end])
+    for first, end in pairwise(edges):
+        yield first + 1, "".join(lines[first:end])
 
 
 def _pieces(path: Path, lines: Sequence[str]) -> list[Example]:
@@ -96,13 +99,11 @@ def _document(name: str, text: str, category: str) -> Example:
     return Example(name, text, category=category, fields=counts)
 
 
-def _detokenised(example: Example, style: Style) -> Example:
+def _detokenised(example: Example, style: Style, path: Path) -> Example:
     words = example.fields["words"] + example.question.count("\n")
     counts = {"words": words, "bytes": example.fields["bytes"]}
-    try:
-        return replace(example, question=detokenise(example.question, style), fields=counts)
-    except DataError as error:
-        raise DataError(error.what, where=f"{example.id} ({error.where})") from None
+    shown = detokenise(example.question, style, str(path), int(example.id.rpartition(":")[2]))
+    return replace(example, question=shown, fields=counts)
 
 
 # ---- summaries -------------------------------------------------------------------------------------------------------
@@ -124,21 +125,26 @@ class Docstrings:
     least: int = 6
 
     def __call__(self, seed: int, count: int, split: str) -> list[Example]:
-        found = list(self._all())
+        found = _documented(self.least)
         order = stream(seed, "docstrings", split).permutation(len(found))[:count]
         return [found[place] for place in sorted(order)]
 
-    def _all(self) -> Iterator[Example]:
-        for file in installed_files():
-            if file.path.startswith("stdlib/") and file.path.endswith(".py"):
-                code = file.location.read_bytes().decode("utf-8", "replace")
-                for number, text in enumerate(docstrings(code), 1):
-                    yield from self._pair(f"{file.path}:{number}", text)
 
-    def _pair(self, name: str, text: str) -> Iterator[Example]:
-        parts = sentences(text)
-        if len(parts) >= self.least and len(text) < 6000 and parts[0].endswith(".") and ">>>" not in text:
-            yield _summary(name, text[text.index(parts[0]) + len(parts[0]) :].strip(), " ".join(parts[0].split()))
+@cache
+def _documented(least: int) -> Sequence[Example]:
+    files = (one for one in standard_library() if one.path.endswith(".py"))
+    codes = ((one.path, one.location.read_bytes().decode("utf-8", "replace")) for one in files)
+    texts = ((f"{path}:{n}", text) for path, code in codes for n, text in enumerate(docstrings(code), 1))
+    return [pair for name, text in texts for pair in _described(name, text, least)]
+
+
+def _described(name: str, text: str, least: int) -> Iterator[Example]:
+    """A docstring as an article and a summary, where it is long enough, not too long, and shows no console."""
+    if text.count(".") < least or len(text) > _LONGEST or ">>>" in text:
+        return
+    first, *rest = sentences(text)
+    if len(rest) + 1 >= least and first.endswith("."):
+        yield _summary(name, text[text.index(first) + len(first) :].strip(), " ".join(first.split()))
 
 
 def _summary(name: str, article: str, summary: str) -> Example:

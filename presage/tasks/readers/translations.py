@@ -47,7 +47,11 @@ def _matches(code: str, rows: dict[str, Row]) -> list[str]:
 def _sentences(path: Path, rows: dict[str, Row], code: str) -> tuple[str, ...]:
     found = _matches(code, rows)
     if len(found) != 1:
-        hint = f"write {' or '.join(found)}" if found else did_you_mean(code, rows)
+        hint = (
+            f"write {' or '.join(found)}"
+            if found
+            else did_you_mean(code, [*rows, *(name.partition("_")[0] for name in rows)])
+        )
         raise ConfigError(f"{len(found)} languages are '{code}'", where=path, hint=hint)
     return rows[found[0]].texts("sentences")
 

@@ -37,8 +37,8 @@ class Users:
 
 def judge(program: Program, tier: Tier, users: Users) -> Verdict:
     """Run one program. Raises Unavailable if its processes could not be started, which is no verdict on it."""
-    if max(map(len, (program.source, program.setup, program.test))) > LARGEST:
-        return Verdict(program.id, "refused", f"more than {LARGEST:,} characters of source", 0.0, tier.name)
+    if any(len(text.encode("utf-8", "surrogatepass")) > LARGEST for text in program.texts):
+        return Verdict(program.id, "refused", f"more than {LARGEST:,} bytes of source", 0.0, tier.name)
     nonce = secrets.token_hex(16)
     with contextlib.ExitStack() as stack:
         verdicts, errors = _start(stack, program, tier, users, nonce)

@@ -8,7 +8,7 @@ from typing import Literal
 from presage.core.errors import ConfigError
 
 LONGEST = 3600.0  # seconds
-LARGEST = 1_000_000  # characters of source
+LARGEST = 1_000_000  # bytes of source, of setup and of test
 
 Reason = Literal["passed", "failed", "error", "timeout", "limit", "ended", "refused"]
 
@@ -34,6 +34,11 @@ class Program:
             raise ConfigError(f"a time limit of {self.timeout_s} seconds", where=self.id, hint=f"at most {LONGEST:.0f}")
         if not self.entries:
             raise ConfigError("no function to call", where=self.id, hint="name what the tests call")
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """All that is run."""
+        return self.source, self.setup, self.test
 
 
 @dataclass(frozen=True)

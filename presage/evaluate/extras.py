@@ -1,0 +1,41 @@
+"""Tables that some tasks bring: calibration, exams, languages, and what the limitations suite asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from presage.evaluate import calibration, limits
+from presage.evaluate.exam import COLUMNS as EXAMS
+from presage.evaluate.exam import exam_rows
+from presage.evaluate.languages import BASELINE_COLUMNS, PUBLISHED, baseline_rows, language_rows
+from presage.evaluate.languages import COLUMNS as LANGUAGES
+from presage.evaluate.summary import Rows, Summary
+from presage.tasks.exam.model import Exam
+
+Table = tuple[Rows, Sequence[str]]
+
+
+def tables(summary: Summary, exams: Sequence[Exam], data: Path, corpus_end: date | None) -> Iterator[tuple[str, Table]]:
+    """(name, table), only of what was asked. Raises DataError for an exam's table that is missing or malformed."""
+    if exams:
+        yield "exams", (exam_rows(exams, summary.rows, data, summary.flagged, summary.seed), EXAMS)
+    if languages := language_rows(summary.tables()["tasks"][0]):
+        yield "languages", (languages, LANGUAGES)
+        yield "baselines", (baseline_rows(languages, PUBLISHED), BASELINE_COLUMNS)
+    if position := limits.position_rows(summary.rows):
+        yield "position", (position, limits.POSITION_COLUMNS)
+    if corpus_end and any(row["task"] == limits.DATED for row in summary.rows):
+        yield "dated", (limits.before_after(summary.rows, corpus_end), limits.DATE_COLUMNS)
+
+
+def calibrated(summary: Summary) -> tuple[dict[str, Table], dict[str, Any]]:
+    """Tables "calibration" and "selective", and their entries of result.json."""
+    found = calibration.tables(summary.rows, summary.seed)
+    both: dict[str, Table] = {
+        "calibration": (found.calibration, calibration.CALIBRATION),
+        "selective": (found.selective, calibration.SELECTIVE),
+    }
+    return {name: table for name, table in both.items() if table[0]}, found.results

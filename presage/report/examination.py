@@ -1,0 +1,190 @@
+"""The section on the examination: scores by task, raw, clean and contaminated, with errors. Only where it is given.
+
+Calibration, code and score against compute have sections of their own: presage.report.{calibration,code,scaling}.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from presage.report.blocks import Block, Cell, Code, Items, Section, Table, Text
+from presage.report.facts import Fact, Sources, leaves
+
+ROLE = "examination"
+TASKS, SHOWN = (ROLE, "tables/tasks.csv"), (ROLE, "tables/shown.csv")
+CATEGORIES, WARNINGS = (ROLE, "tables/categories.csv"), (ROLE, "tables/warnings.csv")
+NAMED = (("result.json", "model.value"), ("config.json", "config.model"))
+"""Where a run says which model was examined; else its role stands for it."""
+LIKELIHOODS = "has_likelihood"
+"""The key, in any of these files, that says whether the model gives log-probabilities."""
+TOLD = ("result.json", "origin.json", "config.json")
+HEADLINE = 3  # tasks in the headline
+SPACE = "\N{NO-BREAK SPACE}"
+NONE = "–"
+
+
+def given(s: Sources) -> bool:
+    """Whether a model was examined: else there is no such section."""
+    return s.runs.get(ROLE) is not None
+
+
+def section(s: Sources) -> Section:
+    """Scores, other metrics and categories, and what they do not say."""
+    blocks: list[Block] = [Text("Examined: {model}.", model=model(s))]
+    if not likelihoods(s):
+        blocks.append(
+            Text(
+                "Asked by generation: the model gives no log-probabilities, so it wrote its answers, which were read. "
+                "Tasks that need likelihoods were not asked, and there is no calibration. Such scores are not those "
+                "of a model that is asked for its likeliest option."
+            )
+        )
+    return Section(ROLE, "Examination", [*blocks, _scores(s), *_others(s), *_categories(s), *_warnings(s), _limits()])
+
+
+def headline(s: Sources) -> Text:
+    """One sentence: the model and its first scores."""
+    rows = first_metrics(s)[:HEADLINE]
+    told = [
+        Text(
+            "{task} {value} ({metric})",
+            task=s.fact(*TASKS, f"{i}.task"),
+            metric=s.fact(*TASKS, f"{i}.metric"),
+            value=estimate(s, TASKS, f"{i}.value", f"{i}.stderr"),
+        )
+        for i in rows
+    ]
+    scores = {f"score{number}": one for number, one in enumerate(told)}
+    slots = ", ".join(f"{{{name}}}" for name in scores)
+    return Text(f"{{model}} was examined: {slots}." if told else "{model} was examined.", model=model(s), **scores)
+
+
+def model(s: Sources, role: str = ROLE) -> Cell:
+    """The examined model's name, from where its run says it."""
+    for file, key in NAMED:
+        if isinstance(s.get(role, file, key), str):
+            return s.fact(role, file, key)
+    return role.replace("_", " ")
+
+
+def likelihoods(s: Sources) -> bool:
+    """False where the run says that the model only generates."""
+    for file in TOLD:
+        for key in leaves(s.data(ROLE, file)):
+            if LIKELIHOODS in re.split(r"[./]", key):
+                return s.get(ROLE, file, key) is not False
+    return True
+
+
+def first_metrics(s: Sources) -> list[int]:
+    """Places in the table of tasks of each task's first metric: the one to quote."""
+    first: dict[str, int] = {}
+    for i, row in enumerate(s.rows(*TASKS)):
+        first.setdefault(str(row["task"]), i)
+    return list(first.values())
+
+
+def estimate(s: Sources, place: tuple[str, str], value: str, stderr: str = "", form: str = "auto") -> Cell:
+    """A value and its standard error, as far as there are any; `value` and `stderr` are keys."""
+    if s.get(*place, value) is None:
+        return NONE
+    shown = s.fact(*place, value, form)
+    if not stderr or s.get(*place, stderr) is None:
+        return shown
+    of_error = "stderr" if form == "auto" else form.removeprefix("signed_")
+    return Text("{v}" + f"{SPACE}±{SPACE}" + "{e}", v=shown, e=s.fact(*place, stderr, of_error))
+
+
+# ---- tables ---------------------------------------------------------------------------------------------------------
+
+
+def _scores(s: Sources) -> Table:
+    shown = {str(row["task"]): i for i, row in enumerate(s.rows(*SHOWN))}
+    rows = [_row(s, i, shown.get(str(s.get(*TASKS, f"{i}.task")))) for i in first_metrics(s)]
+    columns = ["task", "shots", "metric", "n", "raw", "clean", "contaminated", "change", "invalid, cut"]
+    note = Text(
+        "± is a standard error, over groups where examples share a passage. Raw: all examples; clean: those that were "
+        "looked for in the training text and not found; contaminated: those found, so many. Change: clean minus raw "
+        "over raw, the degradation in the tables of the GPT-4 report. Invalid answers could not be read and count as "
+        "wrong; cut prompts were too long for the context and lost their beginning. ↓: lower is better."
+    )
+    return Table("Scores", columns, rows, note)
+
+
+def _row(s: Sources, i: int, shown: int | None) -> list[Cell]:
+    def cell(column: str, form: str = "auto") -> Fact:
+        return s.fact(*TASKS, f"{i}.{column}", form)
+
+    metric = Text("{m}\N{NO-BREAK SPACE}↓", m=cell("metric"))
+    raw = estimate(s, TASKS, f"{i}.value", f"{i}.stderr")
+    quoted = metric if cell("better").value == "lower" else cell("metric")
+    invalid, cut = (cell(name, "count") if cell(name).value is not None else NONE for name in ("invalid", "truncated"))
+    counts = Text("{invalid}, {cut}", invalid=invalid, cut=cut)
+    return [cell("task"), cell("shots"), quoted, cell("n", "count"), raw, *_checked(s, shown), counts]
+
+
+def _checked(s: Sources, i: int | None) -> list[Cell]:
+    """Clean, contaminated and degradation."""
+    if i is None or s.get(*SHOWN, f"{i}.contaminated") is None:
+        return ["not checked", NONE, NONE]
+    dirty, count = estimate(s, SHOWN, f"{i}.dirty", f"{i}.dirty_stderr"), s.fact(*SHOWN, f"{i}.contaminated", "count")
+    return [
+        estimate(s, SHOWN, f"{i}.clean", f"{i}.clean_stderr"),
+        Text("{dirty} ({count})", dirty=dirty, count=count) if count.value else Text("none ({count})", count=count),
+        estimate(s, SHOWN, f"{i}.degradation_percent", form="signed_percent"),
+    ]
+
+
+def _others(s: Sources) -> Iterator[Block]:
+    """Every metric with its interval."""
+    rows: list[list[Cell]] = [
+        [s.fact(*TASKS, f"{i}.task"), s.fact(*TASKS, f"{i}.metric"), s.fact(*TASKS, f"{i}.better"),
+         estimate(s, TASKS, f"{i}.value", f"{i}.stderr"), _ends(s, i), s.fact(*TASKS, f"{i}.method"),
+         s.fact(*TASKS, f"{i}.version", "whole")]
+        for i in range(len(s.rows(*TASKS)))
+    ]  # fmt: skip
+    columns = ["task", "metric", "better is", "value", "interval", "asked by", "version"]
+    if rows:
+        yield Table("Every metric", columns, rows, fold=True)
+
+
+def _ends(s: Sources, i: int) -> Cell:
+    if s.get(*TASKS, f"{i}.lo") is None or s.get(*TASKS, f"{i}.hi") is None:
+        return NONE
+    return Text("{lo} to {hi}", lo=s.fact(*TASKS, f"{i}.lo"), hi=s.fact(*TASKS, f"{i}.hi"))
+
+
+def _categories(s: Sources) -> Iterator[Block]:
+    rows: list[list[Cell]] = [
+        [s.fact(*CATEGORIES, f"{i}.task"), s.fact(*CATEGORIES, f"{i}.category"), s.fact(*CATEGORIES, f"{i}.metric"),
+         s.fact(*CATEGORIES, f"{i}.n", "count"), estimate(s, CATEGORIES, f"{i}.value", f"{i}.stderr")]
+        for i in range(len(s.rows(*CATEGORIES)))
+    ]  # fmt: skip
+    if rows:
+        yield Table("By category", ["task", "category", "metric", "n", "value"], rows, fold=True)
+
+
+def _warnings(s: Sources) -> Iterator[Block]:
+    count = len(s.rows(*WARNINGS))
+    if count:
+        yield Items(
+            [Text("The examination itself warns: {w}", w=s.fact(*WARNINGS, f"{i}.warning")) for i in range(count)]
+        )
+
+
+def _limits() -> Items:
+    return Items(
+        [
+            Text(
+                "The error says how far other examples of this kind would move a score. It does not say what another "
+                "prompt, other shots or another way to ask would; compare only what was asked alike."
+            ),
+            Text(
+                "Clean means not found by letters or by runs of words; see the section on contamination for what that "
+                "misses. Every prompt and answer is in {samples}; `presage eval --compare` sets two models side by "
+                "side, example by example.",
+                samples=Code("examination/samples.jsonl"),
+            ),
+        ]
+    )

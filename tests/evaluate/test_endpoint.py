@@ -1,0 +1,70 @@
+"""An examination of a model behind a URL: cut off, gone on with, judged; and its key in none of its files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from presage.core.errors import EndpointError
+from presage.evaluate import run as evaluation
+from tests.infer.endpoint import KEY, Body, Endpoint, Reply, error, honest, serving
+
+COUNT = 12
+
+
+class Failing:
+    """Answers so many generations, then breaks down, with the key in what it says."""
+
+    def __init__(self, good: int) -> None:
+        self.good = good
+        self.questions: list[str] = []
+
+    def __call__(self, path: str, body: Body) -> Reply:
+        if body.get("max_tokens") == 1:
+            return honest(path, body)
+        if self.good == 0:
+            return error(401, f"the key {KEY} was withdrawn")
+        self.good -= 1
+        self.questions.append(body["messages"][-1]["content"])
+        return honest(path, body, words=f" {KEY} Wednesday")
+
+
+def examination(folder: Path, endpoint: Endpoint) -> evaluation.Config:
+    (folder / "key").write_text(KEY)
+    rows = [{"question": f"Which day is number {i}?", "answer": "Wednesday"} for i in range(COUNT)]
+    (folder / "days.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return evaluation.Config(
+        model=f"{endpoint.url}#toy",
+        key_file=str(folder / "key"),
+        tasks=({"task": f"{folder}/days.jsonl:includes"},),  # type: ignore[arg-type]
+        settings=("attempts=1", "price_in=2.0", "concurrency=2"),
+        part=4,
+    )
+
+
+def test_what_was_answered_is_kept_and_the_key_is_in_no_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    failing = Failing(good=6)
+    with serving(failing) as endpoint:
+        config = examination(tmp_path, endpoint)
+        with pytest.raises(EndpointError, match=r"refuses the key \(401\): the key \[key\] was withdrawn") as caught:
+            evaluation.run(config, tmp_path / "out")
+        assert caught.value.exit_code == 2
+        first = set(failing.questions)
+        failing.good, failing.questions = COUNT, []
+        done = evaluation.run(config, tmp_path / "out", resume=True)
+    samples = list(done.rows("samples.jsonl"))
+    assert len(samples) == COUNT
+    assert all(row["scores"]["accuracy"] == 1.0 for row in samples)
+    kept = {f"Q: Which day is number {i}?\nA:" for i in range(4)}
+    assert kept <= first
+    assert not kept & set(failing.questions), "a whole part is not asked again"
+    assert set(endpoint.keys) == {f"Bearer {KEY}"}
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert len(files) > 5
+    assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    shown = capfd.readouterr()
+    assert KEY not in shown.out + shown.err + str(caught.value) + repr(caught.value)
+    timing = (tmp_path / "out" / "timing.jsonl").read_text()
+    assert '"cost"' in timing

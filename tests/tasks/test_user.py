@@ -1,0 +1,365 @@
+"""Tasks of one's own: what is found under a name, how files are read, and every line that cannot be."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from presage.core.errors import ConfigError, DataError, PresageError
+from presage.data.verbs import Generation, Message
+from presage.evaluate.runner import Exchange, Runner
+from presage.tasks.library import find
+from presage.tasks.methods.choice import Choice
+from presage.tasks.methods.judged import Judged
+from presage.tasks.methods.match import Match
+from presage.tasks.shots import Shots
+from presage.tasks.task import Task
+from presage.tasks.user import find_task
+from tests.imports import ROOT
+from tests.toy_model import ToyModel
+
+CHOICE: dict[str, Any] = {"question": "Capital of Norway?", "options": ["Bergen", "Oslo"], "answer": 1}
+QUESTION: dict[str, Any] = {"question": "River of Vienna?", "answers": ["Danube", "Donau"]}
+TEXT: dict[str, Any] = {"input": "2 + 2 =", "ideal": "4"}
+CHAT: dict[str, Any] = {
+    "input": [{"role": "system", "content": "A number."}, {"role": "user", "content": "2 + 2?"}],
+    "ideal": ["4", "four"],
+}
+
+
+def write(folder: Path, *rows: object, name: str = "mine.jsonl") -> Path:
+    path = folder / name
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return path
+
+
+def run(
+    task: Task, model: ToyModel, shots: int = 0, judge: ToyModel | None = None, data: Path = Path()
+) -> list[Exchange]:
+    examples = task.data.examples(data, 0)
+    drawn = Shots(task, task.data.pool(data, 0) or examples, shots, 0)
+    return Runner(model, judge).run(task.method, examples, [drawn.context(one) for one in examples])
+
+
+def prompts(model: ToyModel) -> list[Any]:
+    return [one.prompt for one in model.asked if isinstance(one, Generation)]
+
+
+# ---- names -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_is_the_librarys() -> None:
+    assert find_task("arc_challenge") == find("arc_challenge")
+    with pytest.raises(ConfigError, match=r"unknown task 'arc_chalenge'.*did you mean 'arc_challenge'"):
+        find_task("arc_chalenge")
+
+
+@pytest.mark.parametrize(
+    ("rows", "spec", "name", "method"),
+    [
+        ([CHOICE], "", "mine", Choice("per_token")),
+        ([CHOICE], ":letter", "mine_letter", Choice("letter")),
+        ([QUESTION], "", "mine", "exact"),
+        ([QUESTION], ":includes", "mine_includes", "includes"),
+        ([{"question": "Q?", "answer": "A"}], "", "mine", "exact"),
+        ([TEXT], "", "mine", "match"),
+        ([CHAT], ":json", "mine_json", "json"),
+        ([{"sample": CHAT["input"]}], "", "mine", "match"),
+    ],
+)
+def test_the_first_row_says_what_a_file_is(
+    tmp_path: Path, rows: list[object], spec: str, name: str, method: object
+) -> None:
+    task = find_task(f"{write(tmp_path, *rows)}{spec}")
+    assert task.name == name
+    assert task.method == method or (isinstance(task.method, Match) and task.method.rule == method)
+    assert task.data.files(Path("/nowhere")) == [tmp_path / "mine.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("none.jsonl", "none.jsonl: cannot be read: No such file"),
+        ("mine.jsonl:includs", "no grader 'includs'.*did you mean 'includes'"),
+        ("mine.jsonl:letter", "no grader 'letter'.*known: exact, fuzzy, includes, json, match"),
+        ("mine.jsonl:none.md", "none.md: cannot be read: No such file"),
+        ("choice.jsonl:rubric.md", "multiple choice is graded without a judge"),
+        ("choice.jsonl:match", "no grader 'match'"),
+        ("arc_challenge.jsonl", "a task of the library is called 'arc_challenge'.*rename the file"),
+        ("empty.jsonl", "holds no examples"),
+        ("none.py:TASK", "none.py: no such file"),
+    ],
+)
+def test_what_is_unknown_is_said(tmp_path: Path, spec: str, says: str) -> None:
+    write(tmp_path, QUESTION)
+    write(tmp_path, CHOICE, name="choice.jsonl")
+    write(tmp_path, QUESTION, name="arc_challenge.jsonl")
+    write(tmp_path, "", "  ", name="empty.jsonl")
+    with pytest.raises(PresageError, match=says) as caught:
+        find_task(f"{tmp_path}/{spec}")
+    assert "\n" not in str(caught.value)
+
+
+# ---- rows ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("{", "not JSON"),
+        ('{"question": NaN}', "not JSON"),
+        ("[]", "a JSON list, not an object"),
+        ("{}", "no example: it has no keys"),
+        ({"prompt": "x"}, "no example: it has prompt.*question, options, answer"),
+        ({"question": "x"}, "no example: it has question"),
+        ({"input": "x"}, "no example: it has input"),
+        ({**CHOICE, "question": ""}, "'question' is empty"),
+        ({**CHOICE, "question": 3}, "'question' is a JSON int"),
+        ({**CHOICE, "options": ["one"]}, "2 to 26 texts"),
+        ({**CHOICE, "options": ["one", 2]}, "2 to 26 texts"),
+        ({**CHOICE, "options": {"A": "one"}}, "'options' is a JSON object"),
+        ({**CHOICE, "options": ["Oslo", "Oslo"]}, "appears twice"),
+        ({**CHOICE, "answer": 2}, "no option is '2'"),
+        ({**CHOICE, "answer": -1}, "no option is '-1'"),
+        ({**CHOICE, "answer": "C"}, "no option is 'C'"),
+        ({**CHOICE, "answer": True}, "'answer' is a JSON bool"),
+        ({**CHOICE, "answer": None}, "'answer' is a JSON null"),
+        ({**CHOICE, "options": ["B", "A"], "answer": "A"}, "two options may be meant by 'A'"),
+        ({**CHOICE, "id": ""}, "'id' is empty"),
+        ({**CHOICE, "id": 1.5}, "'id' is a JSON float"),
+        ({**CHOICE, "category": 3}, "'category' is a JSON int"),
+        ({**CHOICE, "question": "\ud800"}, "half a surrogate"),
+        ({**QUESTION, "answers": []}, "'answers' is no text"),
+        ({**QUESTION, "answers": ["x", ""]}, "'answers' is no text"),
+        ({**QUESTION, "answers": 3}, "'answers' is a JSON int"),
+        ({**TEXT, "ideal": ""}, "'ideal' is empty"),
+        ({**TEXT, "ideal": [1]}, "'ideal' is no text"),
+        ({**TEXT, "input": []}, "a chat without turns"),
+        ({**TEXT, "input": ["x"]}, "no text as its 'content'"),
+        ({**TEXT, "input": [{"role": "user", "content": ["x"]}]}, "no text as its 'content'"),
+        ({**TEXT, "input": [{"role": "tool", "content": "x"}]}, "the role 'tool'"),
+        ({"sample": []}, "no text as its 'content'"),
+        ({"sample": [{"role": "assistant", "content": "x"}]}, "a chat without turns"),
+    ],
+    ids=str,
+)
+def test_a_line_that_is_no_example_is_named(tmp_path: Path, row: object, says: str) -> None:
+    with pytest.raises(DataError, match=says) as caught:
+        find_task(str(write(tmp_path, "", row))).data.examples(Path(), 0)
+    assert "mine.jsonl:2" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_line_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, QUESTION)
+    path.write_bytes(path.read_bytes() + b'{"question": "\xff"}\n')
+    with pytest.raises(DataError, match=r"mine\.jsonl:2: not UTF-8"):
+        find_task(str(path)).data.examples(Path(), 0)
+
+
+@pytest.mark.parametrize("other", [CHOICE, TEXT], ids=["choice", "sample"])
+def test_a_file_holds_one_kind_of_row(tmp_path: Path, other: object) -> None:
+    task = find_task(str(write(tmp_path, QUESTION, other)))
+    with pytest.raises(DataError, match=r"mine\.jsonl:2: a row without question and answer among others"):
+        task.data.examples(Path(), 0)
+
+
+def test_an_id_that_appears_twice_is_named(tmp_path: Path) -> None:
+    task = find_task(str(write(tmp_path, {**QUESTION, "id": "a"}, {**QUESTION, "id": "a"})))
+    with pytest.raises(DataError, match=r"mine\.jsonl:2: the id 'a' appears twice"):
+        task.data.examples(Path(), 0)
+
+
+def test_examples_are_named_after_their_line_or_as_they_say(tmp_path: Path) -> None:
+    path = write(tmp_path, {**QUESTION, "id": 7}, "", QUESTION)
+    assert [one.id for one in find_task(str(path)).data.examples(Path(), 0)] == ["7", "mine.jsonl:3"]
+
+
+def test_a_compressed_file_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path, QUESTION)
+    packed = tmp_path / "mine.jsonl.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    task = find_task(f"{packed}:includes")
+    assert task.name == "mine_includes"
+    assert task.data.examples(Path(), 0)[0].targets == ("Danube", "Donau")
+
+
+# ---- asked -----------------------------------------------------------------------------------------------------------
+
+
+def test_multiple_choice_is_asked_with_shots_of_its_file(tmp_path: Path) -> None:
+    task = find_task(str(write(tmp_path, CHOICE, {**CHOICE, "question": "And of Peru?", "options": ["Lima", "Cuzco"]})))
+    model = ToyModel(logprob=lambda prompt, text: 0.0 if text == " Oslo" else -9.0)
+    [first, _] = run(task, model, shots=1)
+    assert first.graded.scores == {"accuracy": 1.0}
+    context = "Question: And of Peru?\nAnswer: Cuzco\n\nQuestion: Capital of Norway?\nAnswer:"
+    assert [one.prompt for one, _ in first.asked] == [context] * 2  # type: ignore[union-attr]
+
+
+def test_by_letter_the_options_are_shown(tmp_path: Path) -> None:
+    model = ToyModel()
+    [found] = run(find_task(f"{write(tmp_path, CHOICE)}:letter"), model)
+    shown = "Question: Capital of Norway?\nA. Bergen\nB. Oslo\nAnswer:"
+    assert [(one.prompt, one.text) for one, _ in found.asked] == [(shown, " A"), (shown, " B")]  # type: ignore[union-attr]
+
+
+def test_questions_are_answered_on_a_line(tmp_path: Path) -> None:
+    model = ToyModel(write=lambda prompt, sample: " the Donau.\nQ: and more")
+    [found] = run(find_task(str(write(tmp_path, QUESTION))), model)
+    assert (found.graded.scores, found.graded.answer) == ({"accuracy": 1.0}, "the Donau.")
+    assert prompts(model) == ["Q: River of Vienna?\nA:"]
+
+
+def test_samples_of_openai_evals_run_as_they_are(tmp_path: Path) -> None:
+    model = ToyModel(write=lambda prompt, sample: "4, I think")
+    for sample in (TEXT, CHAT):
+        [found] = run(find_task(str(write(tmp_path, sample))), model)
+        assert found.graded.scores == {"accuracy": 1.0}
+    assert prompts(model) == ["2 + 2 =", (Message("system", "A number."), Message("user", "2 + 2?"))]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "says"), [(TEXT, CHAT, "a chat among texts"), (CHAT, TEXT, "a text among chats")]
+)
+def test_texts_and_chats_are_not_mixed(tmp_path: Path, first: object, second: object, says: str) -> None:
+    """Not in a file, and not between a file and its shots: neither could be shown in the other's context."""
+    with pytest.raises(DataError, match=rf"mine\.jsonl:2: {says}"):
+        find_task(str(write(tmp_path, first, second))).data.examples(Path(), 0)
+    write(tmp_path, second, name="mine.shots.jsonl")
+    with pytest.raises(DataError, match=rf"mine\.shots\.jsonl:1: {says}"):
+        find_task(str(write(tmp_path, first))).data.pool(Path(), 0)
+
+
+def test_shots_of_a_chat_stand_before_its_last_turn(tmp_path: Path) -> None:
+    shot = {"sample": [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2"}]}
+    write(tmp_path, shot, name="mine.shots.jsonl")
+    task, model = find_task(str(write(tmp_path, CHAT))), ToyModel()
+    assert [path.name for path in task.data.files(Path())] == ["mine.jsonl", "mine.shots.jsonl"]
+    run(task, model, shots=1)
+    [prompt] = prompts(model)
+    assert [(one.role, one.content) for one in prompt] == [
+        ("system", "A number."),
+        ("user", "1 + 1?"),
+        ("assistant", "2"),
+        ("user", "2 + 2?"),
+    ]
+
+
+def test_a_judge_in_place_of_a_grader(tmp_path: Path) -> None:
+    (tmp_path / "rubric.md").write_text(
+        "Is {answer} right for {question}, as {reference} is?\n- A (1): yes\n- B (0): no"
+    )
+    task = find_task(f"{write(tmp_path, QUESTION)}:rubric.md")
+    judge = ToyModel(write=lambda prompt, sample: "A\nbecause")
+    [found] = run(task, ToyModel(write=lambda prompt, sample: "Donau"), judge=judge)
+    assert isinstance(task.method, Judged)
+    assert (task.name, found.graded.scores) == ("mine_rubric", {"score": 1.0})
+    assert prompts(judge)[0].startswith("Is Donau right for River of Vienna?, as Danube is?")
+
+
+def test_a_sample_brings_its_own_texts_for_the_judge(tmp_path: Path) -> None:
+    spec = {"prompt": "{criteria}: {completion}", "choice_strings": "12345", "choice_scores": "from_strings"}
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    path = write(tmp_path, {**TEXT, "criteria": "Clarity"})
+    judge = ToyModel(write=lambda prompt, sample: "So:\n4")
+    [found] = run(
+        find_task(f"{path}:{tmp_path / 'spec.json'}"), ToyModel(write=lambda prompt, sample: "four"), judge=judge
+    )
+    assert found.graded.scores == {"score": 4.0}
+    assert prompts(judge)[0].startswith("Clarity: four\n")
+
+
+# ---- Python ----------------------------------------------------------------------------------------------------------
+
+DECLARED = "from presage.tasks.library import find\nONE = find('arc_challenge')\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "says"),
+    [
+        (DECLARED, "OEN", "no Task 'OEN'.*did you mean 'ONE'"),
+        ("ONE = 3", "ONE", r"no Task 'ONE'.*TASK = Task\("),
+        ("x = 1 / 0", "ONE", "cannot be loaded: ZeroDivisionError"),
+        ("x = (", "ONE", "cannot be loaded: SyntaxError"),
+        (DECLARED + "TWO = ONE", "", "2 tasks, and none is named.*ONE, TWO"),
+        ("", "", "0 tasks, and none is named"),
+    ],
+    ids=["misspelt", "no-task", "raises", "no-python", "two", "none"],
+)
+def test_a_python_file_without_the_task(tmp_path: Path, text: str, name: str, says: str) -> None:
+    (tmp_path / "own.py").write_text(text)
+    with pytest.raises(ConfigError, match=says) as caught:
+        find_task(f"{tmp_path}/own.py{f':{name}' if name else ''}")
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_python_file_declares_tasks(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(DECLARED)
+    assert find_task(f"{tmp_path}/own.py:ONE") == find_task(f"{tmp_path}/own.py") == find("arc_challenge")
+
+
+# ---- docs/tasks.md ---------------------------------------------------------------------------------------------------
+
+PAGE = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
+FILES = dict(re.findall(r"^```\w+ (\S+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
+SPECS = [
+    ("capitals.jsonl", 2, {"accuracy": 1 / 3}),
+    ("capitals.jsonl:letter", 0, {"accuracy": 1 / 3}),
+    ("rivers.jsonl", 0, {"accuracy": 1 / 3}),
+    ("rivers.jsonl:includes", 2, {"accuracy": 1 / 3}),
+    ("rivers.jsonl:fact.json", 0, {"score": 0.5}),
+    ("arithmetic.jsonl", 0, {"accuracy": 0.0}),
+    ("arithmetic.jsonl", 1, {"accuracy": 0.0}),
+    ("claims.jsonl:sources.md", 0, {"score": 0.0}),
+    ("words.py:REVERSED", 2, {"accuracy": 0.0}),
+    ("words.py", 0, {"accuracy": 0.0}),
+    ("twice.py:STABLE", 0, {"stable": 0.0}),
+]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(("spec", "shots", "scores"), SPECS, ids=[f"{spec}@{shots}" for spec, shots, _ in SPECS])
+def test_the_examples_of_the_page_run(page: Path, spec: str, shots: int, scores: dict[str, float]) -> None:
+    """A model that always writes the Danube, and prefers first options; a judge that finds it partly right."""
+    model = ToyModel(
+        logprob=lambda prompt, text: 0.0 if text in (" A", " Lima", " Bergen", " Mombasa") else -9.0,
+        write=lambda prompt, sample: " the Danube\n",
+    )
+    judge = ToyModel(
+        write=lambda prompt, sample: "C\nno source at all" if "SOURCE" in prompt.upper() else "Well.\nPartly"
+    )
+    found = run(find_task(f"{page}/{spec}"), model, shots, judge, page)
+    for name, value in scores.items():
+        assert sum(one.graded.scores[name] for one in found) / len(found) == pytest.approx(value)
+
+
+def test_every_file_of_the_page_is_run_and_every_grader_is_named() -> None:
+    used = {part for spec, _, _ in SPECS for part in spec.split(":")} | {"arithmetic.shots.jsonl"}
+    assert used >= set(FILES)
+    [command] = re.findall(r"--tasks (\S+)", PAGE)
+    assert all(one.split(":")[0].split("@")[0] in FILES for one in command.split(","))
+    for name in (
+        "exact",
+        "match",
+        "includes",
+        "fuzzy",
+        "json",
+        "per_token",
+        "sum",
+        "per_byte",
+        "unconditional",
+        "letter",
+    ):
+        assert f"`{name}`" in PAGE
