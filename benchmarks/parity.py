@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,12 @@ from harness.report import entry, options, publish, table
 
 from presage.core.errors import ConfigError, did_you_mean
 from presage.evaluate.runner import Exchange, Runner
-from presage.infer.harness import PresageLM
 from presage.infer.opening import open_model
 from presage.tasks.library import find
 from presage.tasks.shots import Shots
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+TITLE = "Parity with lm-evaluation-harness"
 SHOWN = 6  # differences of one task that are printed
 COLUMNS = (
     *("task", "shots", "items", "metric", "lm_eval", "presage", "difference"),
@@ -43,6 +44,9 @@ COLUMNS = (
 
 def main() -> None:
     args = _arguments()
+    if missing := _missing(args.data):
+        publish("parity", TITLE, [f"Not measured: {missing}."], write=False)
+        return
     os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
     logging.disable(logging.WARNING)
     cases = _cases(args.tasks)
@@ -52,7 +56,10 @@ def main() -> None:
         folder = Path(made)
         model = train(args.model or folder / "model", args.shape, steps=args.steps)
         ours = open_model(f"hf:{model}")
-        theirs, adapter = backend(model, args.batch_size), PresageLM(ours)
+        theirs, adapter = (
+            backend(model, args.batch_size),
+            importlib.import_module("presage.infer.harness").PresageLM(ours),
+        )
         for case in cases:
             limit = min(-(-args.limit // len(case.parts)), case.limit)
             values, samples = _theirs(case, theirs, args.data, limit, folder)
@@ -68,19 +75,25 @@ def main() -> None:
             notes += [*_notes(case, "tasks", found), *_notes(case, "adapter", through)]
         said = _said(described(model))
     parts = [said, table(COLUMNS, rows), "\n".join(notes) or "Nothing differs."]
-    publish("parity", "Parity with lm-evaluation-harness", parts, write=args.write)
+    publish("parity", TITLE, parts, write=args.write)
 
 
 def _arguments() -> argparse.Namespace:
     parser = options(__doc__)
     parser.add_argument("--data", type=Path, default=SHARED, help="the folder with eval and corpus")
     parser.add_argument("--tasks", default="", help="comma-separated; all by default")
-    parser.add_argument("--limit", type=int, default=4, help="items of a task, 200 for the full measurement")
+    parser.add_argument("--limit", type=int, default=2, help="items of a task, 100 for the full measurement")
     parser.add_argument("--model", type=Path, help="a Hugging Face directory; trained there if there is none")
     parser.add_argument("--shape", choices=("gpt2", "llama"), default="gpt2")
     parser.add_argument("--steps", type=int, default=2, help="of training it, 120 for the full measurement")
     parser.add_argument("--batch-size", type=int, default=16, help="of lm_eval's backend")
     return parser.parse_args()
+
+
+def _missing(data: Path) -> str:
+    """What is not there that both sides need."""
+    packages = [name for name in ("lm_eval", "transformers") if find_spec(name) is None]
+    return f"{packages[0]} is not installed" if packages else "" if data.is_dir() else f"no folder {data.name}"
 
 
 def _cases(names: str) -> list[Case]:

@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 Row = dict[str, Any]
 Rows = Callable[[Path], Iterable[Row]]
 """From the folder of the data to the rows that the original's template reads."""
@@ -25,10 +23,10 @@ Rows = Callable[[Path], Iterable[Row]]
 
 @dataclass(frozen=True)
 class Part:
-    """One of their tasks: its YAML below lm_eval/tasks, the rows asked and those that shots are drawn from, and the
+    """One of their tasks: its file below lm_eval/tasks, the rows asked and those that shots are drawn from, and the
     category that ours has for it, where one task of ours is several of theirs."""
 
-    yaml: str
+    file: str
     asked: Rows
     pool: Rows | None = None
     category: str = ""
@@ -63,7 +61,7 @@ def write_yaml(part: Part, name: str, shots: int, data: Path, limit: int, folder
     places = importlib.util.find_spec("lm_eval").submodule_search_locations  # type: ignore[union-attr]
     splits = {"training_split": None, "validation_split": None, "test_split": "asked"}
     config = {
-        "include": str(Path((places or [])[0]) / "tasks" / part.yaml),
+        "include": str(Path((places or [])[0]) / "tasks" / part.file),
         "task": name,
         "dataset_path": "json",
         "dataset_name": None,
@@ -74,7 +72,7 @@ def write_yaml(part: Part, name: str, shots: int, data: Path, limit: int, folder
         **part.changes,
     }
     path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    path.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
     return path
 
 

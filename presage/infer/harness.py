@@ -26,21 +26,24 @@ _MAX_TOKENS = 256
 class PresageLM(LM):  # type: ignore[misc]  # lm_eval has no types
     """A model of ours behind lm_eval's three requests.
 
-    run: what presage opens as a model, as open_model takes it (a run directory, hf:DIR). seed: of the generations that
-    are drawn; repeats of one prompt are drawn from the seeds that follow it. batch_size and max_batch_size, which
-    lm_eval always sends, say nothing to a model that forms its batches by tokens.
+    run: what presage opens as a model (DIR, DIR@STEP, hf:DIR). seed: of the generations that are drawn; repeats of one
+    prompt are drawn from the seeds that follow it. Other arguments are settings of open_model (begin, stride,
+    batch_tokens, engine). device, batch_size and max_batch_size are passed over, since lm_eval sends cuda:0 and 1 where
+    nobody asked for them: a model is where open_model puts it, and forms its batches by tokens. Raises ConfigError for
+    a setting that is none.
     """
 
     def __init__(
         self,
         run: str | int | LanguageModel,
-        device: str | None = None,
         seed: int = 0,
+        device: str | None = None,
         batch_size: int | str | None = None,
         max_batch_size: int | str | None = None,
+        **settings: Any,
     ) -> None:
         super().__init__()
-        self.model: LanguageModel = open_model(str(run)) if isinstance(run, str | int) else run
+        self.model: LanguageModel = open_model(str(run), **settings) if isinstance(run, str | int) else run
         self.seed = seed
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:

@@ -273,6 +273,13 @@ def test_what_it_writes_beside_results() -> None:
     assert PresageLM(ToyModel()).tokenizer_name == "toy"
 
 
+def test_settings_of_a_model_are_passed_on(run: Path) -> None:
+    adapter = PresageLM.create_from_arg_string(f"run={run},begin=false,stride=4", {"batch_size": 1, "device": "cuda:0"})
+    assert (adapter.model.identity()["begin"], adapter.model.identity()["stride"]) == (False, 4)
+    with pytest.raises(ConfigError, match="begn"):
+        PresageLM.create_from_arg_string(f"run={run},begn=false")
+
+
 def test_it_is_found_by_name() -> None:
     found = importlib.import_module("lm_eval.api.registry").get_model("presage")
     assert found is PresageLM

@@ -84,3 +84,13 @@ def test_greedy_completions(models: tuple[LanguageModel, NaiveModel], stops: tup
     asked = [Generation(prompt, decoding) for prompt in HARD if prompt.strip()]
     texts: list[Any] = [[some[0].text for some in model.generate(asked)] for model in (ours, theirs)]
     assert texts[0] == texts[1]
+
+
+def test_what_was_written_greedily_is_greedy(models: tuple[LanguageModel, NaiveModel]) -> None:
+    ours, theirs = models
+    prompts = ["The", "class", "or", "function", "of this", "module may", "is not", "what was", "said", "import", "(1,"]
+    written = [some[0].text for some in ours.generate([Generation(prompt, Decoding(1)) for prompt in prompts])]
+    asked = [Continuation(prompt, text) for prompt, text in zip(prompts, written, strict=True) if text]
+    found = ours.loglikelihood(asked)
+    equal(found, theirs.loglikelihood(asked))
+    assert any(one.greedy for one in found)
