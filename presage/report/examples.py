@@ -85,7 +85,7 @@ def _metrics(run: RunDir) -> dict[str, dict[str, Any]]:
 
 
 def _found(run: RunDir) -> dict[str, dict[str, str]]:
-    """{task: {example: "flagged", "clean" or "untestable"}} of the run itself; empty where nothing was looked in."""
+    """{task: {example: "flagged", "clean" or "untestable"}} of the run itself; empty where it looked nowhere."""
     verdicts = run.read_json(VERDICTS) if (run.path / VERDICTS).is_file() else {}
     return dict(verdicts)
 
