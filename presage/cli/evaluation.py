@@ -143,7 +143,7 @@ def examine(
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
-    """The whole examination of a model you already have, with its report: OUT/eval, OUT/report/report.html, OUT/examples.html.
+    """The whole examination of a model you already have: OUT/eval, OUT/report/report.html, OUT/examples.html.
 
     What presage generates itself is always asked; public sets are, where their files lie below --data. What cannot be
     asked is listed with the reason. An endpoint without log-probabilities is asked to write its answers, and the
