@@ -15,6 +15,7 @@ from presage.core.seeds import stream
 from presage.data.items import Item
 from presage.tasks.exam.model import PREFIX, Exam, exam_tasks
 from presage.tasks.library.exams import exam_named
+from presage.tasks.methods.free import decoded
 from presage.tasks.shots import Shots
 from presage.tasks.task import Example, Task
 from presage.tasks.user import find_task
@@ -116,9 +117,12 @@ def _set(task: Task, asked: Asked) -> Task:
     method: Any = task.method
     if not hasattr(method, "decoding"):
         raise ConfigError(f"this task writes nothing: {', '.join(changes)} cannot be set", where=asked.task)
-    changed: Any = method.decoded(**changes) if hasattr(method, "decoded") else _decoded(method, changes)
+    changed: Any = method.decoded(**changes) if hasattr(method, "decoded") else _decoded(method, changes, asked.task)
     return replace(task, method=changed)
 
 
-def _decoded(method: Any, changes: dict[str, Any]) -> Any:
-    return replace(method, decoding=replace(method.decoding, **changes))
+def _decoded(method: Any, changes: dict[str, Any], task: str) -> Any:
+    samples = changes.get("samples", method.decoding.samples)
+    if samples > 1 and not getattr(method, "reads_samples", False):
+        raise ConfigError("this task reads one sample an example", where=task, hint="leave out --samples")
+    return replace(method, decoding=decoded(method.decoding, samples, **changes))

@@ -18,6 +18,7 @@ from presage.tasks.methods.choice import Choice
 from presage.tasks.methods.classify import Acceptability, best_threshold, half, matthews
 from presage.tasks.methods.harness import HarnessChoice
 from presage.tasks.methods.letters import LetterSets, letter_sets
+from presage.evaluate.calibration import questions
 from presage.tasks.methods.multiple_true import MultipleTrue
 from presage.tasks.methods.noted import F1, Bias, Gap
 from presage.tasks.methods.pairs import Pairs
@@ -103,7 +104,9 @@ def test_mc2_is_the_share_of_probability_on_true_answers() -> None:
     graded, _ = ask(MultipleTrue(), example, rule, "Q")
     assert isclose(graded.scores["mc2"], 0.03 / 0.09)
     assert graded.answer == "yes"
-    assert np.allclose(graded.extra["probabilities"], [2 / 9, 1 / 9, 6 / 9])
+    assert np.allclose(graded.extra["shares"], [2 / 9, 1 / 9, 6 / 9])
+    rows = [{"task": "truthfulqa_mc2", "gold": 0, "group": "", "extra": graded.extra}]
+    assert questions(rows) == {}  # with one right option of several, calibration would count the other wrong
 
 
 def test_mc2_of_answers_too_unlikely_for_a_float_is_still_a_share() -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from presage.data.verbs import Completion, Decoding, Generation
-from presage.tasks.methods.free import ask, value
+from presage.tasks.methods.free import ask, decoded, value
 from presage.tasks.task import NO_NEEDS, Example, Graded, Metric, Request, Steps
 
 Kind = Literal["number", "letter", "yes_no", "letters"]
@@ -26,7 +26,7 @@ REASONING = Decoding(max_tokens=400, stops=("\n\n", "\nQuestion:", "\nQ:"))
 
 _KINDS: dict[str, str] = {
     "number": r"(?<![\w.,])-?[$€£]?\d[\d,]*(?:\.\d+)?|(?<!\w)-?\.\d+",
-    "letter": r"\(([A-Z])\)|\b([A-Z])\b(?![’'])",
+    "letter": r"\(([A-Z])\)|\b(?!I\b(?!\s*(?:$|[.,)])))([A-Z])\b(?![’'])",  # "I am" names no option
     "yes_no": r"(?i:\b(yes|no)\b)",
     "letters": r"\b([a-z]+)\b",
 }
@@ -53,6 +53,11 @@ class ChainOfThought:
     def metrics(self) -> tuple[Metric, ...]:
         """accuracy of what is answered; with several samples also of a single one."""
         return (Metric("accuracy"), *((Metric("accuracy_of_one"),) if self.samples > 1 else ()))
+
+    def decoded(self, samples: int | None = None, **changes: Any) -> ChainOfThought:
+        """With other settings of the reasoning. Raises ConfigError for several samples at temperature 0."""
+        n = samples or self.samples
+        return replace(self, samples=n, decoding=decoded(self.decoding, n, **changes))
 
     def examine(self, example: Example, context: str) -> Steps:
         """Reason (and answer, where `then` asks for it), read every sample, let the majority decide."""

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
+from presage.core.errors import ConfigError
 from presage.core.seeds import derive
 from presage.data.verbs import Completion, Decoding, Generation
 from presage.tasks.task import NO_NEEDS, Example, Graded, Metric, Steps, Task
@@ -81,6 +82,15 @@ def found(text: str, pattern: str, pick: str) -> str | None:
         return None
     match = matches[0 if pick == "first" else -1]
     return next((group for group in match.groups() if group), match[0]).strip()
+
+
+def decoded(decoding: Decoding, samples: int = 1, /, **changes: Any) -> Decoding:
+    """Another decoding for `samples` completions. A temperature above 0 leaves beam search, which takes none. Raises
+    ConfigError for several samples at temperature 0."""
+    changed = replace(decoding, **changes)
+    if samples > 1 and changed.temperature == 0:
+        raise ConfigError("samples at temperature 0 are all the same", where="samples", hint="--temperature 0.8")
+    return replace(changed, beams=1) if changed.temperature > 0 else changed
 
 
 def without_beams(task: Task) -> Task:

@@ -29,6 +29,7 @@ class Judged:
 
     metrics = (Metric("score"),)
     needs = JUDGE
+    reads_samples = True
 
     def examine(self, example: Example, context: str) -> Steps:
         """Two steps: write, be judged. The score is the mean over samples."""

@@ -37,6 +37,7 @@ class Match:
     decoding: Decoding = ANSWER
 
     needs = NO_NEEDS
+    reads_samples = True
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -9,8 +9,8 @@ from typing import Any
 from presage.core.errors import ConfigError
 from presage.data.microcode import Case, Problem
 from presage.data.verbs import Completion, Decoding
-from presage.tasks.methods.free import ask
-from presage.tasks.methods.program import count, pass_metrics
+from presage.tasks.methods.free import ask, decoded
+from presage.tasks.methods.program import count, ks_of, pass_metrics
 from presage.tasks.microcode import STOP, function_body, grade, stem
 from presage.tasks.task import NO_NEEDS, Example, Graded, Metric, Steps
 
@@ -34,6 +34,13 @@ class Microcode:
     def metrics(self) -> tuple[Metric, ...]:
         """pass@k for every k, and where there is a choice among samples, what choosing reaches."""
         return pass_metrics(self.ks, self.samples)
+
+    def decoded(self, samples: int | None = None, **changes: Any) -> Microcode:
+        """With other settings of decoding; with other samples, every k of 1, 10 and 100 that they allow. Raises
+        ConfigError for several samples at temperature 0."""
+        n = samples or self.samples
+        decoding = decoded(self.decoding, n, **changes)
+        return replace(self, samples=n, ks=ks_of(n) if samples else self.ks, decoding=decoding)
 
     def examine(self, example: Example, context: str) -> Steps:
         """Write n times, grade each different function once."""

@@ -36,7 +36,7 @@ class MultipleTrue:
         extra = {
             "picked": picked,
             "option_logprobs": [float(logprob) for logprob in logprobs],
-            "probabilities": [float(share) for share in shares],
+            "shares": [float(share) for share in shares],  # no "probabilities": calibration knows of one right option
             "truncated": max(answer.truncated for answer in answers),
         }
         mass = float(shares[list(example.fields["true"])].sum())

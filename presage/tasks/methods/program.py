@@ -16,7 +16,7 @@ from typing import Any
 
 from presage.core.errors import ConfigError
 from presage.data.verbs import Completion, Decoding
-from presage.tasks.methods.free import ask
+from presage.tasks.methods.free import ask, decoded
 from presage.tasks.microcode import expected_pass_at_k
 from presage.tasks.task import SANDBOX, Example, Execute, Graded, Metric, Steps, Verdict
 
@@ -52,10 +52,14 @@ class Program:
         return pass_metrics(self.ks, self.samples)
 
     def decoded(self, samples: int | None = None, **changes: Any) -> Program:
-        """With other settings of decoding; with other samples, every k of 1, 10 and 100 that they allow."""
+        """With other settings of decoding; with other samples, every k of 1, 10 and 100 that they allow.
+
+        A temperature above 0 brings the paper's nucleus, top_p 0.95. Raises ConfigError for several samples at 0.
+        """
         n = samples or self.samples
-        ks = tuple(k for k in (1, 10, 100) if k <= n) if samples else self.ks
-        return replace(self, samples=n, ks=ks, decoding=replace(self.decoding, **changes))
+        nucleus = {"top_p": CODEX.top_p} if changes.get("temperature") and self.decoding.top_p is None else {}
+        decoding = decoded(self.decoding, n, **nucleus, **changes)
+        return replace(self, samples=n, ks=ks_of(n) if samples else self.ks, decoding=decoding)
 
     def examine(self, example: Example, context: str) -> Steps:
         """Write n times, execute all, count."""
@@ -70,6 +74,11 @@ class Program:
         graded = count(written, [verdict.passed for verdict in verdicts], self.ks)
         reasons = [verdict.reason for verdict in verdicts]
         return Graded(graded.scores, graded.answer, {**graded.extra, "reasons": reasons})
+
+
+def ks_of(samples: int) -> tuple[int, ...]:
+    """Every k of 1, 10 and 100 that so many samples allow."""
+    return tuple(k for k in (1, 10, 100) if k <= samples)
 
 
 def pass_metrics(ks: Sequence[int], samples: int) -> tuple[Metric, ...]:
