@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from presage.core.config import Config
-from presage.core.errors import ConfigError
+from presage.core.errors import ConfigError, DataError
 from presage.core.seeds import stream
 from presage.data.items import Item
 from presage.tasks.exam.model import PREFIX, Exam, exam_tasks
@@ -51,9 +52,11 @@ class Question:
 
 @dataclass(frozen=True)
 class Plan:
-    """A task's questions. files: what was read for them; total: examples there are, asked or not."""
+    """A task's questions. files: what was read for them; total: examples there are, asked or not; declared: the task's
+    name before anything was changed about how it is asked."""
 
     label: str
+    declared: str
     task: Task
     shots: int
     total: int
@@ -67,9 +70,15 @@ class Plan:
 
     @property
     def chance(self) -> float | None:
-        """The accuracy of guessing; None where that means nothing."""
+        """The accuracy of guessing; None where that means nothing, as where the options are neither weighed nor shown."""
+        if "likelihood" not in self.task.method.needs and not all(map(self._shows_options, self.questions)):
+            return None
         sizes = [len(one.example.options) for one in self.questions]
         return sum(1 / size for size in sizes) / len(sizes) if sizes and all(sizes) else None
+
+    def _shows_options(self, question: Question) -> bool:
+        shown = self.task.template.ask(question.example)
+        return all(option in shown for option in question.example.options)
 
 
 def plans_of(asked: Asked, data: Path, seed: int, change: Any = None) -> list[Plan]:
@@ -84,6 +93,17 @@ def plans_of(asked: Asked, data: Path, seed: int, change: Any = None) -> list[Pl
     return [_plan(task.name + suffix, task, asked, data, seed, change) for task in exam_tasks(exam)]
 
 
+def distinct(plans: Sequence[Plan]) -> None:
+    """Raises ConfigError where two plans would be filed under one label."""
+    twice = _twice([one.label for one in plans])
+    if twice is not None:
+        raise ConfigError(f"the task '{twice}' twice", where="tasks", hint="ask each once, or with other shots")
+
+
+def _twice(names: Sequence[str]) -> str | None:
+    return next((name for name, count in Counter(names).items() if count > 1), None)
+
+
 def exam_of(name: str) -> Exam | None:
     """The exam that "exam:NAME" or "exam:FILE.json" is as a whole; None for any other task."""
     whole = name.startswith(PREFIX) and ":" not in name.removeprefix(PREFIX)
@@ -95,10 +115,16 @@ def _plan(label: str, declared: Task, asked: Asked, data: Path, seed: int, chang
     task = change(task) if change else task
     k = task.shots if asked.shots is None else asked.shots
     every = task.data.examples(data, seed)
+    twice = _twice([one.id for one in every])
+    if twice is not None:
+        raise DataError(f"the id '{twice}' appears twice", where=asked.task)
     chosen = _drawn(every, asked, seed)
-    shots = Shots(task, (task.data.pool(data, seed) or every) if k else [], k, seed)
+    if k and not getattr(task.method, "takes_shots", True):
+        raise ConfigError("this task shows no solved examples", where=asked.task, hint="leave out --shots")
+    pool = task.data.pool(data, seed) if k else []
+    shots = Shots(task, (pool or every) if k else [], k, seed, name=declared.name, own=not pool)
     questions = tuple(Question(one, shots.context(one), tuple(shot.id for shot in shots.of(one))) for one in chosen)
-    return Plan(label, task, k, len(every), questions, tuple(task.data.files(data)))
+    return Plan(label, declared.name, task, k, len(every), questions, tuple(task.data.files(data)))
 
 
 def _drawn(examples: Sequence[Example], asked: Asked, seed: int) -> Sequence[Example]:

@@ -91,7 +91,7 @@ def compare(a: Path, b: Path, shown: int = SHOWN) -> Comparison:
     if not any(one.tasks[task].keys() & other.tasks[task].keys() for task in tasks):
         hint = f"A has {', '.join(one.tasks) or 'no task'}; B has {', '.join(other.tasks) or 'no task'}"
         raise DataError("no example in common", where=f"{a}, {b}", hint=hint)
-    known = _known_metrics(tasks)
+    known = _known_metrics({task: one.declared(task) for task in tasks})
     rows = [row for task in tasks for row in _rows(task, one, other, known.get(task, {}))]
     warnings = [text for task in tasks for text in _warnings(task, one, other)]
     warnings += _left_out(one, other)
@@ -127,6 +127,11 @@ class _Eval:
         listed = [metric for name, metric in self.table if name == task]
         return list(dict.fromkeys([*listed, *(m for row in self.tasks[task].values() for m in row["scores"])]))
 
+    def declared(self, task: str) -> str:
+        """The name that the task was declared under; its label where the run says none."""
+        row = next(iter(self.tasks[task].values()), {})
+        return str(row.get("declared") or task)
+
     def setting(self, task: str, column: str) -> str | None:
         return next((row.get(column) for (name, _), row in self.table.items() if name == task), None)
 
@@ -144,12 +149,13 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _known_metrics(tasks: Sequence[str]) -> dict[str, dict[str, Metric]]:
-    """The metrics of the library's tasks: how scores of examples become one number."""
+def _known_metrics(tasks: Mapping[str, str]) -> dict[str, dict[str, Metric]]:
+    """The metrics of the library's tasks, {label: declared name}: how scores of examples become one number."""
     from presage.tasks.library import tasks as library
 
     declared = library()
-    return {name: {m.name: m for m in declared[name].method.metrics} for name in tasks if name in declared}
+    known = {label: name for label, name in tasks.items() if name in declared}
+    return {label: {m.name: m for m in declared[name].method.metrics} for label, name in known.items()}
 
 
 # ---- rows -----------------------------------------------------------------------------------------------------------

@@ -19,16 +19,24 @@ Table = tuple[Rows, Sequence[str]]
 
 
 def tables(summary: Summary, exams: Sequence[Exam], data: Path, corpus_end: date | None) -> Iterator[tuple[str, Table]]:
-    """(name, table), only of what was asked. Raises DataError for an exam's table that is missing or malformed."""
+    """(name, table), only of what was asked, and found by the declared names of tasks, however they were asked.
+
+    Raises DataError for an exam's table that is missing or malformed.
+    """
+    names = summary.names
+    rows = [dict(row) | {"task": names[row["task"]]} for row in summary.rows]
+    flagged = summary.flagged
+    if flagged is not None:
+        flagged = {names[label]: ids for label, ids in flagged.items()}
     if exams:
-        yield "exams", (exam_rows(exams, summary.rows, data, summary.flagged, summary.seed), EXAMS)
-    if languages := language_rows(summary.tables()["tasks"][0]):
+        yield "exams", (exam_rows(exams, rows, data, flagged, summary.seed), EXAMS)
+    if languages := language_rows(row | {"task": names[row["task"]]} for row in summary.task_rows):
         yield "languages", (languages, LANGUAGES)
         yield "baselines", (baseline_rows(languages, PUBLISHED), BASELINE_COLUMNS)
-    if position := limits.position_rows(summary.rows):
+    if position := limits.position_rows(rows):
         yield "position", (position, limits.POSITION_COLUMNS)
-    if corpus_end and any(row["task"] == limits.DATED for row in summary.rows):
-        yield "dated", (limits.before_after(summary.rows, corpus_end), limits.DATE_COLUMNS)
+    if corpus_end and any(row["task"] == limits.DATED for row in rows):
+        yield "dated", (limits.before_after(rows, corpus_end), limits.DATE_COLUMNS)
 
 
 def calibrated(summary: Summary) -> tuple[dict[str, Table], dict[str, Any]]:

@@ -26,6 +26,7 @@ def row(plan: Plan, question: Question, exchange: Exchange) -> dict[str, Any]:
     example, graded = exchange.example, exchange.graded
     return {
         "task": plan.label,
+        "declared": plan.declared,
         "version": plan.task.version,
         "id": example.id,
         "category": example.category,

@@ -5,7 +5,7 @@ GPT-3's figures 1.2 and 3.10 are of this kind: accuracy by size at K = 0, 1 and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,16 @@ def _rows(examined: RunDir) -> Iterator[dict[str, Any]]:
         raise ConfigError("examined a model whose compute nobody knows", where=examined.path, hint="examine runs")
     model = RunDir.open(path)
     flops = float(model.value("flops"))
-    for row in examined.read_table("tasks"):
-        task, _, shots = row["task"].partition("@")
-        facts = {"model": model.path.name, "flops": flops, "task": task, "shots": int(shots or row["shots"])}
+    rows = examined.read_table("tasks")
+    labels: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        labels.setdefault(_asked(row), set()).add(row["task"])
+    for row in rows:
+        name = row["task"] if len(labels[_asked(row)]) > 1 else _asked(row)[0]  # a task asked twice in the same way
+        facts = {"model": model.path.name, "flops": flops, "task": name, "shots": int(row["shots"])}
         yield facts | {name: row[name] for name in ("metric", "better", "n", "value", "stderr", "chance")}
+
+
+def _asked(row: Mapping[str, str]) -> tuple[str, str]:
+    """The declared task and its shots."""
+    return row.get("declared") or row["task"], row["shots"]

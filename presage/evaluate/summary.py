@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from presage.evaluate.contamination import Report
 from presage.evaluate.joined import Row, degradation_percent, join
 from presage.evaluate.logged import graded
 from presage.evaluate.scored import CLEAN, FLAGGED, UNTESTABLE, Scan, Score
-from presage.evaluate.statistics import Estimate, bootstrap, of_mean
-from presage.tasks.task import Metric, average
+from presage.evaluate.statistics import Estimate, of_metric
+from presage.tasks.task import Metric
 
 Rows = list[dict[str, Any]]
-TASKS = ["task", "version", "method", "shots", "metric", "better", "n", "value", "stderr", "lo", "hi", "chance",
+TASKS = ["task", "declared", "version", "method", "shots", "metric", "better", "n", "value", "stderr", "lo", "hi", "chance",
          "invalid", "truncated"]  # fmt: skip
 METHODS = ["task", "method"]
 CATEGORIES = ["task", "category", "metric", "n", "value", "stderr"]
@@ -51,10 +52,21 @@ class Summary:
         found = self._verdicts.items()
         return {task: {name for name, state in of.items() if state == FLAGGED} for task, of in found} or None
 
+    @property
+    def names(self) -> dict[str, str]:
+        """{label: what tables of one task's own know it as}: the declared name, where no other label has it too."""
+        labels = Counter(plan.declared for plan in self.plans)
+        return {plan.label: plan.declared if labels[plan.declared] == 1 else plan.label for plan in self.plans}
+
+    @property
+    def task_rows(self) -> Rows:
+        """Rows of tables/tasks.csv."""
+        return [row for plan in self.plans for row in self._of_task(plan)]
+
     def tables(self) -> dict[str, tuple[Rows, list[str]]]:
         """{name: (rows, columns)} of every table."""
         return {
-            "tasks": ([row for plan in self.plans for row in self._of_task(plan)], TASKS),
+            "tasks": (self.task_rows, TASKS),
             "categories": ([row for plan in self.plans for row in self._of_categories(plan)], CATEGORIES),
             "shown": ([self._shown(plan) for plan in self.plans], SHOWN),
             "methods": ([{"task": plan.label, "method": repr(plan.task.method)} for plan in self.plans], METHODS),
@@ -71,6 +83,7 @@ class Summary:
 
     def artifacts(self) -> Iterator[tuple[str, str]]:
         """(name, text): a score file a task, as `presage scores` reads them; the scan's verdicts beside them."""
+        names = _file_names([plan.label for plan in self.plans])
         for plan in self.plans:
             metric = plan.task.method.metrics[0]
             lines = (
@@ -78,20 +91,18 @@ class Summary:
                 for row in self._rows[plan.label]
             )
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-            yield f"scores/{_file_name(plan.label)}.jsonl", text
+            yield f"scores/{names[plan.label]}.jsonl", text
         if self._verdicts:
             yield "contamination.json", json.dumps(self._verdicts, indent=1, ensure_ascii=False) + "\n"
 
     def _estimate(self, metric: Metric, rows: Sequence[Mapping[str, Any]]) -> Estimate:
         """A mean with its clustered error; of any other aggregate the bootstrap's, over groups."""
-        found, groups = [graded(row) for row in rows], [row["group"] for row in rows]
-        if metric.aggregate is average:
-            return of_mean([one.scores[metric.name] for one in found], groups)
-        return bootstrap(found, partial(metric.aggregate, metric.name), groups, seed=self.seed)
+        return of_metric(metric, [graded(row) for row in rows], [row["group"] for row in rows], seed=self.seed)
 
     def _of_task(self, plan: Plan) -> Iterator[dict[str, Any]]:
         rows = self._rows[plan.label]
-        facts = {"task": plan.label, "version": plan.task.version, "method": _method(plan), "shots": plan.shots}
+        facts = {"task": plan.label, "declared": plan.declared, "version": plan.task.version}
+        facts |= {"method": _method(plan), "shots": plan.shots}
         counts = {
             "invalid": sum(bool(row["extra"].get("invalid")) for row in rows),
             "truncated": sum(bool(row["extra"].get("truncated")) for row in rows),
@@ -154,5 +165,14 @@ def _method(plan: Plan) -> str:
     return f"{type(method).__name__} by {scoring}" if scoring else type(method).__name__
 
 
-def _file_name(label: str) -> str:
-    return "".join(char if char.isalnum() or char in "._@-" else "-" for char in label)
+def _file_names(labels: Sequence[str]) -> dict[str, str]:
+    """A name a label, of characters that any file system takes; of labels that so become one, all but the first get a
+    number. Names that differ in case alone count as one."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for label in labels:
+        plain = "".join(char if char.isalnum() or char in "._@-" else "-" for char in label)
+        numbered = (plain if number == 1 else f"{plain}-{number}" for number in count(1))
+        found[label] = next(name for name in numbered if name.casefold() not in taken)
+        taken.add(found[label].casefold())
+    return found

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from presage.core.errors import ConfigError
+from presage.core.errors import ConfigError, PresageError
 from presage.core.run import RunDir
 from presage.evaluate import run as examination
 from presage.evaluate import scaling
@@ -14,28 +14,42 @@ from presage.evaluate.asking import Asked
 from presage.report import examples
 from presage.report import render as report_stage
 from presage.tasks.library import SUITE
+from presage.tasks.user import find_task
 
 PART_OF_ENDPOINT = 16
 
 
 def asked_of(names: Sequence[str], shots: Sequence[int] = (), **settings: Any) -> tuple[Asked, ...]:
-    """Tasks by name, "mmlu" or with shots "mmlu@5"; each once for every number of `shots`, where given."""
-    return tuple(_asked(name, k, settings) for name in names for k in (shots or (None,)))
+    """Tasks by name, "mmlu" or with shots "mmlu@5"; each once for every number of `shots`, where given.
+
+    What is a task with its "@", as humaneval:20@1 or a file's path, is one without shots. Raises ConfigError.
+    """
+    named = [name.strip() for name in names if name.strip()]
+    return tuple(one for name in named for one in _asked(name, tuple(shots) or (None,), settings))
 
 
-def _asked(name: str, shots: int | None, settings: dict[str, Any]) -> Asked:
+def _asked(name: str, shots: Sequence[int | None], settings: dict[str, Any]) -> list[Asked]:
     task, at, number = name.rpartition("@")
-    if not at:
-        return Asked.parse({"task": name, "shots": shots} | settings, where=name)
-    if not number.isdecimal():
-        raise ConfigError(f"'{number}' is no number of shots", where=name, hint="write TASK@5")
-    return Asked.parse({"task": task, "shots": int(number)} | settings, where=name)
+    if at and not _is_task(name):
+        if number.isdecimal():
+            return [Asked.parse({"task": task, "shots": int(number)} | settings, where=name)]
+        if _is_task(task):
+            raise ConfigError(f"'{number}' is no number of shots", where=name, hint="write TASK@5")
+    return [Asked.parse({"task": name, "shots": k} | settings, where=name) for k in shots]
+
+
+def _is_task(name: str) -> bool:
+    try:
+        find_task(name)
+    except PresageError:
+        return False
+    return True
 
 
 def examined(spec: str, out: Path, *, resume: bool = False, **settings: Any) -> RunDir:
     """One examination of one model. An endpoint's answers, which cost money, are kept in smaller parts."""
-    config = examination.Config(**_model(spec), **_part(spec), **settings)
-    return examination.run(config, out, resume=resume)
+    config = examination.Config.parse(_model(spec) | _part(spec) | settings, where=spec)
+    return _stage(examination, config, out, resume)
 
 
 def _part(spec: str) -> dict[str, Any]:
@@ -51,14 +65,14 @@ def over_ladder(ladder: Path, out: Path, *, runs_per_budget: int = 1, resume: bo
     """Examine the fitted models of a ladder: OUT/models/NAME each, then OUT/scaling with all of them by compute."""
     evals = []
     for name in _fitted(ladder, runs_per_budget):
-        config = examination.Config(run=ladder / "rungs" / name, **settings)
+        config = examination.Config.parse({"run": ladder / "rungs" / name} | settings, where=name)
         evals.append(_stage(examination, config, out / "models" / name, resume).path)
-    return _stage(scaling, scaling.Config(evals=tuple(evals)), out / "scaling", resume)
+    return _stage(scaling, scaling.Config.parse({"evals": tuple(evals)}, where=ladder), out / "scaling", resume)
 
 
 def whole(spec: str, out: Path, *, resume: bool = False, **settings: Any) -> RunDir:
     """OUT/eval, the suite as far as this model and these files allow, OUT/examples.html, and OUT/report on it."""
-    config = examination.Config(**_model(spec), **_part(spec), skip_missing=True, **settings)
+    config = examination.Config.parse(_model(spec) | _part(spec) | settings | {"skip_missing": True}, where=spec)
     examined = _stage(examination, config, out / "eval", resume)
     (out / "examples.html").unlink(missing_ok=True)
     examples.write(examined.path, out / "examples.html")
@@ -68,7 +82,7 @@ def whole(spec: str, out: Path, *, resume: bool = False, **settings: Any) -> Run
 
 def suite(limit: int | None) -> tuple[Asked, ...]:
     """What `presage examine` asks: every task that stands for its kind, at the shots it declares."""
-    return tuple(Asked(task=name, limit=limit) for name in SUITE)
+    return tuple(Asked.parse({"task": name, "limit": limit}, where="--limit") for name in SUITE)
 
 
 def _fitted(ladder: Path, runs_per_budget: int) -> list[str]:

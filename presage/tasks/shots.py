@@ -14,10 +14,17 @@ from presage.tasks.task import Example, Task
 
 
 class Shots:
-    """The shots of a task's examples, k each. Raises ConfigError where the pool is too small."""
+    """The shots of a task's examples, k each. Raises ConfigError where the pool is too small.
 
-    def __init__(self, task: Task, pool: Sequence[Example], k: int, seed: int) -> None:
-        self.task, self.k, self.seed = task, k, seed
+    name: what the draw depends on, by default the task's; a task asked in another way shows the same shots as the
+    declared one. own: whether the pool is of the questions themselves, where ids say what is the same; in another pool
+    the same id is chance, and an identical question is never shown.
+    """
+
+    def __init__(
+        self, task: Task, pool: Sequence[Example], k: int, seed: int, *, name: str = "", own: bool = True
+    ) -> None:
+        self.task, self.k, self.seed, self.name, self.own = task, k, seed, name or task.name, own
         self._all = list(pool)
         self._by_category: dict[str, list[Example]] = {}
         for example in self._all:
@@ -25,17 +32,24 @@ class Shots:
 
     def of(self, example: Example) -> list[Example]:
         """The solved examples shown before this one: never itself, nor one of its group."""
+        if self.k == 0:
+            return []
         pool = self._by_category.get(example.category, []) if self.task.by_category else self._all
-        pool = [one for one in pool if one.id != example.id and (not example.group or one.group != example.group)]
+        pool = [one for one in pool if not self._same(one, example)]
         if self.k > len(pool):
             place = f" of category '{example.category}'" if self.task.by_category else ""
             hint = f"at most {len(pool)} shots"
             raise ConfigError(f"{self.k} shots of a pool of {len(pool)}{place}", where=self.task.name, hint=hint)
-        if self.task.draw == "first" or self.k == 0:
+        if self.task.draw == "first":
             return pool[: self.k]
         key = (example.id,) if self.task.draw == "each" else ()
-        chosen = stream(self.seed, "shots", self.task.name, *key).choice(len(pool), self.k, replace=False)
+        chosen = stream(self.seed, "shots", self.name, *key).choice(len(pool), self.k, replace=False)
         return [pool[i] for i in chosen]
+
+    def _same(self, one: Example, example: Example) -> bool:
+        if example.group and one.group == example.group:
+            return True
+        return one.id == example.id if self.own else _identical(one, example)
 
     def context(self, example: Example) -> str:
         """Header, shots and question, as the task's template shows them."""
@@ -43,3 +57,9 @@ class Shots:
         shown = [template.ask(shot) + template.answer(shot) for shot in self.of(example)]
         parts = [template.header(example), *shown, template.ask(example)]
         return template.separator.join(part for part in parts if part)
+
+
+def _identical(one: Example, other: Example) -> bool:
+    """The same question with the same options, in any order."""
+    same = bool(one.question) and one.question.strip() == other.question.strip()
+    return same and sorted(one.options) == sorted(other.options)

@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
-from presage.core.errors import ConfigError
+from presage.core.errors import ConfigError, DataError
 from presage.evaluate import asking
-from presage.evaluate.asking import Asked, plans_of
+from presage.evaluate.asking import Asked, Plan, distinct, plans_of
 from presage.tasks.methods.chain_of_thought import ChainOfThought
+from presage.tasks.methods.choice import by_letter
 from presage.tasks.methods.free import Free
 from presage.tasks.methods.match import Match
 from presage.tasks.methods.microcode import Microcode
 from presage.tasks.methods.program import Program
-from presage.tasks.task import Method
-from tests.toy_tasks import capitals
+from presage.tasks.methods.sway import Sway
+from presage.tasks.task import Method, Task
+from tests.toy_tasks import CAPITALS, Given, capitals
 
 
 @pytest.fixture
@@ -61,3 +63,51 @@ def test_methods_that_read_one_sample_refuse_several(planned: Any) -> None:
         planned(Match(), samples=4)
     free = planned(Free(), samples=1)
     assert free == replace(Free(), decoding=replace(Free().decoding, samples=1))
+
+
+def _plans(monkeypatch: pytest.MonkeyPatch, task: Task, **changes: Any) -> list[Plan]:
+    monkeypatch.setattr(asking, "find_task", lambda name: task)
+    return plans_of(Asked(task="capitals", **changes), Path(), 0)
+
+
+def test_an_id_twice_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match="capitals: the id 'c0' appears twice"):
+        _plans(monkeypatch, capitals(data=Given((*CAPITALS, CAPITALS[0]))))
+
+
+def test_a_label_twice_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = _plans(monkeypatch, capitals())
+    with pytest.raises(ConfigError, match="the task 'capitals' twice"):
+        distinct([*plans, *plans])
+
+
+def test_methods_that_show_no_context_take_no_shots(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="shows no solved examples"):
+        _plans(monkeypatch, capitals(method=Sway()), shots=2)
+    assert _plans(monkeypatch, capitals(method=Sway()), shots=0)
+
+
+def test_a_task_asked_in_another_way_shows_the_same_shots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "find_task", lambda name: capitals())
+    asked = Asked(task="capitals", shots=2)
+    (plain,) = plans_of(asked, Path(), 0)
+    (lettered,) = plans_of(asked, Path(), 0, by_letter)
+    assert lettered.task.name == "capitals_letter"
+    assert [one.shots for one in lettered.questions] == [one.shots for one in plain.questions]
+    assert lettered.declared == plain.declared == "capitals"
+
+
+def test_shots_of_another_pool_are_kept_apart_by_what_they_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [replace(one, id=f"c{7 - i}", group="") for i, one in enumerate(CAPITALS)]
+    task = capitals(data=Given(tuple(CAPITALS), tuple(others)))
+    (plan,) = _plans(monkeypatch, task, shots=7)
+    for one in plan.questions:
+        same = next(other.id for other in others if other.question == one.example.question)
+        assert set(one.shots) == {other.id for other in others} - {same}
+
+
+def test_chance_is_only_where_options_are_weighed_or_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _plans(monkeypatch, capitals())[0].chance == 0.5
+    assert _plans(monkeypatch, capitals(method=Match()))[0].chance is None
+    written = replace(by_letter(capitals()), method=Match())
+    assert _plans(monkeypatch, written)[0].chance == 0.5

@@ -93,8 +93,12 @@ def test_a_model_without_compute_has_no_place_on_the_ladder(tmp_path: Path, stem
         (["mmlu"], (), ["mmlu"]),
         (["mmlu@5", "boolq"], (), ["mmlu@5", "boolq"]),
         (["mmlu"], (0, 5), ["mmlu@0", "mmlu@5"]),
+        (["mmlu", " gsm8k", ""], (), ["mmlu", "gsm8k"]),
+        (["humaneval:20@0.2", "humaneval:1@1", "humaneval:20@0.2@3"], (),
+         ["humaneval:20@0.2", "humaneval:1@1", "humaneval:20@0.2@3"]),
+        (["a@2/x.jsonl", "a@2/x.jsonl@3"], (), ["a@2/x.jsonl", "a@2/x.jsonl@3"]),
     ],
-    ids=["declared", "named", "several"],
+    ids=["declared", "named", "several", "blanks", "with-temperature", "paths"],
 )
 def test_names_and_shots(names: list[str], shots: tuple[int, ...], labels: list[str]) -> None:
     assert [one.label for one in examination.asked_of(names, shots)] == labels
@@ -103,3 +107,26 @@ def test_names_and_shots(names: list[str], shots: tuple[int, ...], labels: list[
 def test_shots_that_are_no_number_are_refused() -> None:
     with pytest.raises(ConfigError, match="'many' is no number of shots"):
         examination.asked_of(["mmlu@many"])
+
+
+def test_an_at_of_a_name_is_no_number_of_shots() -> None:
+    asked = examination.asked_of(["humaneval:20@0.2", "humaneval:1@1", "humaneval:20@0.2@3", "a@2/x.jsonl@3"])
+    assert [(one.task, one.shots) for one in asked] == [
+        ("humaneval:20@0.2", None), ("humaneval:1@1", None), ("humaneval:20@0.2", 3), ("a@2/x.jsonl", 3),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({"method": "guess"}, "method: "), ({"tasks": ()}, "tasks: "), ({"tasks": ("mmlu", "mmlu")}, "'mmlu' twice")],
+    ids=["method", "none", "twice"],
+)
+def test_what_cannot_be_asked_is_one_line(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
+    names = settings.get("tasks", ("mmlu",))
+    with pytest.raises(ConfigError, match=said):
+        examination.examined("hf:x", tmp_path / "out", **settings | {"tasks": examination.asked_of(names)})
+
+
+def test_a_limit_below_0_is_one_line() -> None:
+    with pytest.raises(ConfigError, match="limit: "):
+        examination.suite(-1)

@@ -37,6 +37,7 @@ class Position:
     lengths: tuple[int, ...] = LENGTHS
 
     needs = LIKELIHOOD
+    takes_shots = False
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -100,6 +100,7 @@ class Conversed:
 
     metrics = METRICS
     needs = NO_NEEDS
+    takes_shots = False
 
     def examine(self, example: Example, context: str) -> Steps:
         """One reply, and a second where the first was right."""

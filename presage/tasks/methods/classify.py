@@ -83,6 +83,7 @@ class Acceptability:
 
     metrics = (Metric("matthews", aggregate=cross_fitted), Metric("area", aggregate=area))
     needs = LIKELIHOOD
+    takes_shots = False
 
     def examine(self, example: Example, context: str) -> Steps:
         answers: list[Likelihood] = yield [Continuation("", str(example.fields["sentence"]))]

@@ -59,6 +59,7 @@ class Dialogue:
     seed: int = 0
 
     needs = JUDGE
+    takes_shots = False
 
     def decoded(self, **changes: Any) -> Self:
         """With another decoding; a temperature is then every category's. Raises ConfigError for several samples."""

@@ -13,6 +13,8 @@ from typing import Literal
 from presage.data.verbs import Continuation, Likelihood
 from presage.tasks.task import LIKELIHOOD, Example, Graded, Metric, Steps, Template
 
+SEPARATOR = "\n\n"
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -21,7 +23,7 @@ class Pairs:
     metric: str = "accuracy"
     better: Literal["higher", "lower"] = "higher"
     lead: str = ""
-    """What stands before a sentence."""
+    """What stands before a sentence; by default nothing, and after shots what stands between them."""
 
     needs = LIKELIHOOD
 
@@ -30,7 +32,8 @@ class Pairs:
         return (Metric(self.metric, self.better),)
 
     def examine(self, example: Example, context: str) -> Steps:
-        answers: list[Likelihood] = yield [Continuation(context, self.lead + text) for text in example.options]
+        lead = self.lead or (SEPARATOR if context else "")
+        answers: list[Likelihood] = yield [Continuation(context, lead + text) for text in example.options]
         first, second = (answer.logprob for answer in answers)
         score = 0.5 if first == second else float(first > second)
         extra = {"option_logprobs": [first, second], "truncated": max(answer.truncated for answer in answers)}

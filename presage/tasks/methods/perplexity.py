@@ -50,6 +50,7 @@ class Perplexity:
     """
 
     needs = LIKELIHOOD
+    takes_shots = False
     metrics = (_WORDS, _BYTES, _BITS)
 
     def examine(self, example: Example, context: str) -> Steps:

@@ -19,6 +19,7 @@ class Sway:
 
     metrics = (Metric("shift", "lower"), Metric("held"))
     needs = LIKELIHOOD
+    takes_shots = False
 
     def examine(self, example: Example, context: str) -> Steps:
         prompts = (context, str(example.fields["other"]))
