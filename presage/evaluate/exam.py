@@ -6,15 +6,16 @@ a passage, where there are any) within each section, 1,000 draws, carried throug
 questions came to the same, no draw differs from another: then the interval is Wilson's for the share, and the error a
 quarter of its width, so that nothing right of ten is not taken for certainty.
 
-The report's Table 1 quotes the lower of the score of all questions and that of the uncontaminated ones. Where none is
-uncontaminated, it has only the former.
+The report's Table 1 quotes the lower of the score of all questions and that of the uncontaminated ones. The latter
+counts every section as the whole exam does: what was earned of the points left, of all the section's points or its
+weight. Where none is uncontaminated, there is only the former.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import numpy.typing as npt
 from presage.core.errors import DataError
 from presage.core.seeds import stream
 from presage.evaluate.score_tables import Steps, has_table, percentile_band, read_table
+from presage.evaluate.statistics import normal_quantile, wilson
 from presage.tasks.exam.model import Chart, Exam, Knots, Linear, Points, Scale, Section
 from presage.tasks.task import Example, Graded
 
@@ -164,14 +166,10 @@ def _error(
         lo, hi = (float(end) for end in np.percentile(drawn, LEVEL))
         return float(drawn.std(ddof=1)), lo, hi
     groups = sum(len(_by_group(answered[section.name])[0]) for section in exam.sections)
-    lo, hi = (convert(end) for end in wilson(float(shares[0]), groups))
+    lo, hi = (
+        convert(end) for end in wilson(min(max(float(shares[0]), 0.0), 1.0), groups, normal_quantile(LEVEL[1] / 100))
+    )
     return (hi - lo) / 4, lo, hi
-
-
-def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval for a share of n (1927): never empty, also for none and for all of them."""
-    middle, spread = share + z * z / (2 * n), z * math.sqrt(max(share * (1 - share), 0.0) / n + (z / (2 * n)) ** 2)
-    return max(0.0, (middle - spread) / (1 + z * z / n)), min(1.0, (middle + spread) / (1 + z * z / n))
 
 
 def _by_group(answered: Sequence[Answered]) -> tuple[Floats, Floats]:
@@ -259,7 +257,11 @@ def _row(
     result = score_exam(exam, answered, folder, seed)
     clean = _clean(exam, answered, flagged or {})
     kept = sum(len(some) for some in clean.values())
-    cleaned = score_exam(exam, clean, folder, seed) if flagged is not None and all(clean.values()) else None
+    cleaned = (
+        score_exam(_weighed(exam, answered), clean, folder, seed)
+        if flagged is not None and all(clean.values())
+        else None
+    )
     lower = result if cleaned is None or result.score <= cleaned.score else cleaned
     values = (
         exam.name, exam.title, result.score, result.stderr, result.lo, result.hi, result.most, result.percentile_lower,
@@ -268,6 +270,12 @@ def _row(
         lower.percentile_lower, result.n, None if flagged is None else result.n - kept, result.invalid,
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))
+
+
+def _weighed(exam: Exam, answered: Mapping[str, Sequence[Answered]]) -> Exam:
+    """Every section with the weight it has when all is asked: fewer questions are then scored as the whole exam is."""
+    sections = (replace(one, weight=_weight(one, answered[one.name])) for one in exam.sections)
+    return replace(exam, sections=tuple(sections))
 
 
 def _clean(

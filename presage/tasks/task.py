@@ -82,7 +82,8 @@ class ToJudge:
 class Execute:
     """A program to be run in the sandbox against its tests. Answered by a Verdict.
 
-    test calls `entry`, the program's function; setup runs before it, and holds what the tests need besides.
+    test calls `entry`, the program's function, and `more_entries`, its others; setup runs before it, and holds what the
+    tests need besides.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Execute:
     test: str
     timeout_s: float = 3.0
     setup: str = ""
+    more_entries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,13 +139,15 @@ class Template:
     """How an example is shown: header(example) once, then shots and the question, each set off by `separator`.
 
     A shot is ask(example) + answer(example): the answer brings its own leading space. An example that is asked ends
-    where the answer begins, without trailing blanks.
+    where the answer begins, without trailing blanks. numbered: what is shown has field "number", from 1, which `ask`
+    writes.
     """
 
     ask: Callable[[Example], str]
     answer: Callable[[Example], str]
     header: Callable[[Example], str] = field(default=lambda example: "")
     separator: str = "\n\n"
+    numbered: bool = False
 
 
 class Data(Protocol):

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from presage.core.errors import DataError
-from presage.evaluate.exam import COLUMNS, Answered, exam_rows, incomplete, scaled, score_exam, wilson
+from presage.evaluate.exam import COLUMNS, Answered, exam_rows, incomplete, scaled, score_exam
 from presage.evaluate.runner import Runner
 from presage.evaluate.score_tables import Steps, percentile_band, read_table
+from presage.evaluate.statistics import wilson
 from presage.tasks.exam.model import Chart, Exam, Fixed, Knots, Linear, Points, Scale, Section, TableFile, exam_tasks
 from presage.tasks.exam.reader import read_exam
 from presage.tasks.shots import Shots
@@ -110,8 +111,8 @@ def test_a_score_lies_in_its_interval_and_on_its_scale(counts: tuple[int, int]) 
 
 def test_none_of_ten_is_no_certainty() -> None:
     """Wilson: 0 of 10 is 0 to 0.2775, 10 of 10 the same from above."""
-    assert wilson(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
-    assert wilson(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert wilson(0.0, 10, 1.96) == pytest.approx((0.0, 0.2775), abs=1e-4)
+    assert wilson(0.5, 10, 1.96) == pytest.approx((0.2366, 0.7634), abs=1e-4)
     none, every = (score_exam(made(Points(1), None), {"s0": answers(right, 10)}, NOTHING) for right in (0, 10))
     assert (none.lo, none.hi) == pytest.approx((0.0, 0.2775), abs=1e-4)
     assert (every.lo, every.hi) == pytest.approx((0.7225, 1.0), abs=1e-4)
@@ -207,6 +208,19 @@ def test_table_1_quotes_the_lower_score() -> None:
         assert tuple(one) == COLUMNS
         assert (one["score"], one["clean_score"], one["quoted"]) == (160, clean, quoted)
         assert (one["n"], one["contaminated"], one["invalid"]) == (40, 6, 1)
+
+
+def test_the_clean_score_is_out_of_the_whole_exam() -> None:
+    """2 right of 4, both wrong ones contaminated: all of the points left, so all there are."""
+    rows = sat(2, 4)
+    [found] = exam_rows([made(Points(), None)], rows, NOTHING, {"exam:e:s0": ["2", "3"]})
+    assert (found["score"], found["clean_score"], found["max"], found["quoted"]) == (2.0, 4.0, 4.0, 2.0)
+    two = [*rows, *sat(0, 4, "exam:e:s1")]
+    flagged = {"exam:e:s0": ["2", "3"], "exam:e:s1": ["0"]}
+    [found] = exam_rows([made(Points(), None, None)], two, NOTHING, flagged)
+    assert found["clean_score"] == 4.0
+    [found] = exam_rows([made(Linear(0, 100), None, None)], two, NOTHING, flagged)
+    assert found["clean_score"] == 50.0
 
 
 def test_without_a_scan_or_without_clean_questions_there_is_one_score() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from presage.core.errors import ConfigError
 from presage.data.verbs import Continuation, Decoding, Generation, Rolling
+from presage.evaluate.executing import Executing
 from presage.evaluate.runner import Runner, parts
+from presage.tasks.sandbox import Sandbox
 from presage.tasks.task import LIKELIHOOD, NO_NEEDS, Example, Execute, Graded, Metric, Steps, ToJudge, Verdict
 from tests.toy_model import ToyModel
 
@@ -77,6 +79,17 @@ def test_the_judge_and_the_sandbox_answer_for_themselves() -> None:
     program = Outside(Execute("7", "def f(): ...", "f", "assert f() is None"))
     (found,) = Runner(model, sandbox=Passing()).run(program, [Example("1", "?")], [""])
     assert "detail='7'" in found.graded.answer
+
+
+def test_a_program_may_have_several_functions() -> None:
+    class Box:
+        def check(self, programs: Any) -> list[Any]:
+            seen.extend(one.entries for one in programs)
+            return []
+
+    seen: list[Any] = []
+    Executing(cast(Sandbox, Box())).check([Execute("1", "", "f", "", more_entries=("g",)), Execute("2", "", "f", "")])
+    assert seen == [("f", "g"), ("f",)]
 
 
 def test_a_missing_judge_or_sandbox_is_named() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +17,7 @@ from presage.data.verbs import Decoding, Generation
 from presage.evaluate.runner import Runner
 from presage.tasks.exam.answer_key import HALF, AnswerKey, image_tag, key_template, part_share, read_letters
 from presage.tasks.exam.free_response import FreeResponse, essay_template, read_points
-from presage.tasks.exam.model import Exam, Fixed, Points, Section, exam_tasks, numbered
+from presage.tasks.exam.model import Exam, Fixed, Points, Section, exam_tasks
 from presage.tasks.methods.free import ask
 from presage.tasks.shots import Shots
 from presage.tasks.task import Example, Graded
@@ -44,11 +47,10 @@ Explanation for Problem 2:"""
 
 
 def context(asked: Example, shots: tuple[Example, ...] = (SHOT,)) -> tuple[Example, str]:
-    worked, questions = numbered(list(shots), [asked])
-    section = Section("s", "choice", Fixed(tuple(questions), tuple(worked)), shots=len(shots))
+    section = Section("s", "choice", Fixed((asked,), shots), shots=len(shots))
     [task] = exam_tasks(Exam("e", 1, "E", "", (section,), Points()))
     assert (task.name, task.draw) == ("exam:e:s", "first")
-    return questions[0], Shots(task, worked, task.shots, 0).context(questions[0])
+    return asked, Shots(task, shots, task.shots, 0).context(asked)
 
 
 def sit(method: AnswerKey, writes: dict[str, str], asked: Example | None = None) -> tuple[Graded, ToyModel]:
@@ -61,6 +63,14 @@ def sit(method: AnswerKey, writes: dict[str, str], asked: Example | None = None)
 def test_the_template_is_the_published_one() -> None:
     assert context(example())[1] == SHOWN
     assert key_template().separator == "\n\n"
+
+
+def test_a_question_has_the_number_after_the_shots_shown() -> None:
+    section = Section("s", "choice", Fixed((example(),), (SHOT, replace(SHOT, id="b"))))
+    [task] = exam_tasks(Exam("e", 1, "E", "", (section,), Points()))
+    for k in (0, 1, 2):
+        shown = Shots(task, section.data.pool(Path(), 0), k, 0).context(example())
+        assert re.findall(r"Problem (\d)\.", shown) == [str(i) for i in range(1, k + 2)]
 
 
 def test_an_explanation_then_the_letter() -> None:

@@ -75,8 +75,8 @@ def test_everything_is_read(tmp_path: Path) -> None:
     assert isinstance(signs.data, Fixed)
     first, second = signs.data.questions
     assert (first.id, second.id, first.group, first.answer, second.answer) == ("1", "x", "lights", 0, 2)
-    assert dict(first.fields) == {"image": "a.png", "number": 2}
-    assert dict(second.fields) == {"points": 4.0, "number": 2}
+    assert dict(first.fields) == {"image": "a.png"}
+    assert dict(second.fields) == {"points": 4.0}
     assert isinstance(essay.data, Fixed)
     assert essay.data.questions[0].targets == ("To arrive.",)
     assert [task.name for task in exam_tasks(exam)] == ["exam:driving:signs", "exam:driving:essay"]
@@ -155,6 +155,13 @@ def test_faults_are_named_by_their_keys(tmp_path: Path, fault: str) -> None:
     assert str(error.value).startswith(f"{tmp_path / 'driving.json'}:")
 
 
+def test_an_id_may_not_be_the_number_of_a_question_without_one(tmp_path: Path) -> None:
+    exam = copy.deepcopy(EXAM)
+    exam["sections"][0]["questions"][1]["id"] = "1"
+    with pytest.raises(DataError, match=r"questions\[0\]: no id, and its number '1' is another question's id"):
+        read_exam(written(tmp_path, exam))
+
+
 def test_the_line_is_that_of_the_object(tmp_path: Path) -> None:
     exam = copy.deepcopy(EXAM)
     exam["sections"][0]["questions"][1]["answer"] = "Z"
@@ -225,7 +232,6 @@ def test_public_exams_are_read(task: Any) -> None:
     examples, pool = task.data.examples(SHARED, 0), task.data.pool(SHARED, 0)
     assert len({one.id for one in examples}) == len(examples) >= 9
     assert len(pool) == task.shots
-    assert all(one.fields["number"] == len(pool) + 1 for one in examples)
     assert not {one.question for one in examples} & {one.question for one in pool}
     shots = Shots(task, pool, task.shots, 0)
     assert all(shots.of(one) == pool for one in examples)  # none shares a passage with a worked example

@@ -158,9 +158,15 @@ def test_options_are_shuffled_the_same_way_each_time(tmp_path: Path) -> None:
     assert examples == reasoning.lettered_choices([path])
     assert {one.answer for one in examples} == {0, 1, 2}
     assert all(one.options[one.answer or 0] == "a" and one.targets == ("ABC"[one.answer or 0],) for one in examples)
-    shown = find("date_understanding").template.ask(examples[0])
+    shown = find("date_understanding_cot").template.ask(examples[0])
     assert shown.startswith("Q: day 0?\nAnswer choices: (A) ")
     assert shown.endswith("\nA: Let's think step by step.")
+
+
+def test_web_questions_of_one_page_are_told_apart(tmp_path: Path) -> None:
+    rows = [{"url": "u", "utterance": f"{who}?", "targetValue": "(list (description J))"} for who in ("who", "where")]
+    _write(tmp_path / "webquestions" / "test.jsonl", *rows)
+    assert [one.id for one in find("webquestions").data.examples(tmp_path, 0)] == ["test.jsonl:1", "test.jsonl:2"]
 
 
 # ---- programs, texts, translations -----------------------------------------------------------------------------------
@@ -201,7 +207,15 @@ def test_humanevals_tests_call_the_function(tmp_path: Path) -> None:
     }
     [example] = programs.humaneval([_write(tmp_path / "HumanEval.jsonl", row)])
     assert example.fields["test"] == "T\ncheck(f)\n"
-    assert example.fields["setup"] == example.fields["prompt"] == "def f():\n"
+    assert example.fields["prompt"] == "def f():\n"
+    assert example.fields["setup"] == "def f():\n    pass\n", "a prompt alone would be no program"
+
+
+def test_mbpps_tests_may_call_several_functions(tmp_path: Path) -> None:
+    row = {**_MBPP, "test_list": ["assert f(1) == g(2)", "assert h() == math.sqrt(4)"]}
+    _write(tmp_path / "mbpp.jsonl", row)
+    [example] = find("mbpp").data.examples(tmp_path, 0)
+    assert (example.fields["entry"], example.fields["more_entries"]) == ("f", ["g", "h"])
 
 
 def test_treebank_and_plain_text_are_pieces_that_join_to_the_whole(tmp_path: Path) -> None:
@@ -334,8 +348,8 @@ _MALFORMED: list[tuple[Reader, str, list[Any], str]] = [
         [{"task_id": "1", "prompt": "p", "entry_point": "f()"}],
         r"a\.jsonl:1: 'entry_point'",
     ),
-    (programs.mbpp, "a.jsonl", [{**_MBPP, "test_list": ["assert f( == 1"]}], r"a\.jsonl:1: a test that is not Python"),
-    (programs.mbpp, "a.jsonl", [{**_MBPP, "test_list": ["assert len([]) == 0"]}], r"a\.jsonl:1: a test that calls no"),
+    (programs.mbpp, "a.jsonl", [{**_MBPP, "test_list": ["assert f( == 1"]}], r"a\.jsonl:1: its tests are not Python"),
+    (programs.mbpp, "a.jsonl", [{**_MBPP, "test_list": ["assert len([]) == 0"]}], r"a\.jsonl:1: its tests call no"),
     (programs.mbpp, "a.jsonl", [{**_MBPP, "task_id": 700}], "none of the problems 11 to 510"),
     (
         translations.Flores("eng", "fra"),

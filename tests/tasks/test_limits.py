@@ -290,6 +290,14 @@ def test_bad_facts_are_refused_by_line(tmp_path: Path, fault: str) -> None:
     assert what in str(error.value)
 
 
+def test_facts_of_two_folders_are_told_apart(tmp_path: Path) -> None:
+    for name in ("a", "b/c"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "facts.jsonl").write_text(json.dumps(FACT | {"question": f"Of {name}?"}) + "\n")
+    assert [one.id for one in Facts().examples(tmp_path, 0)] == ["a/facts.jsonl:1", "b/c/facts.jsonl:1"]
+    assert [one.id for one in Facts().examples(tmp_path / "a", 0)] == ["facts.jsonl:1"]
+
+
 def test_a_users_facts_take_the_place_of_ours(tmp_path: Path) -> None:
     (tmp_path / "facts.jsonl").write_text(json.dumps(FACT) + "\n")
     [one] = Facts().examples(tmp_path, 0)

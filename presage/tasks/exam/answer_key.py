@@ -45,7 +45,7 @@ def image_tag(example: Example) -> str:
 
 def key_template() -> Template:
     """Problem, options, and "Explanation for Problem i:"; a shot goes on with explanation and letter."""
-    return Template(_ask, _solved, lambda example: HEADER)
+    return Template(_ask, _solved, lambda example: HEADER, numbered=True)
 
 
 def _ask(example: Example) -> str:

@@ -6,10 +6,8 @@ An exam is more than one task: `exam_tasks` makes a task of each section, named 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal
 
 from presage.tasks.exam.answer_key import AnswerKey, key_template
@@ -147,18 +145,3 @@ def _task(exam: Exam, section: Section) -> Task:
         return Task(name, exam.version, section.data, key_template(), key, exam.source, section.shots, "first")
     free = FreeResponse(section.points, section.rubric)
     return Task(name, exam.version, section.data, essay_template(), free, exam.source, section.shots, "first")
-
-
-def numbered(shots: list[Example], questions: list[Example]) -> tuple[list[Example], list[Example]]:
-    """Shots numbered from 1, and every question with the number after the last: how they stand in an answer key."""
-    last = len(shots) + 1
-    return [with_fields(one, {"number": i}) for i, one in enumerate(shots, 1)], [
-        with_fields(one, {"number": last}) for one in questions
-    ]
-
-
-def with_fields(example: Example, more: Mapping[str, object]) -> Example:
-    """The example with more fields."""
-    fields = MappingProxyType({**example.fields, **more})
-    return Example(example.id, example.question, example.options, example.answer, example.targets, example.group,
-                   example.category, fields)  # fmt: skip

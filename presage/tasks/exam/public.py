@@ -17,7 +17,6 @@ from typing import Any
 from presage.core.errors import DataError
 from presage.core.strict import read_json
 from presage.data.documents import read_bytes
-from presage.tasks.exam.model import numbered
 from presage.tasks.files import Files
 from presage.tasks.methods.choice import LETTERS
 from presage.tasks.task import Example
@@ -51,7 +50,7 @@ class Public:
         worked = self.worked.examples(folder, seed) if self.worked else asked[: self.split]
         shown = {one.group for one in worked if one.group}
         rest = asked if self.worked else asked[self.split :]
-        return numbered(worked, [one for one in rest if one.group not in shown])
+        return worked, [one for one in rest if one.group not in shown]
 
 
 # ---- AGIEval ---------------------------------------------------------------------------------------------------------

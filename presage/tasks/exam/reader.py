@@ -33,7 +33,6 @@ from presage.tasks.exam.model import (
     Scale,
     Section,
     TableFile,
-    numbered,
 )
 from presage.tasks.exam.places import Node, read_nodes
 from presage.tasks.methods.choice import LETTERS
@@ -78,6 +77,14 @@ def _different(names: list[Node]) -> None:
         if str(node.value) in seen:
             raise node.error(f"'{node.value}' appears twice")
         seen.add(str(node.value))
+
+
+def _named_apart(nodes: list[Node], questions: list[Example]) -> None:
+    """A question without an id is called by its number, which must then be nobody's id."""
+    ids = {str(node.value["id"]) for node in nodes if "id" in node.value}
+    for node, one in zip(nodes, questions, strict=True):
+        if "id" not in node.value and one.id in ids:
+            raise node.error(f"no id, and its number '{one.id}' is another question's id", "give it an id")
 
 
 # ---- scales and tables -----------------------------------------------------------------------------------------------
@@ -173,9 +180,9 @@ def _section(node: Node) -> Section:
     if not questions:
         raise node.at("questions").error("no question")
     _different([one.at("id") for one in asked if "id" in one.value])
+    _named_apart(asked, questions)
     given = node.at("shots").items() if "shots" in node else []
     shots = [solve(one, f"shot {i}") for i, one in enumerate(given, 1)]
-    shots, questions = numbered(shots, questions)
     rubric = node.at("rubric").text() if "rubric" in node else ""
     bare = [i for i, one in enumerate(questions) if kind == "free" and not (rubric or one.fields.get("rubric"))]
     if bare:

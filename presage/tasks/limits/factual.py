@@ -7,6 +7,7 @@ is multiple choice by likelihood among the true answer and the false ones.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,12 @@ KEYS = ("category", "question", "answer", "false_answers")
 
 
 def read_facts(paths: Sequence[Path]) -> list[Example]:
-    """Facts of JSON lines. Raises DataError naming file and line."""
+    """Facts of JSON lines, named by file and line; files of several folders by their paths below what they share.
+
+    Raises DataError naming file and line.
+    """
     found: dict[str, Example] = {}
+    shared = os.path.commonpath([path.parent for path in paths]) if paths else ""
     for path in paths:
         try:
             lines = read_bytes(path).decode("utf-8-sig").split("\n")
@@ -34,7 +39,7 @@ def read_facts(paths: Sequence[Path]) -> list[Example]:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 where = f"{path}:{number}"
-                one = _fact(read_json(line, where), f"{path.name}:{number}", where)
+                one = _fact(read_json(line, where), f"{path.relative_to(shared).as_posix()}:{number}", where)
                 if one.question in found:
                     raise DataError(f"the question '{one.question:.60}' appears twice", where=where)
                 found[one.question] = one

@@ -67,8 +67,9 @@ class Program:
         written = answers[0]
         start = "" if self.whole else str(example.fields["prompt"])
         entry, test, setup = (str(example.fields.get(key, "")) for key in ("entry", "test", "setup"))
+        more = tuple(example.fields.get("more_entries", ()))
         verdicts: list[Verdict] = yield [
-            Execute(f"{example.id}#{number}", start + one.text, entry, test, self.timeout_s, setup)
+            Execute(f"{example.id}#{number}", start + one.text, entry, test, self.timeout_s, setup, more)
             for number, one in enumerate(written)
         ]
         graded = count(written, [verdict.passed for verdict in verdicts], self.ks)

@@ -1,17 +1,16 @@
 """HumanEval and MBPP in their own files.
 
-The field "test" is a whole program that calls the function: HumanEval's check(entry), MBPP's assertions. HumanEval's
-tests also call helpers that its prompts define, so a prompt is the setup of its tests.
+The field "test" is a whole program that calls the function: HumanEval's check(entry), MBPP's assertions, which may call
+"more_entries" too. HumanEval's tests also call helpers that its prompts define, so a prompt is the setup of its tests.
 """
 
 from __future__ import annotations
 
-import ast
-import builtins
 from collections.abc import Sequence
 from pathlib import Path
 
 from presage.core.errors import DataError
+from presage.tasks.code import called, definitions
 from presage.tasks.readers.plain import Row, json_lines
 from presage.tasks.task import Example
 
@@ -32,7 +31,7 @@ def _humaneval(row: Row) -> Example:
         "prompt": prompt,
         "entry": entry,
         "test": f"{row.text('test')}\ncheck({entry})\n",
-        "setup": prompt,
+        "setup": definitions(prompt),
         "solution": row.text("canonical_solution"),
     }
     return Example(row.text("task_id"), fields["prompt"], targets=(fields["solution"],), fields=fields)
@@ -59,28 +58,17 @@ def _mbpp(paths: Sequence[Path], wanted: frozenset[int]) -> list[Example]:
 
 def _problem(row: Row) -> Example:
     tests = row.texts("test_list")
-    entry = _called(tests[0], row.where)
     before = row.texts("test_imports") if row.value.get("test_imports") else [str(row.value.get("test_setup_code", ""))]
+    test = "\n".join([*before, *tests, ""]).lstrip("\n")
+    entry, *more = called(test, row.where)
     fields = {
         "prompt": "",
         "entry": entry,
+        "more_entries": more,
         "tests": list(tests),
-        "test": "\n".join([*before, *tests, ""]).lstrip("\n"),
+        "test": test,
         "solution": row.text("code").replace("\r\n", "\n"),
     }
     solution = str(fields["solution"])
     name = f"MBPP/{row.value['task_id']}"
     return Example(name, row.text("text", "prompt"), targets=(solution,), fields=fields)
-
-
-def _called(test: str, where: str) -> str:
-    """The function that an assertion is about: the first it calls that is not one of Python's own, by its name."""
-    try:
-        tree = ast.parse(test)
-    except SyntaxError as error:
-        raise DataError(f"a test that is not Python: {error.msg}", where=where) from None
-    calls = [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
-    named = [name for name in calls if name not in vars(builtins)]
-    if not named:
-        raise DataError("a test that calls no function", where=where)
-    return named[0]

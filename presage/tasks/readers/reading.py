@@ -85,7 +85,7 @@ def closed_book(paths: Sequence[Path]) -> list[Example]:
 
 def _closed(row: Row) -> Example:
     question = row.text("question", "Question", "utterance", "questionText")
-    name = next((str(row.value[key]) for key in ("id", "QuestionId", "question_id", "url") if key in row.value), row.id)
+    name = next((str(row.value[key]) for key in ("id", "QuestionId", "question_id") if key in row.value), row.id)
     return Example(name, question, targets=_aliases(row))
 
 
