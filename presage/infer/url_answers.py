@@ -162,7 +162,7 @@ def _spelt(tokens: list[str], starts: list[int], text: str) -> bool:
 
 
 def _is_piece(token: str, shown: str) -> bool:
-    """Whether a token is bytes that are no characters by themselves, as endpoints show them: of letters beyond ASCII."""
+    """Whether a token is bytes that are no characters by themselves, as endpoints show them: of what is not ASCII."""
     return token.startswith("bytes:") or ("\N{REPLACEMENT CHARACTER}" in token and not shown.isascii())
 
 

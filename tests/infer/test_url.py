@@ -356,7 +356,7 @@ def test_why_a_chat_refused_is_said_where_there_is_nothing_else() -> None:
     def rule(path: str, body: Body) -> Reply:
         return error(400, "tools are needed") if path.startswith("chat") else error(404, "no such path")
 
-    with serving(rule) as endpoint, pytest.raises(EndpointError, match="refuses the request.*tools are needed"):
+    with serving(rule) as endpoint, pytest.raises(EndpointError, match=r"refuses the request.*tools are needed"):
         opened(endpoint)
 
 
@@ -374,5 +374,5 @@ def test_a_likelihood_of_no_token_is_an_error() -> None:
         given = {"tokens": ["A"], "token_logprobs": [None], "text_offset": [0], "top_logprobs": [None]}
         return Reply({"choices": [{"text": "A", "logprobs": given}]})
 
-    with serving(whole) as endpoint, pytest.raises(EndpointError, match="first token.*--set beginning=TEXT"):
+    with serving(whole) as endpoint, pytest.raises(EndpointError, match=r"first token.*--set beginning=TEXT"):
         opened(endpoint).loglikelihood([Continuation("", "A")])

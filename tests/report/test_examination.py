@@ -148,7 +148,7 @@ def run_of(path: Path, results: dict[str, Any] | None = None, metric: str = "acc
 
 @pytest.mark.parametrize("generates", [True, False], ids=["generates", "says likelihoods"])
 def test_a_model_that_only_generates_is_said_to(tmp_path: Path, generates: bool) -> None:
-    results = {"model/has_likelihood": False} if generates else {}
+    results = {"has_likelihood": False} if generates else {}
     _, page = told_of(tmp_path, examination=run_of(tmp_path / "eval", results))
     assert ("Asked by generation" in words(part(page, "examination"))) == generates
     assert sections_of(page) == ["examination", "sources"]
