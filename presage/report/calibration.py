@@ -178,8 +178,9 @@ def _limits() -> Items:
     return Items(
         [
             Text(
-                "Probabilities are those of the options among themselves: the softmax of their log-probabilities (of "
-                "their letters’, where it was asked by letter), however they were scored. A model that spreads most of its probability over other texts is not seen to."
+                "Probabilities are those of the options among themselves, or of their letters where it was asked by "
+                "letter: the softmax of their log-probabilities, however the options were scored. A model that "
+                "spreads most of its probability over other texts is not seen to."
             ),
             Text(
                 "ECE depends on the number of bins and is above zero even for a calibrated model; beside it stands "

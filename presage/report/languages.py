@@ -54,7 +54,10 @@ def chart(s: Sources, role: str = ROLE) -> Figure:
 def _draw(canvas: Any, figure: Figure, s: Sources, role: str) -> None:
     axes = canvas.subplots()
     rows = s.rows(role, LANGUAGES)
-    order = sorted((i for i, row in enumerate(rows) if finite(row.get("value"))), key=lambda i: (-rows[i]["value"], str(rows[i]["language"])))
+    order = sorted(
+        (i for i, row in enumerate(rows) if finite(row.get("value"))),
+        key=lambda i: (-rows[i]["value"], str(rows[i]["language"])),
+    )
     for place, i in enumerate(order):
         _bar(axes, figure, s, (role, i), place)
     baselines = _baselines(s, role)

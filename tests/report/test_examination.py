@@ -220,3 +220,13 @@ def test_shots_may_be_said_in_words(tmp_path: Path) -> None:
     rows = [row | {"shots": row["shots"] if row["shots"] < 2 else "many"} for row in evals.ladder_rows()]
     _, page = told_of(tmp_path, scaling=evals.ladder(tmp_path / "scaling", rows).path)
     assert "K = many" in "".join(text_of(e) for e in part(page, "scaling") if e.tag == "svg")
+
+
+@pytest.mark.parametrize(("value", "lo", "hi", "says"), [(0.0, 0.0, 0.071, "0 (at most 0.071)"),
+                                                        (1.0, 0.93, 1.0, "1 (at least 0.93)")])  # fmt: skip
+def test_a_score_without_spread_is_shown_with_the_end_of_its_interval(
+    tmp_path: Path, value: float, lo: float, hi: float, says: str
+) -> None:
+    row = {"value": value, "stderr": 0.0, "lo": lo, "hi": hi}
+    report, _ = told_of(tmp_path, examination=run_of(tmp_path / "eval", **row))
+    assert says in (report.path / "report.md").read_text(encoding="utf-8").replace("\\", "")
