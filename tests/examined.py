@@ -27,7 +27,6 @@ class EvalConfig(Config):
     """Stands for the stage's."""
 
     model: str = "toy"
-    isolation: str | None = None
 
 
 def make(
@@ -54,7 +53,10 @@ def make(
     ]
     rows += _perplexity(questions, answers, n // 6, ability) if likelihoods else []
     rows += _code(questions, answers, n // 4, ability) if code else []
-    with RunDir.create(path, "eval", EvalConfig(model=name, isolation="bubblewrap" if code else None)) as run:
+    with RunDir.create(path, "eval", EvalConfig(model=name)) as run:
+        if code:
+            run.result("isolation", "bubblewrap")
+            run.result("kernel", "Linux 6.1")
         for row in rows:
             run.sample(**row)
         _tables(run, rows, shots)

@@ -19,7 +19,7 @@ from presage.infer.text import ForeignText, OwnText, Text
 from presage.model.exchange import load_hf, weight_files
 from presage.model.weights import MODEL_FILE, checkpoint, load_run
 
-FORMS = "a model is a run directory (DIR or DIR@STEP), hf:DIR, or an http(s):// address"
+FORMS = "a model is a run directory (DIR), hf:DIR, or an http(s):// address"
 
 
 class Settings(Config):
@@ -29,7 +29,8 @@ class Settings(Config):
     """Every prompt begins with the token that documents begin with. By default so for runs, which were trained so, and
     not for Hugging Face directories, where the tokenizer's own habit decides."""
     stride: int | None = Field(default=None, gt=0)
-    """How far windows over long texts stand apart; by default half a context with `begin`, a whole one without."""
+    """How far windows over long texts stand apart; by default half a context with `begin`, a whole one without, and at
+    most that: tokens further apart would be scored by no window."""
     batch_size: int = Field(default=64, gt=0)
     """Prompts computed together, a prompt counted once with all its continuations."""
     batch_tokens: int = Field(default=4096, gt=0)
@@ -113,4 +114,6 @@ def _engine(path: Path, settings: Settings) -> tuple[Engine, Facts]:
 
 
 def _asking(text: Text, context: int, begin: bool, settings: Settings) -> Asking:
+    if settings.stride and settings.stride > context:
+        raise ConfigError(f"{settings.stride} is more than the context of {context} tokens", where="stride")
     return Asking(text, begin, context, settings.stride or (max(1, context // 2) if begin else context))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 
-from presage.core.errors import ConfigError
+from presage.core.errors import ConfigError, RunError
 from presage.data.chat import NEXT_TURN, transcript
 from presage.data.verbs import Completion, Continuation, Decoding, Generation, Likelihood
 from presage.infer.asking import Asking, Fitted, Ids, Pair
 from presage.infer.stops import Stops
 from presage.model.decode import Ends, Written
-from presage.model.sampling import Sampling, row_seeds
+from presage.model.sampling import DAMAGED, NOT_FINITE, Sampling, row_seeds
 from presage.model.scoring import Scored
 
 Facts = dict[str, str | int | float | bool | None]
@@ -93,7 +94,7 @@ class LocalModel:
 
     def _likelihoods(self, asked: Sequence[Fitted]) -> list[Likelihood]:
         scored = iter(self.engine.score([pair for one in asked for pair in one.pairs]))
-        return [_likelihood([next(scored) for _ in one.pairs], one.truncated) for one in asked]
+        return [_likelihood(self.name, [next(scored) for _ in one.pairs], one.truncated) for one in asked]
 
     def _write(self, requests: Sequence[Generation], decoding: Decoding) -> list[list[Completion]]:
         _check(decoding)
@@ -134,13 +135,17 @@ class LocalModel:
 
     def _completion(self, written: Written, stops: Stops, truncated: int) -> Completion:
         ids = written.ids
+        if not math.isfinite(written.logprob):
+            raise RunError(NOT_FINITE, where=self.name, hint=DAMAGED)
         ended = bool(ids) and ids[-1] in self.asking.text.ends
         text, stopped = stops.cut(ids[:-1] if ended else ids)
         return Completion(text, written.logprob, len(ids), "stop" if ended or stopped else "length", truncated)
 
 
-def _likelihood(parts: Sequence[Scored], truncated: int) -> Likelihood:
+def _likelihood(name: str, parts: Sequence[Scored], truncated: int) -> Likelihood:
     values = torch.cat([values.double() for values, _ in parts]) if parts else torch.empty(0)
+    if not bool(values.isfinite().all()):
+        raise RunError(NOT_FINITE, where=name, hint=DAMAGED)
     greedy = all(bool(best.all()) for _, best in parts)
     return Likelihood(float(values.sum()), len(values), greedy, truncated)
 

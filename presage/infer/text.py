@@ -35,7 +35,7 @@ class Text(Protocol):
         ...
 
     def framed(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of each text, with what the tokenizer itself puts around one (a beginning, where it does)."""
+        """Ids of each text, with what the tokenizer itself puts before one; what it puts behind is left out."""
         ...
 
     def bare(self, texts: Sequence[str]) -> list[list[int]]:
@@ -90,6 +90,8 @@ class ForeignText:
     ends: frozenset[int]
     opening: str
     digest: str
+    closing: int = 0
+    """How many ids the tokenizer puts behind a text, as T5's does: an end, after which nothing would go on."""
 
     @classmethod
     def load(cls, folder: Path, *, literal: bool) -> ForeignText:
@@ -112,21 +114,33 @@ class ForeignText:
         tokenizer.encode_special_tokens = literal
         begin, ends = _framing(folder, tokenizer)
         opening = "" if begin is None else tokenizer.id_to_token(begin) or ""
-        return cls(tokenizer, begin, ends, opening, sha256(path))
+        return cls(tokenizer, begin, ends, opening, sha256(path), _closing(tokenizer))
 
     def framed(self, texts: Sequence[str]) -> list[list[int]]:
-        """As transformers' tokenizer encodes a text by default."""
+        """As transformers' tokenizer encodes a text by default, but for an end behind it."""
         framed = [not self.opening or not text.startswith(self.opening) for text in texts]
         if all(framed):
-            return [one.ids for one in self.tokenizer.encode_batch(list(texts))]
+            return [self._open(one.ids) for one in self.tokenizer.encode_batch(list(texts))]
         pairs = zip(texts, framed, strict=True)
-        return [self.tokenizer.encode(text, add_special_tokens=special).ids for text, special in pairs]
+        return [
+            self._open(self.tokenizer.encode(text).ids) if special else self.bare([text])[0] for text, special in pairs
+        ]
+
+    def _open(self, ids: list[int]) -> list[int]:
+        return ids[: len(ids) - self.closing]
 
     def bare(self, texts: Sequence[str]) -> list[list[int]]:
         return [one.ids for one in self.tokenizer.encode_batch(list(texts), add_special_tokens=False)]
 
     def decode(self, ids: Sequence[int]) -> str:
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+
+def _closing(tokenizer: Any) -> int:
+    """How many ids stand behind a text that the tokenizer frames."""
+    framed, bare = (tokenizer.encode("a", add_special_tokens=special).ids for special in (True, False))
+    ends = [end for end in range(len(framed), 0, -1) if bare and framed[:end][-len(bare) :] == bare]
+    return len(framed) - ends[0] if ends else 0
 
 
 def _framing(folder: Path, tokenizer: Any) -> tuple[int | None, frozenset[int]]:

@@ -12,11 +12,12 @@ from typing import Any, Self
 
 from presage.core.errors import ConfigError, EndpointError
 from presage.core.seeds import derive
+from presage.data.chat import transcript
 from presage.data.verbs import Completion, Continuation, Decoding, Generation, Likelihood, Prompt
 from presage.infer.threads import side_by_side
 from presage.infer.url_answers import choices, read_completion, read_echo, whole
 from presage.infer.url_client import Answered, Client, Refused, Unreadable
-from presage.infer.url_context import as_text, cut, is_too_long, share_to_keep, tokens_in
+from presage.infer.url_context import characters, cut, is_too_long, share_to_keep, tokens_in
 from presage.infer.url_dialect import Dialect
 from presage.infer.url_limits import Clock
 from presage.infer.url_settings import UrlSettings, read_address, read_key
@@ -27,6 +28,7 @@ _EMPTY = Completion("", None, None, "stop")
 _CHARACTERS_A_TOKEN = 4  # for limits of rate, before the endpoint says how many it were
 _SEEDS = 1 << 31
 _MOST = 100  # samples asked for in one request
+_BROKEN = 500
 _CUTS = 40  # each drops a tenth or more, so that nothing is left of any prompt
 
 
@@ -53,7 +55,7 @@ class UrlModel:
         address = read_address(spec, settings.model_name)
         key = read_key(settings.key_file)
         if key and address.open_line and not settings.plain_http:
-            hint = "use https://, or say that it may: --plain-http"
+            hint = "use https://, or say that it may: --set plain_http=true"
             raise ConfigError("the key would be sent unencrypted", where=address.host, hint=hint)
         client = Client(address, key, settings, clock)
         try:
@@ -155,7 +157,10 @@ class UrlModel:
         answer = self.client.post("completions", body, _about(prompt + text) + 1)
         echo = read_echo(answer, prompt, text)
         if echo is None:
-            raise EndpointError("its echo holds no log-probabilities that can be read", where=self.client.address.host)
+            raise EndpointError(_UNREAD, where=self.client.address.host, hint=_NO_ECHO)
+        if text and not echo.likelihood.tokens:
+            hint = "say what stands before a document: --set beginning=TEXT"
+            raise EndpointError("gives no log-probability of a first token", where=self.client.address.host, hint=hint)
         self.usage.count(straddled=int(echo.straddled), unscored=echo.unscored)
         return echo.likelihood, _prompt_tokens(answer)
 
@@ -196,7 +201,11 @@ class UrlModel:
         body: dict[str, Any] = {"model": self.name, "max_tokens": decoding.max_tokens, "seed": seed % _SEEDS}
         body |= {"temperature": decoding.temperature, "n": samples, "stop": list(decoding.stops[:4])}
         body |= {"top_p": decoding.top_p, "top_k": decoding.top_k}
-        body |= {"messages": _turns(prompt)} if self.chat else {"prompt": as_text(prompt)}
+        body |= (
+            {"messages": _turns(prompt)}
+            if self.chat
+            else {"prompt": prompt if isinstance(prompt, str) else transcript(prompt)}
+        )
         return self.dialect.shape(body, self.chat)
 
     @property
@@ -211,8 +220,10 @@ class UrlModel:
             except Unreadable:
                 return {}
             except Refused as refusal:
+                if is_too_long(refusal.told):  # these name settings, too: 'max_completion_tokens' is too large
+                    raise
                 shaped = self.dialect.learn(refusal.told, body)
-                if shaped is None or is_too_long(refusal.told):
+                if shaped is None:
                     raise
                 body = shaped
 
@@ -226,8 +237,17 @@ class UrlModel:
             self._try(chat=True)
         except EndpointError as error:
             if not _cannot(error):  # busy, away, or the key refused: nothing is known yet
-                raise
+                raise _unless_told(error, "chat") from None
+            self._try_completions(error)
+
+    def _try_completions(self, refusal: EndpointError) -> None:
+        """Where they fail too, why the chat refused says more than that there are none."""
+        try:
             self._try(chat=False)
+        except EndpointError as error:
+            if isinstance(refusal, Refused) and _cannot(error):
+                raise refusal from None
+            raise
 
     def _try(self, chat: bool) -> None:
         """One short answer in this form; what it refuses of the request is left out from now on."""
@@ -245,12 +265,14 @@ class UrlModel:
             answer = self.client.post("completions", body, _about(_PROBE), attempts=3)
         except EndpointError as error:
             if not _cannot(error) and not (isinstance(error, Answered) and error.refuses_key):
-                raise
+                raise _unless_told(error, "likelihood") from None
             return False
         echo = read_echo(answer, _PROBE[:12], _PROBE[12:])
         return echo is not None and echo.unscored == 0
 
 
+_UNREAD = "its echo holds no log-probabilities that can be read as those of what was asked"
+_NO_ECHO = "ask by generation: --set likelihood=false"
 _ECHO: dict[str, Any] = {"echo": True, "logprobs": 1}
 
 
@@ -268,6 +290,14 @@ def _only_model(client: Client) -> str:
 def _cannot(error: EndpointError) -> bool:
     """Whether an endpoint has no such thing, rather than no time for it."""
     return isinstance(error, Unreadable) or (isinstance(error, Answered) and error.is_final)
+
+
+def _unless_told(error: EndpointError, setting: str) -> EndpointError:
+    """The same error; of one that breaks over a question, also how to leave the question out."""
+    if isinstance(error, Answered) and error.status == _BROKEN:
+        hint = f"where it always does so, it can be left unasked: --set {setting}=false"
+        return Answered(error.status, error.what, str(error.where), hint)
+    return error
 
 
 def _check(decoding: Decoding) -> None:
@@ -294,7 +324,7 @@ def _near_middle(text: str) -> int:
 
 
 def _about(prompt: Prompt) -> float:
-    return len(as_text(prompt)) / _CHARACTERS_A_TOKEN
+    return characters(prompt) / _CHARACTERS_A_TOKEN
 
 
 def _prompt_tokens(answer: dict[str, Any]) -> int | None:

@@ -28,7 +28,7 @@ def read_completion(choice: dict[str, Any], decoding: Decoding, spent: int | Non
     """One completion, cut before the first stop; None where the choice holds no text at all.
 
     spent: tokens of the completion as the endpoint counts them. logprob is of the tokens that spell the text kept, and
-    None where they do not spell it.
+    None where they do not spell it or nothing is kept: no choice among texts is won by none.
     """
     text = _text(choice)
     if text is None:
@@ -39,7 +39,7 @@ def read_completion(choice: dict[str, Any], decoding: Decoding, spent: int | Non
     count = _spelling(tokens, kept)
     if count is None and not ends:  # tokens that are pieces of characters: all of them together are the text
         count = len(tokens)
-    known = bool(tokens) and count is not None and all(map(_number, logprobs[:count]))
+    known = bool(tokens and kept) and count is not None and all(map(_number, logprobs[:count]))
     logprob = math.fsum(logprobs[:count]) if known else None
     finish: Literal["stop", "length"] = "length" if choice.get("finish_reason") == "length" and not ends else "stop"
     return Completion(kept, logprob, count if tokens else (None if ends else spent), finish)
@@ -109,7 +109,7 @@ def read_echo(answer: dict[str, Any], prompt: str, text: str) -> Echo | None:
     if not isinstance(given, dict):
         return None
     tokens, logprobs = _written(rows[0])
-    starts = _starts(given.get("text_offset"), tokens, prompt + text)
+    starts = _starts(given.get("text_offset"), tokens, prompt + text)  # None: not what was asked about
     if starts is None:
         return None
     ends = [*starts[1:], math.inf]
@@ -125,14 +125,45 @@ def read_echo(answer: dict[str, Any], prompt: str, text: str) -> Echo | None:
 
 
 def _starts(offsets: Any, tokens: list[str], text: str) -> list[int] | None:
-    """Where each token begins in the text. A mark that the endpoint puts first (<s>) may be counted in the offsets."""
+    """Where each token begins in the text, in characters; None where the tokens do not spell the text to its end.
+
+    Offsets may count bytes of UTF-8, and a mark that the endpoint puts first (<s>) may be counted in them.
+    """
     if not tokens or not isinstance(offsets, list) or len(offsets) != len(tokens):
         return None
     if not all(isinstance(one, int) and one >= 0 for one in offsets) or sorted(offsets) != offsets:
         return None
     lead = len(tokens[0])
-    shifted = len(tokens) > 1 and bool(lead) and offsets[1] == lead and not text.startswith(tokens[0])
-    return [one - lead for one in offsets] if shifted and text.startswith(tokens[1]) else list(offsets)
+    readings = [offsets, [one - lead for one in offsets]]
+    if not text.isascii():
+        lead = len(tokens[0].encode("utf-8", "replace"))
+        places = [place for place, c in enumerate(text) for _ in c.encode("utf-8", "replace")]
+        readings += [_in_characters(offsets, places), _in_characters([one - lead for one in offsets], places)]
+    return next((starts for starts in readings if _spelt(tokens, starts, text)), None)
+
+
+def _in_characters(offsets: list[int], places: list[int]) -> list[int]:
+    """Offsets in bytes as places of characters; what lies outside of the text stays outside of it."""
+    after = places[-1] + 1 - len(places)
+    return [one if one < 0 else places[one] if one < len(places) else one + after for one in offsets]
+
+
+def _spelt(tokens: list[str], starts: list[int], text: str) -> bool:
+    """Whether tokens at these places are the text to its end, but for marks of no width and pieces of characters."""
+    ends = [*starts[1:], starts[-1] + len(tokens[-1])]
+    if starts[0] > 0 or ends[-1] < len(text):
+        return False
+    spans = zip(tokens, starts, ends, strict=True)
+    inside = (one for one in spans if one[1] < len(text) and one[2] > max(0, one[1]))
+    return all(
+        _is_piece(token, text[max(0, start) : end]) or (start >= 0 and text[start:end] == token[: len(text) - start])
+        for token, start, end in inside
+    )
+
+
+def _is_piece(token: str, shown: str) -> bool:
+    """Whether a token is bytes that are no characters by themselves, as endpoints show them: of what is not ASCII."""
+    return token.startswith("bytes:") or ("\N{REPLACEMENT CHARACTER}" in token and not shown.isascii())
 
 
 def _is_top(tops: Any, place: int, logprob: float) -> bool:

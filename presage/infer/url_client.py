@@ -22,7 +22,6 @@ from presage.infer.url_usage import Usage
 
 _AGAIN = {408, 409, 425, 429}
 _KEY = {401, 403}
-_BROKEN = {500, 501}
 _NEVER = 501  # not implemented
 _CONNECT_S = 10.0
 _SHOWN = 300
@@ -38,8 +37,8 @@ class Answered(EndpointError):
 
     @property
     def is_final(self) -> bool:
-        """Whether it would say so again: not while it is busy or away. The key is another matter."""
-        return self.status in _BROKEN or (400 <= self.status < 500 and self.status not in _AGAIN | _KEY)
+        """Whether it would say so again: not while it is busy, broken or away. The key is another matter."""
+        return self.status == _NEVER or (400 <= self.status < 500 and self.status not in _AGAIN | _KEY)
 
     @property
     def refuses_key(self) -> bool:
@@ -104,7 +103,7 @@ class Client:
             try:
                 answer = self._once(method, path, body)
             except _Again as problem:
-                delay = problem.after if problem.after is not None else backoff(attempt, self._chance)
+                delay = max(problem.after or 0.0, backoff(attempt, self._chance))
                 late = self._clock.now() + delay > end
                 if attempt == attempts or late or self.closed.is_set():
                     self._give_up(problem, attempt, late)
@@ -144,7 +143,7 @@ class Client:
                 text = self._read(response, begun)
         if not response.is_success:
             self._complain(response, text, path, body)
-        return _object(text)
+        return _object(text, self._key)
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
@@ -173,7 +172,7 @@ class Client:
                 raise _Again(f"its answer is larger than {self.settings.max_body_bytes:,} bytes", unreadable=True)
             if self._clock.now() - begun > self.settings.timeout_s:
                 raise _Again(f"does not answer within {self.settings.timeout_s:g} s")
-        return self._key.hide_in_answer(data.decode("utf-8", "replace"))
+        return data.decode("utf-8", "replace")
 
     # ---- refusals ----------------------------------------------------------------------------------------------------
 
@@ -201,7 +200,7 @@ class Client:
     def _told(self, text: str) -> tuple[str, str]:
         """(message, code) of an error's body, whatever its form."""
         try:
-            found = json.loads(text)
+            found = self._key.clean(json.loads(text))
         except (ValueError, RecursionError):
             found = text
         error = found.get("error", found) if isinstance(found, dict) else found
@@ -225,9 +224,10 @@ def _open(settings: UrlSettings) -> httpx.Client:
         raise ConfigError("not the address of a proxy", where="proxy", hint="http://HOST:PORT") from None
 
 
-def _object(text: str) -> dict[str, Any]:
+def _object(text: str, key: Key) -> dict[str, Any]:
+    """The key is hidden in what was decoded: JSON has more than one spelling of it."""
     try:
-        found = json.loads(text)
+        found = key.clean(json.loads(text))
     except (ValueError, RecursionError):
         raise _Again("its answer is no JSON", unreadable=True) from None
     if not isinstance(found, dict):

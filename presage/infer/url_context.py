@@ -39,7 +39,7 @@ def cut(prompt: Prompt, share: float) -> tuple[Prompt, int]:
 
     Of a conversation the oldest turns lose their text first; its system message stays, unless there is nothing else.
     """
-    drop = _characters(prompt) - int(_characters(prompt) * share)
+    drop = characters(prompt) - int(characters(prompt) * share)
     if isinstance(prompt, str):
         return prompt[drop:], drop
     kept, left = list(prompt), drop
@@ -51,19 +51,12 @@ def cut(prompt: Prompt, share: float) -> tuple[Prompt, int]:
     return tuple(kept), drop
 
 
-def tokens_in(characters: int, prompt: Prompt, prompt_tokens: int | None) -> int:
+def tokens_in(dropped: int, prompt: Prompt, prompt_tokens: int | None) -> int:
     """About how many tokens so many characters are, at the rate of the prompt that was answered; at least 1 of any."""
-    rate = (prompt_tokens or 0) / max(1, _characters(prompt)) or 0.25
-    return max(1, round(characters * rate)) if characters else 0
+    rate = (prompt_tokens or 0) / max(1, characters(prompt)) or 0.25
+    return max(1, round(dropped * rate)) if dropped else 0
 
 
-def as_text(prompt: Prompt) -> str:
-    """A conversation for an endpoint that only continues texts: a name before every turn, the assistant's last."""
-    if isinstance(prompt, str):
-        return prompt
-    turns = [f"{one.role.capitalize()}: {one.content}" for one in prompt]
-    return "\n\n".join([*turns, "Assistant:"])
-
-
-def _characters(prompt: Prompt) -> int:
+def characters(prompt: Prompt) -> int:
+    """Of a text, or of all turns of a conversation."""
     return len(prompt) if isinstance(prompt, str) else sum(len(one.content) for one in prompt)

@@ -8,6 +8,9 @@ from typing import Any
 
 _OPTIONAL = ("logprobs", "seed", "stop", "n")
 """Settings that can be done without: stops are applied here too, samples drawn one by one."""
+_FIXED = ("temperature", "top_p")
+"""Settings that some models have fixed; left out where that is said, not where a value is out of range."""
+_UNSUPPORTED = re.compile(r"unsupported|not support|only the default|deprecated", re.IGNORECASE)
 _RENAMED = "max_completion_tokens"
 
 
@@ -26,8 +29,9 @@ class Dialect:
 
     def learn(self, told: str, body: dict[str, Any]) -> dict[str, Any] | None:
         """The body without what the refusal names; None if it names nothing that can be left out."""
-        named = [name for name in _OPTIONAL if name in body and re.search(rf"\b{name}\b", told)]
-        if "max_tokens" in body and _RENAMED in told:
+        known = (*_OPTIONAL, *_FIXED) if _UNSUPPORTED.search(told) else _OPTIONAL
+        named = [name for name in known if name in body and re.search(rf"\b{name}\b", told)]
+        if "max_tokens" in body and "messages" in body and _RENAMED in told:  # only chats have the newer name
             named.append("max_tokens")
         if not named:
             return None

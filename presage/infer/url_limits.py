@@ -11,6 +11,7 @@ from random import Random
 
 _FIRST_S, _LONGEST_S = 1.0, 60.0
 _BURST_S = 10.0
+_INSTANT_S = 1e-6  # what rounding leaves of a wait
 
 
 class Clock:
@@ -64,9 +65,9 @@ class Limits:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wait(self, tokens: float) -> None:
-        """Until this request may be sent."""
-        seconds = max(self.requests.take(1), self.tokens.take(tokens), self._until - self.clock.now())
-        if seconds > 0:
+        """Until this request may be sent; a pause that begins meanwhile is kept too."""
+        turn = max(self.requests.take(1), self.tokens.take(tokens)) + self.clock.now()
+        while (seconds := max(turn, self._until) - self.clock.now()) > _INSTANT_S:
             self.clock.sleep(seconds)
 
     def pause(self, seconds: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -78,7 +79,7 @@ def read_address(spec: str, model_name: str | None) -> Address:
     return Address(base, shown, model_name or parts.fragment, parts.scheme == "http" and not _here(host))
 
 
-_FORM = "https://HOST/v1#MODEL, or https://HOST/v1 --model-name MODEL"
+_FORM = "https://HOST/v1#MODEL, or https://HOST/v1 --set model_name=MODEL"
 
 
 def _here(host: str) -> bool:
@@ -119,6 +120,14 @@ class Key:
     def hide_in_answer(self, text: str) -> str:
         """The same for answers, which a placeholder that stands for a key must not change."""
         return self.hide(text) if len(self._text) >= _SECRET else text
+
+    def clean(self, answer: Any) -> Any:
+        """Decoded JSON with the key hidden in every text of it. Raises RecursionError where it is nested too deep."""
+        if isinstance(answer, str):
+            return self.hide_in_answer(answer)
+        if isinstance(answer, dict):
+            return {self.clean(name): self.clean(value) for name, value in answer.items()}
+        return [self.clean(one) for one in answer] if isinstance(answer, list) else answer
 
 
 _A_FILE = "the name of a file that holds the key alone"  # never repeated: it may be the key itself, by mistake

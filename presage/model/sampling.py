@@ -7,7 +7,11 @@ from pydantic import Field
 from torch import Tensor
 
 from presage.core.config import Config
+from presage.core.errors import RunError
 from presage.core.seeds import derive, stream
+
+NOT_FINITE = "gives no finite log-probabilities"
+DAMAGED = "its weights hold NaN or infinity: take an earlier checkpoint"
 
 
 class Sampling(Config):
@@ -23,7 +27,12 @@ class Sampling(Config):
 
 
 def pick(logits: Tensor, chance: Tensor, sampling: Sampling) -> Tensor:
-    """One id per row, [B], of logits [B, V]: the inverse of the distribution function at chance [B] in [0, 1)."""
+    """One id per row, [B], of logits [B, V]: the inverse of the distribution function at chance [B] in [0, 1).
+
+    Raises RunError where a row's logits are no distribution.
+    """
+    if not bool(logits.amax(dim=-1).isfinite().all()):
+        raise RunError(NOT_FINITE, where="the model", hint=DAMAGED)
     if sampling.temperature == 0:
         return logits.argmax(dim=-1)
     logits = _keep_top_k(logits.double() / sampling.temperature, sampling.top_k)

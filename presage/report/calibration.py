@@ -114,7 +114,7 @@ def _counts(axes: Any, figure: Figure, s: Sources, task: str) -> None:
     for i, row in enumerate(s.rows(*BINS)):
         if str(row["task"]) == task and row["n"]:
             gid = figure.mark(s.fact(*BINS, f"{i}.n", "count"))
-            axes.bar((row["lo"] + row["hi"]) / 2, row["n"], width=0.9 * (row["hi"] - row["lo"]), bottom=0.5,
+            axes.bar((row["lo"] + row["hi"]) / 2, row["n"] - 0.5, width=0.9 * (row["hi"] - row["lo"]), bottom=0.5,
                      color=DRAW["second"], linewidth=0, zorder=3, gid=gid)  # fmt: skip
     axes.set_yscale("log")
     axes.set_ylim(bottom=0.5)
@@ -178,7 +178,8 @@ def _limits() -> Items:
     return Items(
         [
             Text(
-                "Probabilities are those of the options among themselves: the softmax of their scores. A model that "
+                "Probabilities are those of the options among themselves, or of their letters where it was asked by "
+                "letter: the softmax of their log-probabilities, however the options were scored. A model that "
                 "spreads most of its probability over other texts is not seen to."
             ),
             Text(

@@ -8,7 +8,7 @@ from typing import Any
 
 from presage.report.blocks import Block, Cell, Items, Pairs, Picture, Section, Table, Text
 from presage.report.examination import NONE, ROLE, TASKS, estimate
-from presage.report.facts import Sources, leaves
+from presage.report.facts import Sources
 from presage.report.figures import Figure, title_above
 from presage.report.svg import DRAW
 
@@ -16,9 +16,8 @@ PASS = re.compile(r"pass@(\d+)")
 CHOSEN = ("pass_random", "pass_mean_logprob", "pass_sum_logprob")
 """Of one sample of each problem: any, or the one of the highest mean or summed log-probability."""
 INKS = ("accent", "target", "second", "muted")
-ISOLATION = ("isolation", "sandbox", "tier")
-"""Keys that say what the programs ran in, in the results or the config of the run."""
-FILES = ("result.json", "origin.json", "config.json")
+ISOLATION = ("isolation", "kernel")
+"""Results that say what the programs ran in."""
 
 
 def given(s: Sources) -> bool:
@@ -116,13 +115,8 @@ def _draw(canvas: Any, figure: Figure, s: Sources) -> None:
 
 
 def _isolation(s: Sources) -> Iterator[Block]:
-    found: list[tuple[str, Cell]] = []
-    for file in FILES:
-        for key in leaves(s.data(ROLE, file)):
-            parts = key.replace("/", ".").split(".")
-            if set(parts) & set(ISOLATION) and isinstance(s.get(ROLE, file, key), str):
-                label = next(part for part in parts if part in ISOLATION)
-                found.append((label, s.fact(ROLE, file, key)))
+    told = [name for name in ISOLATION if s.get(ROLE, "result.json", f"{name}.value") is not None]
+    found: list[tuple[str, Cell]] = [(name, s.result(ROLE, name)) for name in told]
     if found:
         yield Pairs("What the programs ran in", found)
     else:

@@ -5,20 +5,17 @@ Calibration, code and score against compute have sections of their own: presage.
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterator
 
 from presage.report.blocks import Block, Cell, Code, Items, Section, Table, Text
-from presage.report.facts import Fact, Sources, leaves
+from presage.report.facts import Fact, Sources
 
 ROLE = "examination"
 TASKS, SHOWN = (ROLE, "tables/tasks.csv"), (ROLE, "tables/shown.csv")
 CATEGORIES, WARNINGS = (ROLE, "tables/categories.csv"), (ROLE, "tables/warnings.csv")
 NAMED = (("result.json", "model.value"), ("config.json", "config.model"))
 """Where a run says which model was examined; else its role stands for it."""
-LIKELIHOODS = "has_likelihood"
-"""The key, in any of these files, that says whether the model gives log-probabilities."""
-TOLD = ("result.json", "origin.json", "config.json")
 HEADLINE = 3  # tasks in the headline
 SPACE = "\N{NO-BREAK SPACE}"
 NONE = "–"
@@ -51,7 +48,7 @@ def headline(s: Sources) -> Text:
             "{task} {value} ({metric})",
             task=s.fact(*TASKS, f"{i}.task"),
             metric=s.fact(*TASKS, f"{i}.metric"),
-            value=estimate(s, TASKS, f"{i}.value", f"{i}.stderr"),
+            value=score(s, i),
         )
         for i in rows
     ]
@@ -70,11 +67,7 @@ def model(s: Sources, role: str = ROLE) -> Cell:
 
 def likelihoods(s: Sources) -> bool:
     """False where the run says that the model only generates."""
-    for file in TOLD:
-        for key in leaves(s.data(ROLE, file)):
-            if LIKELIHOODS in re.split(r"[./]", key):
-                return s.get(ROLE, file, key) is not False
-    return True
+    return s.get(ROLE, "result.json", "has_likelihood.value") is not False
 
 
 def first_metrics(s: Sources) -> list[int]:
@@ -86,14 +79,27 @@ def first_metrics(s: Sources) -> list[int]:
 
 
 def estimate(s: Sources, place: tuple[str, str], value: str, stderr: str = "", form: str = "auto") -> Cell:
-    """A value and its standard error, as far as there are any; `value` and `stderr` are keys."""
+    """A value and its standard error, as far as there is one above zero; `value` and `stderr` are keys."""
     if s.get(*place, value) is None:
         return NONE
     shown = s.fact(*place, value, form)
-    if not stderr or s.get(*place, stderr) is None:
+    if not stderr or not s.get(*place, stderr):  # examples that came out alike do not make a score certain
         return shown
     of_error = "stderr" if form == "auto" else form.removeprefix("signed_")
     return Text("{v}" + f"{SPACE}±{SPACE}" + "{e}", v=shown, e=s.fact(*place, stderr, of_error))
+
+
+def finite(value: object) -> bool:
+    """Whether a cell of a table is a number that can be drawn."""
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def score(s: Sources, i: int) -> Cell:
+    """The value in a row of the table of tasks with its error; where all came out alike, with the interval's end."""
+    shown, value = estimate(s, TASKS, f"{i}.value", f"{i}.stderr"), s.get(*TASKS, f"{i}.value")
+    words, end = ("at most", "hi") if value == 0 else ("at least", "lo")
+    bounded = s.get(*TASKS, f"{i}.stderr") == 0 and value in (0, 1) and s.get(*TASKS, f"{i}.{end}") is not None
+    return Text(f"{{v}} ({words} {{e}})", v=shown, e=s.fact(*TASKS, f"{i}.{end}")) if bounded else shown
 
 
 # ---- tables ---------------------------------------------------------------------------------------------------------
@@ -104,7 +110,8 @@ def _scores(s: Sources) -> Table:
     rows = [_row(s, i, shown.get(str(s.get(*TASKS, f"{i}.task")))) for i in first_metrics(s)]
     columns = ["task", "shots", "metric", "n", "raw", "clean", "contaminated", "change", "invalid, cut"]
     note = Text(
-        "± is a standard error, over groups where examples share a passage. Raw: all examples; clean: those that were "
+        "± is a standard error, over groups where examples share a passage; where all examples came out alike there is "
+        "none, and the end of the interval stands in its place. Raw: all examples; clean: those that were "
         "looked for in the training text and not found; contaminated: those found, so many. Change: clean minus raw "
         "over raw, the degradation in the tables of the GPT-4 report. Invalid answers could not be read and count as "
         "wrong; cut prompts were too long for the context and lost their beginning. ↓: lower is better."
@@ -117,7 +124,7 @@ def _row(s: Sources, i: int, shown: int | None) -> list[Cell]:
         return s.fact(*TASKS, f"{i}.{column}", form)
 
     metric = Text("{m}\N{NO-BREAK SPACE}↓", m=cell("metric"))
-    raw = estimate(s, TASKS, f"{i}.value", f"{i}.stderr")
+    raw = score(s, i)
     quoted = metric if cell("better").value == "lower" else cell("metric")
     invalid, cut = (cell(name, "count") if cell(name).value is not None else NONE for name in ("invalid", "truncated"))
     counts = Text("{invalid}, {cut}", invalid=invalid, cut=cut)

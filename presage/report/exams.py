@@ -10,15 +10,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from presage.report.blocks import Block, Cell, Code, Items, Picture, Section, Table, Text
-from presage.report.facts import Fact, Sources
+from presage.report.examination import estimate, model
+from presage.report.facts import Sources
 from presage.report.figures import Figure
 from presage.report.svg import DRAW
 
 ROLE = "exams"
 EXAMINED = "examination"
 FILE = "tables/exams.csv"
-NAMED = (("result.json", "model.value"), ("config.json", "config.model"))
-"""Where a run says which model sat the exams; else the role stands for it."""
 INKS = ("accent", "target", "second", "muted")
 BAR, GAP, HEAD = 0.2, 0.16, 0.95
 """Inches: of a bar, between exams, and for axis and legend."""
@@ -49,12 +48,6 @@ def examined(s: Sources) -> Section:
 
 def _there(s: Sources, roles: Sequence[str]) -> list[str]:
     return [role for role in roles if s.has(role, FILE)]
-
-
-def model_of(s: Sources, role: str) -> Cell:
-    """The model's name, where its run says it."""
-    place = next(((file, key) for file, key in NAMED if s.get(role, file, key) is not None), None)
-    return s.fact(role, *place) if place else role
 
 
 # ---- the chart -------------------------------------------------------------------------------------------------------
@@ -101,7 +94,7 @@ def _draw(canvas: Any, figure: Figure, s: Sources, roles: Sequence[str], narrow:
             row = _place(s, role, exam)
             if row is not None and s.get(role, FILE, f"{row}.percentile_lower") is not None:
                 _bar(axes, figure, s, (role, row), place * pitch + number * BAR, ink)
-        axes.barh([0], [0], color=ink, label=str(model_of(s, role)))
+        axes.barh([0], [0], color=ink, label=str(model(s, role)))
     middle = (len(roles) - 1) * BAR / 2
     axes.set_yticks([place * pitch + middle for place in range(len(exams))], [_title(s, roles, exam) for exam in exams])
     axes.set_ylim(len(exams) * pitch - GAP - BAR / 2 + 0.05, -BAR / 2 - 0.05)
@@ -137,7 +130,7 @@ def _title(s: Sources, roles: Sequence[str], exam: str) -> str:
 
 def _caption(s: Sources, roles: Sequence[str]) -> Text:
     models = Text(" and ".join(f"{{m{i}}}" for i in range(len(roles))),
-                  **{f"m{i}": model_of(s, role) for i, role in enumerate(roles)})  # fmt: skip
+                  **{f"m{i}": model(s, role) for i, role in enumerate(roles)})  # fmt: skip
     return Text(
         "Drawn as the exam figure of the GPT-4 report, for {models}. A score stands for a band of percentiles, from "
         "the share of test-takers below it to that below the next score; a bar ends at the lower end. The line across "
@@ -168,7 +161,7 @@ def _table(s: Sources, role: str) -> Table:
         "± is a standard error, from drawing the questions anew. From {table}.",
         table=Code(f"{role}/{FILE}"),
     )
-    return Table(f"Exams: {model_of(s, role)}", columns, rows, note)
+    return Table(f"Exams: {model(s, role)}", columns, rows, note)
 
 
 def _row(s: Sources, role: str, i: int) -> list[Cell]:
@@ -177,25 +170,15 @@ def _row(s: Sources, role: str, i: int) -> list[Cell]:
 
     return [
         cell("title"),
-        _estimate(s, role, i, "score", "score_stderr"),
+        estimate(s, (role, FILE), f"{i}.score", f"{i}.score_stderr"),
         cell("max"),
         _band(s, role, i),
-        _estimate(s, role, i, "clean_score", "clean_stderr"),
+        estimate(s, (role, FILE), f"{i}.clean_score", f"{i}.clean_stderr"),
         cell("quoted"),
         cell("n", "count"),
         cell("contaminated", "count") if s.get(role, FILE, f"{i}.contaminated") is not None else "not checked",
         cell("invalid", "count"),
     ]
-
-
-def _estimate(s: Sources, role: str, i: int, value: str, stderr: str) -> Cell:
-    if s.get(role, FILE, f"{i}.{value}") is None:
-        return "–"
-    found: Fact = s.fact(role, FILE, f"{i}.{value}")
-    if s.get(role, FILE, f"{i}.{stderr}") is None:
-        return found
-    error = s.fact(role, FILE, f"{i}.{stderr}", "stderr")
-    return Text("{value}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{stderr}", value=found, stderr=error)
 
 
 def _band(s: Sources, role: str, i: int) -> Cell:

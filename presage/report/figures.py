@@ -37,6 +37,7 @@ STYLE: dict[str, Any] = {
     "grid.color": DRAW["grid"],
     "grid.linewidth": 0.8,
     "text.color": DRAW["ink"],
+    "text.parse_math": False,  # a dollar in a name is a dollar
     "xtick.color": DRAW["muted"],
     "ytick.color": DRAW["muted"],
     "xtick.labelcolor": DRAW["muted"],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from presage.report.blocks import Block, Cell, Picture, Section, Table, Text
-from presage.report.examination import NONE, estimate
+from presage.report.examination import NONE, estimate, finite
 from presage.report.facts import Sources
 from presage.report.figures import Figure, title_above
 from presage.report.svg import DRAW
@@ -52,7 +52,7 @@ def _lines(s: Sources, panel: Panel) -> dict[Any, list[int]]:
     lines: dict[Any, list[int]] = {}
     rows = s.rows(*LADDER)
     for i, row in enumerate(rows):
-        if (str(row["task"]), str(row["metric"])) == panel and row.get("flops") and row.get("value") is not None:
+        if (str(row["task"]), str(row["metric"])) == panel and row.get("flops") and finite(row.get("value")):
             lines.setdefault(row["shots"], []).append(i)
     known = sorted(lines, key=lambda shots: (isinstance(shots, str), shots if not isinstance(shots, str) else 0))
     return {shots: sorted(lines[shots], key=lambda i: rows[i]["flops"]) for shots in known}
@@ -110,7 +110,7 @@ def _draw_panel(axes: Any, figure: Figure, s: Sources, panel: Panel) -> None:
 def _chance(axes: Any, figure: Figure, s: Sources, panel: Panel) -> None:
     rows = s.rows(*LADDER)
     known = [i for i, row in enumerate(rows) if (str(row["task"]), str(row["metric"])) == panel
-             and isinstance(row.get("chance"), int | float)]  # fmt: skip
+             and finite(row.get("chance"))]  # fmt: skip
     if known:
         fact = s.fact(*LADDER, f"{known[0]}.chance")
         axes.axhline(fact.value, color=DRAW["muted"], dashes=(1, 2), linewidth=1.1, zorder=2, gid=figure.mark(fact))

@@ -12,8 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from presage.core.errors import DataError
-from presage.data.verbs import Continuation, Likelihood
+from presage.core.errors import ConfigError, DataError, RunError
+from presage.data.verbs import Continuation, Decoding, Generation, Likelihood
 from presage.evaluate.likelihood import Judge
 from presage.infer.asking import Asking
 from presage.infer.directories import Settings, open_hf, open_run
@@ -220,3 +220,39 @@ def test_long_texts_are_in_windows_that_touch(hf: LocalModel) -> None:
     assert len(asked.pairs) > 2
     for (_, before), (head, _) in pairwise(asked.pairs[:-1]):
         assert head == before[-1:]
+
+
+def test_a_tokenizer_that_closes_its_texts(hf_folder: Path, tmp_path: Path) -> None:
+    """As T5's: what it puts behind a prompt is no part of it, nor of what is asked about."""
+    tokenizers = pytest.importorskip("tokenizers")
+    tokenizer = tokenizers.Tokenizer.from_file(str(hf_folder / "tokenizer.json"))
+    eot = tokenizer.token_to_id("<|endoftext|>")
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="$A <|endoftext|>", special_tokens=[("<|endoftext|>", eot)]
+    )
+    for file in hf_folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    text = ForeignText.load(tmp_path, literal=False)
+    asking = Asking(text, False, CONTEXT, CONTEXT)
+    head, tail = text.bare(["The", " cat"])
+    assert asking.continuations([Continuation("The", " cat")])[0].pairs == [(head, tail)]
+    assert asking.prompts(["The"], 5) == [(head, 0)]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_weights_that_are_no_numbers_are_said_in_a_line(run_folder: Path, temperature: float) -> None:
+    broken = open_run(str(run_folder), Settings())
+    with torch.no_grad():
+        transformer(broken).embed.weight.fill_(float("nan"))
+    says = "gives no finite log-probabilities"
+    with pytest.raises(RunError, match=f"target: {says}"):
+        broken.loglikelihood([Continuation("The", " cat")])
+    with pytest.raises(RunError, match=says):
+        broken.generate([Generation("The", Decoding(4, temperature=temperature))])
+
+
+def test_a_stride_beyond_the_context_is_refused(run_folder: Path) -> None:
+    assert open_run(str(run_folder), Settings(stride=CONTEXT)).asking.stride == CONTEXT
+    with pytest.raises(ConfigError, match=f"stride: {CONTEXT + 1} is more than the context of {CONTEXT}"):
+        open_run(str(run_folder), Settings(stride=CONTEXT + 1))

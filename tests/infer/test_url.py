@@ -100,13 +100,13 @@ def test_what_it_can_do_is_found_out(rule: Rule, chat: bool, likelihood: bool) -
                 model.loglikelihood([Continuation("a", "b")])
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 405, 422, 500, 501])
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 422, 501])
 def test_a_refused_echo_is_no_likelihood(status: int) -> None:
     with serving(lambda path, body: error(status, "no") if body.get("echo") else honest(path, body)) as endpoint:
         assert not opened(endpoint).has_likelihood
 
 
-@pytest.mark.parametrize("status", [429, 502, 503])
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
 def test_a_busy_endpoint_is_not_taken_for_one_that_cannot(status: int) -> None:
     for busy in ("echo", "messages"):
         with (
@@ -292,3 +292,87 @@ def test_nothing_is_asked_of_nobody() -> None:
         before = len(endpoint.asked)
         assert (model.generate([]), model.loglikelihood([]), model.rolling_loglikelihood([])) == ([], [], [])
         assert len(endpoint.asked) == before
+
+
+# ---- refusals that must not be misread -------------------------------------------------------------------------------
+
+VLLM = (
+    "'max_tokens' or 'max_completion_tokens' is too large: {wanted}. This model's maximum context length is {context} "
+    "tokens and your request has {have} input tokens ({wanted} > {context} - {have})."
+)
+
+
+def as_vllm(path: str, body: Body, context: int = 100) -> Reply:
+    """Only continues texts, and says so when they are too long; /completions knows no max_completion_tokens."""
+    if path.startswith("chat"):
+        return error(404, "no chat")
+    wanted, have = body.get("max_tokens", 16), len(body["prompt"])
+    if wanted + have > context:
+        return error(400, VLLM.format(wanted=wanted, context=context, have=have))
+    return honest(path, {**body, "max_tokens": wanted}, words="w" * 90)
+
+
+def test_a_limit_that_names_both_settings_renames_none() -> None:
+    with serving(as_vllm) as endpoint:
+        model = opened(endpoint)
+        [[found]] = model.generate([Generation("a" * 90, Decoding(40))])
+        assert len(found.text) == 40
+        assert found.truncated > 0
+        assert model.identity()["unsent"] == ""
+
+
+def test_completions_have_no_newer_name_for_max_tokens() -> None:
+    def rule(path: str, body: Body) -> Reply:
+        if body.get("max_tokens") == 7:
+            return error(400, "'max_tokens' or 'max_completion_tokens' must not be 7")
+        return no_chat(path, body)
+
+    with serving(rule) as endpoint:
+        model = opened(endpoint)
+        with pytest.raises(EndpointError, match="must not be 7"):
+            model.generate([Generation("Go on", Decoding(7))])
+        assert model.identity()["unsent"] == ""
+
+
+def reasoning(path: str, body: Body) -> Reply:
+    """A model that only chats and has its temperature fixed."""
+    if not path.startswith("chat"):
+        return error(404, "no such path")
+    for name in ("temperature", "top_p"):
+        if name in body:
+            return error(400, f"Unsupported parameter: '{name}' is not supported with this model.", param=name)
+    return honest(path, body)
+
+
+def test_a_temperature_that_a_model_has_fixed_is_left_out_and_recorded() -> None:
+    with serving(reasoning) as endpoint:
+        model = opened(endpoint)
+        [[found]] = model.generate([Generation("Go on", Decoding(40, top_p=0.9))])
+        assert found.text == " Wednesday, Thursday"
+        assert model.identity()["unsent"] == "temperature,top_p"
+
+
+def test_why_a_chat_refused_is_said_where_there_is_nothing_else() -> None:
+    def rule(path: str, body: Body) -> Reply:
+        return error(400, "tools are needed") if path.startswith("chat") else error(404, "no such path")
+
+    with serving(rule) as endpoint, pytest.raises(EndpointError, match=r"refuses the request.*tools are needed"):
+        opened(endpoint)
+
+
+def test_an_endpoint_that_breaks_over_a_question_need_not_be_asked_it() -> None:
+    with serving(lambda path, body: error(500, "oh") if body.get("echo") else honest(path, body)) as endpoint:
+        with pytest.raises(EndpointError, match="--set likelihood=false"):
+            opened(endpoint)
+        assert not opened(endpoint, likelihood=False).has_likelihood
+
+
+def test_a_likelihood_of_no_token_is_an_error() -> None:
+    def whole(path: str, body: Body) -> Reply:
+        if not body.get("echo") or len(body["prompt"]) > 1:
+            return honest(path, body)
+        given = {"tokens": ["A"], "token_logprobs": [None], "text_offset": [0], "top_logprobs": [None]}
+        return Reply({"choices": [{"text": "A", "logprobs": given}]})
+
+    with serving(whole) as endpoint, pytest.raises(EndpointError, match=r"first token.*--set beginning=TEXT"):
+        opened(endpoint).loglikelihood([Continuation("", "A")])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from presage.data.verbs import Decoding, Likelihood, Message
 from presage.infer.url_answers import choices, read_completion, read_echo
-from presage.infer.url_context import as_text, cut, is_too_long, share_to_keep
+from presage.infer.url_context import cut, is_too_long, share_to_keep
 
 UNKNOWN = -9.0
 """Of a token whose log-probability must not count."""
@@ -88,7 +88,7 @@ def test_choices_come_in_their_order() -> None:
         (["4", "2", "<|end|>"], (), "42", -2.0, 2),
         (["?", "?"], (), "42", -2.0, 2),
         (["?", "?"], ("2",), "4", None, None),
-        (["<|end|>"], (), "", 0.0, 0),
+        (["<|end|>"], (), "", None, 0),
     ],
     ids=["stop", "stop-inside", "mark", "pieces", "pieces-cut", "empty"],
 )
@@ -189,4 +189,42 @@ def test_cutting_takes_from_the_left_and_from_the_oldest() -> None:
     assert cut(turns, 0.5) == ((Message("system", "SS"), Message("user", ""), Message("assistant", "fgh")), 5)
     assert cut(turns, 0.1) == ((Message("system", "S"), Message("user", ""), Message("assistant", "")), 9)
     assert cut("", 0.5) == ("", 0)
-    assert as_text("as it is") == "as it is"
+
+
+# ---- an echo of something else ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tokens", "offsets"),
+    [
+        ([("The cat", None), (" ran", -1.0)], None),
+        ([("A dog", None), (" sat", -1.0)], [0, 7]),
+        ([("The cat", None), (" s", -1.0)], None),
+        ([(" cat", None), (" sat", -1.0)], None),
+        ([("The cat", None), (" sat", -1.0)], [0, 0]),
+        ([("The cat", None), (" sat", -1.0), (" on", -2.0)], [0, 9, 11]),
+        ([("cat", None), (" sat", -1.0)], [4, 7]),
+    ],
+    ids=["other-text", "other-prompt", "cut-right", "cut-left", "zeros", "shifted", "begins-late"],
+)
+def test_an_echo_of_another_text_is_none(tokens: list[tuple[str, float | None]], offsets: list[int] | None) -> None:
+    assert read_echo(echo(tokens, offsets), "The cat", " sat") is None
+
+
+@pytest.mark.parametrize("marked", [False, True], ids=["plain", "mark"])
+def test_offsets_may_count_bytes(marked: bool) -> None:
+    tokens: list[tuple[str, float | None]] = [("Größe", None), (" 中", -1.0), ("文", -0.5), ("!", UNKNOWN)]
+    tokens = [("<s>", None), (tokens[0][0], UNKNOWN), *tokens[1:]] if marked else tokens
+    sums = [sum(len(text.encode()) for text, _ in tokens[:i]) for i in range(len(tokens))]
+    found = read_echo(echo(tokens, sums), "Größe", " 中文")
+    assert found is not None
+    assert found.likelihood == Likelihood(-1.5, 2, False)
+    assert found == read_echo(echo(tokens), "Größe", " 中文")
+
+
+def test_pieces_of_a_character_are_at_its_place() -> None:
+    tokens: list[tuple[str, float | None]] = [("Go", None), ("\ufffd", -1.0), ("\ufffd", -2.0), ("a", -3.0)]
+    for offsets in ([0, 2, 3, 5], [0, 2, 2, 3]):  # in bytes, in characters
+        found = read_echo(echo(tokens, offsets), "Go", "中a")
+        assert found is not None
+        assert found.likelihood == Likelihood(-6.0, 3, False)

@@ -95,7 +95,7 @@ def test_a_key_in_place_of_its_file_is_not_repeated(name: str) -> None:
 
 def test_a_key_is_not_sent_in_the_open(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY)
-    with pytest.raises(ConfigError, match=r"unencrypted.*--plain-http") as caught:
+    with pytest.raises(ConfigError, match=r"unencrypted.*--set plain_http=true") as caught:
         UrlModel.open("http://models.example/v1#m", key_file=tmp_path / "key")
     one_line_without_key(caught.value)
 
@@ -173,3 +173,13 @@ def test_a_proxy_is_used_where_it_is_named() -> None:
         assert model.generate(GO)[0][0].text == " Wednesday, Thursday"
         assert endpoint.paths()[0] == "http://models.example/v1/chat/completions"
         assert proxy not in repr(model.client.settings)
+
+
+@pytest.mark.parametrize("spelling", ["slash", "unicode"])
+def test_a_key_in_another_spelling_of_json_is_hidden(tmp_path: Path, spelling: str) -> None:
+    key = "sk-0123/456789abcdef/SECRET"
+    spelt = key.replace("/", "\\/") if spelling == "slash" else "".join(f"\\u{ord(c):04x}" for c in key)
+    (tmp_path / "key").write_text(key)
+    raw = f'{{"choices": [{{"message": {{"content": "it is {spelt}"}}}}]}}'.encode()
+    with serving(Then(Reply(raw=raw))) as endpoint:
+        assert opened(endpoint, key_file=tmp_path / "key").generate(GO)[0][0].text == "it is [key]"

@@ -10,6 +10,7 @@ import pytest
 from presage.core.errors import EndpointError
 from presage.data.verbs import Completion, Continuation, Decoding, Generation
 from presage.infer.url import UrlModel
+from presage.infer.url_limits import Bucket, Limits
 from tests.infer.endpoint import (
     GO,
     KEY,
@@ -45,7 +46,7 @@ def test_what_may_pass_is_asked_again_after_growing_waits(status: int) -> None:
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("7", 7.0), ("0.25", 0.25), ("Thu, 01 Jan 2026 00:01:30 GMT", 90.0)],
+    [("7", 7.0), ("2.25", 2.25), ("Thu, 01 Jan 2026 00:01:30 GMT", 90.0)],
     ids=["whole", "part", "date"],
 )
 def test_retry_after_is_kept(value: str, seconds: float) -> None:
@@ -62,6 +63,27 @@ def test_a_retry_after_that_says_nothing_is_left_aside(value: str) -> None:
     with serving(Then(Reply({}, 503, {"Retry-After": value}))) as endpoint:
         opened(endpoint, time).generate(GO)
     assert 0.5 <= time.slept[0] <= 1.0
+
+
+def test_a_retry_after_of_nothing_does_not_use_up_the_attempts() -> None:
+    time = Time()
+    with serving(Then(*[Reply({}, 429, {"Retry-After": "0"})] * 3)) as endpoint:
+        opened(endpoint, time).generate(GO)
+    assert [low <= slept <= 2 * low for low, slept in zip((0.5, 1.0, 2.0), time.slept, strict=True)] == [True] * 3
+
+
+def test_a_pause_that_begins_while_one_waits_is_kept() -> None:
+    class Paused(Time):
+        def sleep(self, seconds: float) -> None:
+            if not self.slept:
+                limits.pause(30)
+            super().sleep(seconds)
+
+    time = Paused()
+    limits = Limits(time, Bucket(60, time), Bucket(None, time))
+    for _ in range(11):  # a burst of ten, and one that waits
+        limits.wait(0)
+    assert time.slept == [pytest.approx(1), pytest.approx(29)]
 
 
 def test_attempts_end() -> None:

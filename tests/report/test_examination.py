@@ -133,12 +133,14 @@ def test_where_no_contaminated_example_was_found_there_is_no_mean_of_any(tmp_pat
     assert cells(report, "Scores")[0][6] == "none (0)"
 
 
-def run_of(path: Path, results: dict[str, Any] | None = None, metric: str = "accuracy", **shown: Any) -> Path:
+def run_of(
+    path: Path, results: dict[str, Any] | None = None, metric: str = "accuracy", scores: Any = None, **shown: Any
+) -> Path:
     """An eval run of one task and one metric."""
     with RunDir.create(path, "eval", EvalConfig()) as run:
         row = {"task": "t", "version": 1, "method": "m", "shots": 0, "metric": metric, "better": "higher", "n": 3,
                "value": 0.5, "stderr": None, "lo": None, "hi": None, "invalid": None, "truncated": None}  # fmt: skip
-        run.table("tasks", [row])
+        run.table("tasks", [row | (scores or {})])
         run.table("shown", [{"task": "t", "n": 3, "raw": 0.5, "clean": 0.5, "dirty": None} | shown])
         for name, value in (results or {}).items():
             run.result(name, value)
@@ -148,7 +150,7 @@ def run_of(path: Path, results: dict[str, Any] | None = None, metric: str = "acc
 
 @pytest.mark.parametrize("generates", [True, False], ids=["generates", "says likelihoods"])
 def test_a_model_that_only_generates_is_said_to(tmp_path: Path, generates: bool) -> None:
-    results = {"model/has_likelihood": False} if generates else {}
+    results = {"has_likelihood": False} if generates else {}
     _, page = told_of(tmp_path, examination=run_of(tmp_path / "eval", results))
     assert ("Asked by generation" in words(part(page, "examination"))) == generates
     assert sections_of(page) == ["examination", "sources"]
@@ -220,3 +222,13 @@ def test_shots_may_be_said_in_words(tmp_path: Path) -> None:
     rows = [row | {"shots": row["shots"] if row["shots"] < 2 else "many"} for row in evals.ladder_rows()]
     _, page = told_of(tmp_path, scaling=evals.ladder(tmp_path / "scaling", rows).path)
     assert "K = many" in "".join(text_of(e) for e in part(page, "scaling") if e.tag == "svg")
+
+
+@pytest.mark.parametrize(("value", "lo", "hi", "says"), [(0.0, 0.0, 0.071, "0 (at most 0.071)"),
+                                                        (1.0, 0.93, 1.0, "1 (at least 0.93)")])  # fmt: skip
+def test_a_score_without_spread_is_shown_with_the_end_of_its_interval(
+    tmp_path: Path, value: float, lo: float, hi: float, says: str
+) -> None:
+    row = {"value": value, "stderr": 0.0, "lo": lo, "hi": hi}
+    report, _ = told_of(tmp_path, examination=run_of(tmp_path / "eval", scores=row))
+    assert says in (report.path / "report.md").read_text(encoding="utf-8").replace("\\", "")

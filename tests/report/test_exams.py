@@ -9,7 +9,7 @@ import pytest
 
 from presage.core.run import RunDir
 from presage.evaluate.exam import COLUMNS
-from presage.report import exams
+from presage.report import examination, exams
 from presage.report.blocks import Picture, Table
 from presage.report.facts import Sources
 from tests.report.conftest import AnyConfig
@@ -96,4 +96,4 @@ def test_a_run_that_does_not_name_its_model_is_called_by_its_role(tmp_path: Path
     with RunDir.create(tmp_path / "a", "eval", AnyConfig()) as run:
         run.table("exams", [row("lsat", "LSAT", 82.4)], list(COLUMNS))
         run.finish()
-    assert exams.model_of(Sources({"a": tmp_path / "a"}), "a") == "a"
+    assert examination.model(Sources({"a": tmp_path / "a"}), "a") == "a"

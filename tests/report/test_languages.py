@@ -58,3 +58,13 @@ def test_without_baselines_there_are_no_lines_and_without_languages_no_section(t
     assert [block.kind for block in languages.section(bare).blocks] == ["picture"]
     assert not languages.given(Sources({"exams": None}))
     assert languages.given(bare)
+
+
+def test_languages_and_baselines_without_a_value_are_left_out(tmp_path: Path) -> None:
+    with RunDir.create(tmp_path / "eval", "eval", AnyConfig()) as run:
+        row = {"language": "xx", "name": "Missing", "n": 1, "value": None, "stderr": None, "lo": None, "hi": None}
+        run.table("languages", [row, row | {"language": "de", "name": "German", "value": 0.5, "lo": 0.4, "hi": 0.6}])
+        run.table("baselines", [{"name": "none", "value": None}, {"name": "US$ and $US", "value": 0.25}])
+        run.finish()
+    figure = languages.chart(Sources({"exams": tmp_path / "eval"}))
+    assert {fact.key for fact in figure.marks.values()} == {"1.value", "1.hi"}

@@ -38,7 +38,7 @@ def test_every_scoring(scoring: Scoring, scores: list[float], picked: int) -> No
     assert found.graded.extra["picked"] == picked
     assert found.graded.scores == {"accuracy": float(picked == 0)}
     assert found.graded.answer == EXAMPLE.options[picked]
-    shares = [math.exp(score) for score in scores]
+    shares = [math.exp(LOGPROBS[text]) for text in ((" A", " B") if scoring == "letter" else list(LOGPROBS)[:2])]
     assert found.graded.extra["probabilities"] == pytest.approx([share / sum(shares) for share in shares])
 
 

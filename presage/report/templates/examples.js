@@ -185,8 +185,13 @@
     if (next) next.focus();
   }
   // page.html#TASK/ID opens that example.
+  function wanted() {
+    const hash = location.hash.slice(1);
+    try { return decodeURIComponent(hash); } catch { return hash; } // a lone % is itself
+  }
   function goto() {
-    const place = found.findIndex((row) => `${row.task}/${row.id}` === decodeURIComponent(location.hash.slice(1)));
+    const name = wanted();
+    const place = found.findIndex((row) => `${row.task}/${row.id}` === name);
     if (place < 0) return;
     page = Math.floor(place / PAGE);
     draw();

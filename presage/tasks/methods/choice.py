@@ -54,9 +54,15 @@ class Choice:
 
 
 def graded(example: Example, scores: Sequence[float], answers: Sequence[Likelihood]) -> Graded:
-    """The option of the highest score against the right one; probabilities are the softmax of the scores."""
+    """The option of the highest score against the right one.
+
+    `probabilities` are the model's own, of the options (or letters) among themselves after the context: the softmax of
+    their summed log-probabilities, whatever they are scored by. Scores per token or byte, or with a bare likelihood
+    divided out, are logarithms of no probability. So the option picked need not be the most probable one.
+    """
     picked = int(np.argmax(scores))
-    weights = np.exp(np.asarray(scores) - np.max(scores))
+    logprobs = np.array([answer.logprob for answer in answers])
+    weights = np.exp(logprobs - logprobs.max())
     extra = {
         "picked": picked,
         "option_scores": [float(score) for score in scores],
