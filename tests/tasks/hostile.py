@@ -76,7 +76,7 @@ class Outcome:
 
 
 def names() -> list[str]:
-    """C01 to C40, P01 to P04 and X01 to X27, as their files are called."""
+    """C01 to C41, P01 to P04 and X01 to X28, as their files are called."""
     return sorted(path.stem for path in ATTACKS.glob("[cpx][0-9][0-9]_*.py"))
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -114,6 +115,38 @@ def test_without_landlock_the_filter_alone_does_not_hold(box: Sandbox) -> None:
     weak = dataclasses.replace(box.tier, prefix=(), landlock=0)
     with pytest.raises(Unavailable, match="reading a file"):
         sandbox.probe(weak, box.slots[0])
+
+
+OPENED = """
+import os
+def add(a, b):
+    return a + b
+def opened(path, flags):
+    try:
+        os.close(os.open(path, flags))
+        return "opened"
+    except OSError as error:
+        return error.errno
+"""
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_file_that_may_be_read_is_not_truncated_by_opening_it(version: int) -> None:
+    """Landlock of kernels before 6.2 knows no truncation: the filter lets files be opened for reading alone."""
+    try:
+        with Sandbox.open(tier=LANDLOCK, jobs=1) as box, tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            file = Path(folder, "module.py")
+            file.write_text("kept")
+            file.chmod(0o666)
+            python = dataclasses.replace(box.tier.python, shared=(*box.tier.python.shared, str(file)))
+            tier = dataclasses.replace(box.tier, python=python, landlock=version)
+            flags = (0, os.O_TRUNC, 3 | os.O_TRUNC, os.O_RDWR, os.O_WRONLY, os.O_CREAT, 3)
+            test = f"assert [opened({str(file)!r}, flags) for flags in {flags}] == {['opened'] + [38] * 6}"
+            verdict = pair.judge(Program("p", OPENED, ("opened",), test, timeout_s=20.0), tier, box.slots[0])
+            assert (verdict.reason, verdict.detail, file.read_text()) == ("passed", "", "kept")
+    except Unavailable as error:
+        pytest.skip(str(error))
 
 
 def test_the_filter_names_what_it_allows() -> None:
