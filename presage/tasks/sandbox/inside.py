@@ -296,11 +296,11 @@ class CandidateError(Exception):
 
 
 class CandidateEnded(BaseException):
-    """The candidate's process is gone. No `except Exception` of a test hides it."""
+    """The candidate's process is gone."""
 
 
 class CandidateBroke(BaseException):
-    """The candidate returned or sent what is no plain value."""
+    """The candidate was given, returned or sent what is no plain value."""
 
 
 class Calls:
@@ -308,16 +308,19 @@ class Calls:
 
     def __init__(self, requests: int, replies: int) -> None:
         self.requests, self.replies, self.made = requests, replies, 0
+        self.over: BaseException | None = None  # the first that no test may hide
 
     def proxy(self, name: str) -> Callable[..., Any]:
         """A function of this name, whose calls the candidate answers."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            self.made += 1
             try:
                 send(self.requests, (name, args, kwargs))
             except OSError:
-                raise CandidateEnded from None
+                raise self.noted(CandidateEnded("the process ended")) from None
+            except NotPlain as error:
+                raise self.noted(CandidateBroke(f"was given {error}")) from None
+            self.made += 1
             (value,) = self.answer(1)
             return value
 
@@ -329,14 +332,20 @@ class Calls:
         try:
             reply = receive(self.replies)
         except Gone:
-            raise CandidateEnded from None
+            raise self.noted(CandidateEnded("the process ended")) from None
         except NotPlain as error:
-            raise CandidateBroke(f"sent {error}") from None
+            raise self.noted(CandidateBroke(f"sent {error}")) from None
         if type(reply) is not tuple or len(reply) not in (count, 2):
-            raise CandidateBroke("sent what is no reply")
+            raise self.noted(CandidateBroke("sent what is no reply"))
         if len(reply) == 2:
-            raise _raised(*map(str, reply))
+            raise self.noted(_raised(*map(str, reply)))
         return reply
+
+    def noted(self, error: BaseException) -> BaseException:
+        """The exception, remembered if it is the first that ends the candidate."""
+        if self.over is None and isinstance(error, (CandidateEnded, CandidateBroke)):
+            self.over = error
+        return error
 
 
 def _raised(kind: str, text: str) -> BaseException:
@@ -363,25 +372,32 @@ def checker(job: dict[str, Any], requests: int, replies: int, verdicts: int) -> 
     os._exit(0)
 
 
+_REASONS = ((AssertionError, "failed"), (CandidateEnded, "ended"), (CandidateBroke, "refused"), (MemoryError, "limit"))
+
+
 def _judged(job: dict[str, Any], calls: Calls) -> tuple[str, str]:
-    space = _module("checker")
+    """Reason and detail: what ended the candidate, if anything did, even where the tests caught it."""
+    raised: BaseException | None = None
     try:
-        calls.answer(0)
-        exec(compile(job["setup"], "setup", "exec"), space)
-        space.update((name, calls.proxy(name)) for name in job["entries"])
-        exec(compile(job["test"], "test", "exec"), space)
-    except AssertionError as error:
-        return "failed", str(error)[:MAX_TEXT]
-    except CandidateEnded:
-        return "ended", "the process ended"
-    except CandidateBroke as error:
-        return "refused", str(error)
-    except MemoryError:
-        return "limit", "out of memory"
+        _test(job, calls)
     except BaseException as error:
-        kind, text = _told(error)
-        return ("limit" if kind == "MemoryError" else "error"), text if kind == "CandidateError" else f"{kind}: {text}"
-    return ("passed", "") if calls.made else ("error", "the tests call none of the functions")
+        raised = error
+    raised = calls.over or raised
+    if raised is None:
+        return ("passed", "") if calls.made else ("error", "the tests call none of the functions")
+    kind, text = _told(raised)
+    for known, reason in _REASONS:
+        if isinstance(raised, known):
+            return reason, text
+    return "error", (text if kind == "CandidateError" else f"{kind}: {text}")[:MAX_TEXT]
+
+
+def _test(job: dict[str, Any], calls: Calls) -> None:
+    space = _module("checker")
+    calls.answer(0)
+    exec(compile(job["setup"], "setup", "exec"), space)
+    space.update((name, calls.proxy(name)) for name in job["entries"])
+    exec(compile(job["test"], "test", "exec"), space)
 
 
 def main(role: str, *fds: str) -> None:
