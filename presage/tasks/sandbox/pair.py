@@ -38,6 +38,14 @@ class Users:
 
 def judge(program: Program, tier: Tier, users: Users) -> Verdict:
     """Run one program. Raises Unavailable if its processes could not be started, which is no verdict on it."""
+    try:
+        return _judge(program, tier, users)
+    except OSError as error:  # nothing that a program does raises one here
+        hint = "raise the limits on open files and processes, or give fewer --jobs"
+        raise Unavailable(f"no process can be started or watched: {error}", where=tier.name, hint=hint) from None
+
+
+def _judge(program: Program, tier: Tier, users: Users) -> Verdict:
     if any(len(text.encode("utf-8", "surrogatepass")) > LARGEST for text in program.texts):
         return Verdict(program.id, "refused", f"more than {LARGEST:,} bytes of source", 0.0, tier.name)
     nonce = secrets.token_hex(16)
