@@ -118,7 +118,7 @@ def test_threads_that_cannot_be_started_are_no_verdict(monkeypatch: pytest.Monke
 
 def test_without_handles_of_processes_the_next_tier_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.pidfd_open", refuse(errno.ENOSYS))
-    with pytest.raises(Unavailable, match="no pidfd_open: .*Function not implemented"):
+    with pytest.raises(Unavailable, match=r"no pidfd_open: .*Function not implemented"):
         Sandbox.open(tier=BWRAP, jobs=1)
     try:
         with Sandbox.open(jobs=1) as box:

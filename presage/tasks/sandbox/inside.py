@@ -35,7 +35,7 @@ class NotPlain(Exception):
     """A value that may not cross: of another type, too large, too deep, or bytes that are no value at all."""
 
 
-# ---- values to bytes -------------------------------------------------------------------------------------------------
+# ---- values to bytes and back -----------------------------------------------------------------------------------------
 
 
 def encode(value: Any) -> bytes:
@@ -98,9 +98,6 @@ _WRITERS: tuple[tuple[type, Callable[[type, Any], Written]], ...] = (
 )
 
 
-# ---- bytes to values -------------------------------------------------------------------------------------------------
-
-
 def decode(data: bytes) -> Any:
     """The value of some bytes, whoever wrote them. Raises NotPlain."""
     try:
@@ -120,6 +117,8 @@ def _read(data: bytes, start: int, depth: int) -> tuple[Any, int]:
     count, at = int(digits), colon + 1
     if count > len(data) - at:  # an item takes a byte at the least
         raise ValueError
+    if tag == b"i" and count > MAX_DIGITS + 1:
+        raise ValueError
     if tag in _TEXTS:
         return _TEXTS[tag](data[at : at + count]), at + count
     items = []
@@ -129,15 +128,9 @@ def _read(data: bytes, start: int, depth: int) -> tuple[Any, int]:
     return _BUILT[tag](items), at
 
 
-def _number(data: bytes) -> int:
-    if len(data) > MAX_DIGITS + 1:
-        raise ValueError
-    return int(data)
-
-
 _FIXED = {b"N": 0, b"T": 0, b"F": 0, b"c": 2, b"r": 3}
 _TEXTS: dict[bytes, Callable[[bytes], Any]] = {
-    b"i": _number,
+    b"i": int,
     b"f": float,
     b"s": lambda data: data.decode("utf-8", "surrogatepass"),
     b"b": bytes,
@@ -154,9 +147,6 @@ _BUILT: dict[bytes, Callable[[list[Any]], Any]] = {
     b"z": frozenset,
     b"d": lambda items: dict(zip(items[::2], items[1::2])),  # noqa: B905 - an even number of them
 }
-
-
-# ---- frames ----------------------------------------------------------------------------------------------------------
 
 
 class Gone(Exception):
@@ -240,13 +230,10 @@ def _landlock(version: int, readable: list[str], call: Callable[..., int]) -> No
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     rules = call(_CREATE_RULESET, ctypes.addressof(words), size, 0)
 
-    class Beneath(ctypes.Structure):
-        _pack_ = 1
-        _fields_ = [("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32)]
-
     for path in readable:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        rule = Beneath(_READ_FILE | _READ_DIR if os.path.isdir(path) else _READ_FILE, place)
+        allowed = _READ_FILE | _READ_DIR if os.path.isdir(path) else _READ_FILE
+        rule = (ctypes.c_uint32 * 3)(*memoryview(allowed.to_bytes(8, sys.byteorder)).cast("I"), place)
         call(_ADD_RULE, rules, 1, ctypes.addressof(rule), 0)
         os.close(place)
     call(_RESTRICT_SELF, rules, 0)
@@ -335,11 +322,10 @@ class Calls:
             raise self.noted(CandidateEnded("the process ended")) from None
         except NotPlain as error:
             raise self.noted(CandidateBroke(f"sent {error}")) from None
-        if type(reply) is not tuple or len(reply) not in (count, 2):
-            raise self.noted(CandidateBroke("sent what is no reply"))
-        if len(reply) == 2:
-            raise self.noted(_raised(*map(str, reply)))
-        return reply
+        if type(reply) is tuple and len(reply) == count:
+            return reply
+        told = type(reply) is tuple and len(reply) == 2
+        raise self.noted(_raised(*map(str, reply)) if told else CandidateBroke("sent what is no reply"))
 
     def noted(self, error: BaseException) -> BaseException:
         """The exception, remembered if it is the first that ends the candidate."""
@@ -386,10 +372,9 @@ def _judged(job: dict[str, Any], calls: Calls) -> tuple[str, str]:
     if raised is None:
         return ("passed", "") if calls.made else ("error", "the tests call none of the functions")
     kind, text = _told(raised)
-    for known, reason in _REASONS:
-        if isinstance(raised, known):
-            return reason, text
-    return "error", (text if kind == "CandidateError" else f"{kind}: {text}")[:MAX_TEXT]
+    reason = next((reason for known, reason in _REASONS if isinstance(raised, known)), "error")
+    short = reason != "error" or kind == "CandidateError"
+    return reason, (text if short else f"{kind}: {text}")[:MAX_TEXT]
 
 
 def _test(job: dict[str, Any], calls: Calls) -> None:
