@@ -75,11 +75,13 @@ def code(
     pools = by_temperature(given)
     with Sandbox.open(accept_unsandboxed=i_accept_unsandboxed_execution, tier=tier, jobs=jobs) as sandbox:
         begun = out is not None and resume and out.is_file()
-        rows = _kept(out, given, _where(sandbox)) if out is not None and begun else []
+        setting = _where(sandbox) | {"timeout": timeout}
+        tests = {problem.id: _digest(problem) for problem in known}
+        rows = _kept(out, given, setting, tests) if out is not None and begun else []
         with _opened(out, rows if begun else None) as write:
             for row in _judged(sandbox, known, given, rows, timeout):
-                rows.append(row)
-                write(row)
+                rows.append(row | {"timeout": timeout, "test_sha256": tests[row["task_id"]]})
+                write(rows[-1])
         report = _report(len(known), pools, rows, wanted) | _where(sandbox)
     emit([dumps(report)] if json else _lines(report))
 
@@ -156,8 +158,19 @@ def _opened(path: Path | None, done: Sequence[dict[str, Any]] | None) -> Iterato
         yield lambda row: print(line(row), file=rows)
 
 
-def _kept(path: Path, samples: Sequence[Sample], where: dict[str, str]) -> list[dict[str, Any]]:
-    """Rows of a file that was begun. Raises DataError unless they are the first of these samples, judged here."""
+def _digest(problem: CodeProblem) -> str:
+    """A sha256 of all of a problem that its verdicts hang on."""
+    import hashlib
+    from json import dumps as line
+
+    parts = [problem.prefix, problem.setup, problem.test, *problem.entries]
+    return hashlib.sha256(line(parts).encode()).hexdigest()
+
+
+def _kept(
+    path: Path, samples: Sequence[Sample], setting: dict[str, Any], tests: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Rows of a file that was begun. Raises DataError unless they are the first of these samples, judged as here."""
     from presage.core.errors import DataError
     from presage.core.files import parse_row, whole_lines
 
@@ -168,9 +181,13 @@ def _kept(path: Path, samples: Sequence[Sample], where: dict[str, str]) -> list[
         if not (any(same) and type(row.get("passed")) is bool and type(row.get("result")) is str):
             what = "not the verdict on this line of the samples"
             raise DataError(what, where=f"{path}:{number}", hint="give the samples that it was begun with")
-        if any(row.get(key) != value for key, value in where.items()):
-            here = ", ".join(where.values())
-            raise DataError(f"was not judged in {here}", where=f"{path}:{number}", hint="begin another --out")
+        other = [key for key, value in setting.items() if row.get(key) != value]
+        if other:
+            told = ", ".join(f"{key} {row.get(key)} and not {setting[key]}" for key in other)
+            raise DataError(f"judged with {told}", where=f"{path}:{number}", hint="begin another --out")
+        if row.get("test_sha256") != tests[row["task_id"]]:
+            what = f"judged by other tests of {row['task_id']}"
+            raise DataError(what, where=f"{path}:{number}", hint="give the problems that it was begun with")
     return rows
 
 

@@ -41,6 +41,7 @@ def check(candidate):
     assert candidate(10**6, 1) == 1000001
 check(add)
 """
+TESTS = {"x28_swallowed_end": "try:\n    add(2, 3)\nexcept:\n    pass\n"}  # of cheats that need others than WORK
 GOOD = "def add(a, b):\n    return a + b\n"
 
 
@@ -76,7 +77,7 @@ class Outcome:
 
 
 def names() -> list[str]:
-    """C01 to C40, P01 to P04 and X01 to X27, as their files are called."""
+    """C01 to C41, P01 to P04 and X01 to X28, as their files are called."""
     return sorted(path.stem for path in ATTACKS.glob("[cpx][0-9][0-9]_*.py"))
 
 
@@ -155,7 +156,7 @@ def _run(sandbox: Sandbox, name: str) -> Outcome:
 def _program(name: str, host: Host) -> Program:
     source = (ATTACKS / f"{name}.py").read_text(encoding="utf-8")
     if name.startswith("x"):
-        return Program(name, source, ("add",), WORK, timeout_s=limit(name))
+        return Program(name, source, ("add",), TESTS.get(name, WORK), timeout_s=limit(name))
     test = f"made = attack({host.world()!r})\nassert made, 'nothing came off'"
     common = (ATTACKS / "common.py").read_text(encoding="utf-8")
     return Program(name, common + source, ("attack",), test, timeout_s=limit(name))

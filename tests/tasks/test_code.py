@@ -327,6 +327,26 @@ def test_the_verb_goes_on_where_it_stopped(
     assert run(capsys, *words[:4], "--resume")[0] == 2
 
 
+def test_the_verb_goes_on_with_the_same_tests_and_time_alone(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, others = tmp_path / "results.jsonl", tmp_path / "others.jsonl"
+    rows = [ADD | {"test": ADD["test"].replace("3", "4")}, ADD | {"task_id": "test/1"}]
+    words = ("code", files[0], "--out", out, "--quiet", "--i-accept-unsandboxed-execution")
+    first = (*words, "--problems", files[1], "--timeout", 20)
+    assert run(capsys, *first)[0] == 0
+    kept = out.read_text()
+    assert {json.loads(line)["timeout"] for line in kept.splitlines()} == {20.0}
+    assert len({json.loads(line)["test_sha256"] for line in kept.splitlines()}) == 1
+    for problems, timeout, complaint in (
+        (write(others, *rows), 20, f"{out}:1: judged by other tests of test/0"),
+        (files[1], 19, f"{out}:1: judged with timeout 20.0 and not 19.0"),
+    ):
+        status, _, told = run(capsys, *words, "--problems", problems, "--timeout", timeout, "--resume")
+        assert status == 2 and complaint in told and out.read_text() == kept
+    assert run(capsys, *first, "--resume")[0] == 0
+
+
 def test_the_verb_as_json_by_temperature(
     files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], box: Sandbox
 ) -> None:

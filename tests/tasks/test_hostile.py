@@ -30,8 +30,8 @@ def config(request: pytest.FixtureRequest) -> Config:
 
 def test_the_list_is_whole() -> None:
     numbers = [name.split("_")[0] for name in names()]
-    wanted = [*((f"c{n:02}") for n in range(1, 41)), *(f"p{n:02}" for n in range(1, 5))]
-    assert numbers == sorted([*wanted, *(f"x{n:02}" for n in range(1, 28))])
+    wanted = [*((f"c{n:02}") for n in range(1, 42)), *(f"p{n:02}" for n in range(1, 5))]
+    assert numbers == sorted([*wanted, *(f"x{n:02}" for n in range(1, 29))])
     readme = (ATTACKS / "README.md").read_text(encoding="utf-8")
     assert [name for name in names() if f"| `{name}.py` | {described(name)} |" not in readme] == []
 

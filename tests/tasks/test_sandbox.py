@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from presage.core.errors import ConfigError, Unavailable
-from presage.tasks.sandbox import Program, Sandbox, inside
+from presage.tasks.sandbox import Program, Sandbox, inside, pair
 from presage.tasks.sandbox.sandbox import AHEAD
 from presage.tasks.sandbox.tiers import TIERS
 from tests.imports import ROOT
@@ -94,6 +94,28 @@ def test_exceptions_that_tests_expect_cross(box: Sandbox) -> None:
     assert not box.check([program(GOOD, test=test)])[0].passed
 
 
+SWALLOWING = "try:\n    add(1, 2)\nexcept:\n    pass\n"
+SWALLOWED = {
+    "ends": ("import os\ndef add(a, b): os._exit(0)", "ended"),
+    "ended before": ("import os\nos._exit(0)", "ended"),
+    "object": ("def add(a, b): return object()", "refused"),
+}
+
+
+@pytest.mark.parametrize("name", SWALLOWED)
+def test_what_the_tests_catch_is_still_the_verdict(box: Sandbox, name: str) -> None:
+    """A bare `except` catches everything, and `finally` may hide what it does not."""
+    source, reason = SWALLOWED[name]
+    for after in ("", "assert False", "raise KeyError", "raise SystemExit"):
+        assert box.check([program(source, test=SWALLOWING + after)])[0].reason == reason
+    assert box.check([program(GOOD, test=SWALLOWING)])[0].passed
+
+
+def test_what_cannot_be_asked_is_no_call(box: Sandbox) -> None:
+    verdict = box.check([program(GOOD, test=SWALLOWING.replace("2", "print"))])[0]
+    assert (verdict.reason, verdict.detail[:9]) == ("refused", "was given")
+
+
 def test_stop_iteration_does_not_end_the_tests_own_loop(box: Sandbox) -> None:
     """`all` over a map would be true of the calls before the one that raises: of none."""
     test = "assert all(map(lambda pair: add(*pair) == sum(pair), [(1, 2), (3, 4)]))"
@@ -137,6 +159,36 @@ def test_a_source_too_long_is_refused_unrun(box: Sandbox) -> None:
     assert box.check([program("#" * 1_000_001)])[0].reason == "refused"
     assert box.check([program("#" + "\U0001f600" * 999_999)])[0].reason == "refused"
     assert box.check([program(GOOD + "#" + "\U0001f600" * 200_000)])[0].passed
+
+
+def test_a_verdict_is_short(box: Sandbox) -> None:
+    """This process reads what the checker wrote, which ran a data set's tests: never more than a few thousand bytes."""
+    long = "x" * 100_000
+    for test, reason in (
+        (f"add(1, 2)\nassert False, {long!r}", "failed"),
+        (f"add(1, 2)\nraise ValueError({long!r})", "error"),
+        (f"add(1, 2)\nraise type({long!r}, (Exception,), {{}})({long!r})", "error"),
+    ):
+        verdict = box.check([program(GOOD, test=test)])[0]
+        assert (verdict.reason, len(verdict.detail)) == (reason, pair.SHOWN)
+    verdict = box.check([program(f"def add(a, b): return type({long!r}, (), {{}})()")])[0]
+    assert (verdict.reason, len(verdict.detail)) == ("refused", pair.SHOWN)
+
+
+def test_a_long_verdict_is_not_taken() -> None:
+    """Whole numbers of one hash in a set would hold whoever reads them for minutes."""
+    numbers = b"".join(inside.encode(n * sys.hash_info.modulus) for n in range(20_000))
+    value = b"t3:" + inside.encode("nonce") + inside.encode("failed") + b"S20000:" + numbers
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(b"%0*d%b" % (inside.HEAD, len(value), value))
+        file.seek(0)
+        start = time.monotonic()
+        frame = pair._frame(file.fileno(), start + 5)
+        assert frame is not None
+        assert pair._understood(frame, "nonce") == ("error", "a verdict that is not the checker's")
+        assert time.monotonic() - start < 1
+    longest = ("n" * 32, "refused", "\U0001f600" * inside.MAX_TEXT)
+    assert len(inside.encode(longest)) < pair.LONGEST_VERDICT
 
 
 def test_what_the_inside_sees(box: Sandbox) -> None:

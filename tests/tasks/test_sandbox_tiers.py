@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
+import re
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -76,6 +79,53 @@ def test_a_tier_that_is_named_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(tiers.shutil, "which", lambda *_, **__: None)
     with pytest.raises(Unavailable, match="bubblewrap is not installed"):
         Sandbox.open(tier=BWRAP, jobs=1)
+
+
+def refuse(number: int) -> Callable[..., NoReturn]:
+    def call(*_: object, **__: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    return call
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EAGAIN, errno.ENOMEM])
+@pytest.mark.parametrize("what", ["os.pipe", "subprocess.Popen", "tempfile.TemporaryFile", "os.pidfd_open"])
+def test_processes_that_cannot_be_started_are_no_verdict(
+    box: Sandbox, what: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if what == "os.pidfd_open" and not box.tier.in_namespaces:
+        pytest.skip("not called without namespaces")
+    fds = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patched:
+        patched.setattr(what, refuse(number))
+        with pytest.raises(Unavailable, match=re.escape(os.strerror(number))) as caught:
+            box.check([program(GOOD)])
+    assert (caught.value.where, caught.value.exit_code) == (box.isolation, 3)
+    assert caught.value.hint
+    assert len(os.listdir("/proc/self/fd")) == fds
+    assert box.check([program(GOOD)])[0].passed
+
+
+def test_threads_that_cannot_be_started_are_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    with Sandbox.open(accept_unsandboxed=True, jobs=1) as box:
+        monkeypatch.setattr("threading.Thread.start", refused)
+        with pytest.raises(Unavailable, match="can't start new thread"):
+            box.check([program(GOOD)])
+
+
+def test_without_handles_of_processes_the_next_tier_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.pidfd_open", refuse(errno.ENOSYS))
+    with pytest.raises(Unavailable, match=r"no pidfd_open: .*Function not implemented"):
+        Sandbox.open(tier=BWRAP, jobs=1)
+    try:
+        with Sandbox.open(jobs=1) as box:
+            assert box.isolation == LANDLOCK
+            assert box.check([program(GOOD)])[0].passed
+    except Unavailable as error:
+        assert LANDLOCK in str(error)
 
 
 def test_bad_wishes() -> None:

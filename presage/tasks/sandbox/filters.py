@@ -2,20 +2,22 @@
 
 Everything that is not named here does not exist in there (ENOSYS, for which C libraries have a way around): no process
 or thread, no socket, no signal to anybody, no change to a file's name, owner, mode or time, no namespace, no mount. A
-call of another architecture ends the process. Two names are let through for certain arguments only: fcntl, which could
-have a signal sent to another process, and ioctl, which could write to a terminal.
+call of another architecture ends the process. Some names are let through for certain arguments only: fcntl, which could
+have a signal sent to another process, ioctl, which could write to a terminal, and open and openat, which could empty a
+file that may be read, as no Landlock before Linux 6.2 forbids.
 """
 
 from __future__ import annotations
 
 import errno
 import importlib
+import os
 import tempfile
 
 from presage.core.errors import Unavailable
 
 # Reading and writing what is open, opening (where the file locks allow it), looking.
-_FILES = """read write readv writev pread64 pwrite64 lseek close close_range open openat stat lstat fstat newfstatat
+_FILES = """read write readv writev pread64 pwrite64 lseek close close_range stat lstat fstat newfstatat
 fstatat64 statx access faccessat faccessat2 readlink readlinkat getdents getdents64 getcwd chdir dup dup2 dup3 pipe
 pipe2 poll ppoll select pselect6 epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2 umask"""
 _MEMORY = "brk mmap mprotect munmap mremap madvise"
@@ -30,6 +32,10 @@ ALLOWED = tuple(f"{_FILES} {_MEMORY} {_TIME} {_SELF}".split())
 # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC; TCGETS, FIOCLEX, FIONCLEX. prlimit64 of itself alone.
 ARGUMENTS = {"fcntl": (1, (0, 1, 2, 3, 4, 1030)), "ioctl": (1, (0x5401, 0x5451, 0x5450)), "prlimit64": (0, (0,))}
 """{name: (which argument, the values that it may have)}."""
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+"""Flags of which none may be given: what is opened is there, and only read. O_TMPFILE needs one of them."""
+OPENING = {"open": 1, "openat": 2}
+"""{name: which argument the flags are}; openat2, whose flags lie in memory where no filter looks, does not exist."""
 
 
 def seccomp_filter() -> bytes:
@@ -45,6 +51,8 @@ def seccomp_filter() -> bytes:
     for name, (place, values) in ARGUMENTS.items():
         for value in values:
             rules.add_rule(seccomp.ALLOW, name, seccomp.Arg(place, seccomp.EQ, value))
+    for name in filter(lambda name: _known(seccomp, name), OPENING):
+        rules.add_rule(seccomp.ALLOW, name, seccomp.Arg(OPENING[name], seccomp.MASKED_EQ, WRITING, 0))
     with tempfile.TemporaryFile() as file:
         rules.export_bpf(file)
         file.seek(0)

@@ -35,7 +35,7 @@ class NotPlain(Exception):
     """A value that may not cross: of another type, too large, too deep, or bytes that are no value at all."""
 
 
-# ---- values to bytes -------------------------------------------------------------------------------------------------
+# ---- values to bytes and back -----------------------------------------------------------------------------------------
 
 
 def encode(value: Any) -> bytes:
@@ -98,9 +98,6 @@ _WRITERS: tuple[tuple[type, Callable[[type, Any], Written]], ...] = (
 )
 
 
-# ---- bytes to values -------------------------------------------------------------------------------------------------
-
-
 def decode(data: bytes) -> Any:
     """The value of some bytes, whoever wrote them. Raises NotPlain."""
     try:
@@ -120,6 +117,8 @@ def _read(data: bytes, start: int, depth: int) -> tuple[Any, int]:
     count, at = int(digits), colon + 1
     if count > len(data) - at:  # an item takes a byte at the least
         raise ValueError
+    if tag == b"i" and count > MAX_DIGITS + 1:
+        raise ValueError
     if tag in _TEXTS:
         return _TEXTS[tag](data[at : at + count]), at + count
     items = []
@@ -129,15 +128,9 @@ def _read(data: bytes, start: int, depth: int) -> tuple[Any, int]:
     return _BUILT[tag](items), at
 
 
-def _number(data: bytes) -> int:
-    if len(data) > MAX_DIGITS + 1:
-        raise ValueError
-    return int(data)
-
-
 _FIXED = {b"N": 0, b"T": 0, b"F": 0, b"c": 2, b"r": 3}
 _TEXTS: dict[bytes, Callable[[bytes], Any]] = {
-    b"i": _number,
+    b"i": int,
     b"f": float,
     b"s": lambda data: data.decode("utf-8", "surrogatepass"),
     b"b": bytes,
@@ -154,9 +147,6 @@ _BUILT: dict[bytes, Callable[[list[Any]], Any]] = {
     b"z": frozenset,
     b"d": lambda items: dict(zip(items[::2], items[1::2])),  # noqa: B905 - an even number of them
 }
-
-
-# ---- frames ----------------------------------------------------------------------------------------------------------
 
 
 class Gone(Exception):
@@ -240,13 +230,10 @@ def _landlock(version: int, readable: list[str], call: Callable[..., int]) -> No
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     rules = call(_CREATE_RULESET, ctypes.addressof(words), size, 0)
 
-    class Beneath(ctypes.Structure):
-        _pack_ = 1
-        _fields_ = [("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32)]
-
     for path in readable:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        rule = Beneath(_READ_FILE | _READ_DIR if os.path.isdir(path) else _READ_FILE, place)
+        allowed = _READ_FILE | _READ_DIR if os.path.isdir(path) else _READ_FILE
+        rule = (ctypes.c_uint32 * 3)(*memoryview(allowed.to_bytes(8, sys.byteorder)).cast("I"), place)
         call(_ADD_RULE, rules, 1, ctypes.addressof(rule), 0)
         os.close(place)
     call(_RESTRICT_SELF, rules, 0)
@@ -296,11 +283,11 @@ class CandidateError(Exception):
 
 
 class CandidateEnded(BaseException):
-    """The candidate's process is gone. No `except Exception` of a test hides it."""
+    """The candidate's process is gone."""
 
 
 class CandidateBroke(BaseException):
-    """The candidate returned or sent what is no plain value."""
+    """The candidate was given, returned or sent what is no plain value."""
 
 
 class Calls:
@@ -308,16 +295,19 @@ class Calls:
 
     def __init__(self, requests: int, replies: int) -> None:
         self.requests, self.replies, self.made = requests, replies, 0
+        self.over: BaseException | None = None  # the first that no test may hide
 
     def proxy(self, name: str) -> Callable[..., Any]:
         """A function of this name, whose calls the candidate answers."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            self.made += 1
             try:
                 send(self.requests, (name, args, kwargs))
             except OSError:
-                raise CandidateEnded from None
+                raise self.noted(CandidateEnded("the process ended")) from None
+            except NotPlain as error:
+                raise self.noted(CandidateBroke(f"was given {error}")) from None
+            self.made += 1
             (value,) = self.answer(1)
             return value
 
@@ -329,14 +319,19 @@ class Calls:
         try:
             reply = receive(self.replies)
         except Gone:
-            raise CandidateEnded from None
+            raise self.noted(CandidateEnded("the process ended")) from None
         except NotPlain as error:
-            raise CandidateBroke(f"sent {error}") from None
-        if type(reply) is not tuple or len(reply) not in (count, 2):
-            raise CandidateBroke("sent what is no reply")
-        if len(reply) == 2:
-            raise _raised(*map(str, reply))
-        return reply
+            raise self.noted(CandidateBroke(f"sent {error}")) from None
+        if type(reply) is tuple and len(reply) == count:
+            return reply
+        told = type(reply) is tuple and len(reply) == 2
+        raise self.noted(_raised(*map(str, reply)) if told else CandidateBroke("sent what is no reply"))
+
+    def noted(self, error: BaseException) -> BaseException:
+        """The exception, remembered if it is the first that ends the candidate."""
+        if self.over is None and isinstance(error, (CandidateEnded, CandidateBroke)):
+            self.over = error
+        return error
 
 
 def _raised(kind: str, text: str) -> BaseException:
@@ -363,25 +358,31 @@ def checker(job: dict[str, Any], requests: int, replies: int, verdicts: int) -> 
     os._exit(0)
 
 
+_REASONS = ((AssertionError, "failed"), (CandidateEnded, "ended"), (CandidateBroke, "refused"), (MemoryError, "limit"))
+
+
 def _judged(job: dict[str, Any], calls: Calls) -> tuple[str, str]:
-    space = _module("checker")
+    """Reason and detail: what ended the candidate, if anything did, even where the tests caught it."""
+    raised: BaseException | None = None
     try:
-        calls.answer(0)
-        exec(compile(job["setup"], "setup", "exec"), space)
-        space.update((name, calls.proxy(name)) for name in job["entries"])
-        exec(compile(job["test"], "test", "exec"), space)
-    except AssertionError as error:
-        return "failed", str(error)[:MAX_TEXT]
-    except CandidateEnded:
-        return "ended", "the process ended"
-    except CandidateBroke as error:
-        return "refused", str(error)
-    except MemoryError:
-        return "limit", "out of memory"
+        _test(job, calls)
     except BaseException as error:
-        kind, text = _told(error)
-        return ("limit" if kind == "MemoryError" else "error"), text if kind == "CandidateError" else f"{kind}: {text}"
-    return ("passed", "") if calls.made else ("error", "the tests call none of the functions")
+        raised = error
+    raised = calls.over or raised
+    if raised is None:
+        return ("passed", "") if calls.made else ("error", "the tests call none of the functions")
+    kind, text = _told(raised)
+    reason = next((reason for known, reason in _REASONS if isinstance(raised, known)), "error")
+    short = reason != "error" or kind == "CandidateError"
+    return reason, (text if short else f"{kind}: {text}")[:MAX_TEXT]
+
+
+def _test(job: dict[str, Any], calls: Calls) -> None:
+    space = _module("checker")
+    calls.answer(0)
+    exec(compile(job["setup"], "setup", "exec"), space)
+    space.update((name, calls.proxy(name)) for name in job["entries"])
+    exec(compile(job["test"], "test", "exec"), space)
 
 
 def main(role: str, *fds: str) -> None:

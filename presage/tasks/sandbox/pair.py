@@ -25,6 +25,7 @@ from presage.tasks.sandbox.tiers import Tier
 
 START = 60.0  # seconds in which both processes must stand ready, however busy the machine is
 SHOWN = 200  # characters of a detail
+LONGEST_VERDICT = 4_096  # bytes: a nonce, a reason and inside.MAX_TEXT characters
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,14 @@ class Users:
 
 def judge(program: Program, tier: Tier, users: Users) -> Verdict:
     """Run one program. Raises Unavailable if its processes could not be started, which is no verdict on it."""
+    try:
+        return _judge(program, tier, users)
+    except OSError as error:  # nothing that a program does raises one here
+        hint = "raise the limits on open files and processes, or give fewer --jobs"
+        raise Unavailable(f"no process can be started or watched: {error}", where=tier.name, hint=hint) from None
+
+
+def _judge(program: Program, tier: Tier, users: Users) -> Verdict:
     if any(len(text.encode("utf-8", "surrogatepass")) > LARGEST for text in program.texts):
         return Verdict(program.id, "refused", f"more than {LARGEST:,} bytes of source", 0.0, tier.name)
     nonce = secrets.token_hex(16)
@@ -166,9 +175,10 @@ def _frame(fd: int, deadline: float) -> bytes | None:
     head = _read(fd, inside.HEAD, deadline)
     if not (len(head) == inside.HEAD and head.isdigit()):
         return None
-    count = min(int(head), inside.MAX_BYTES)
-    data = _read(fd, count, deadline)
-    return data if len(data) == count else None
+    if int(head) > LONGEST_VERDICT:  # what a data set's tests wrote, not the checker: nothing of it is read
+        return b""
+    data = _read(fd, int(head), deadline)
+    return data if len(data) == int(head) else None
 
 
 def _understood(frame: bytes, nonce: str) -> tuple[str, str]:

@@ -38,12 +38,16 @@ def attempts(port, canary, target):
     def write():
         with open(target, "w") as file:
             file.write("here")
+    def empty(flags):
+        os.close(os.open(canary, flags | os.O_TRUNC))
     def fork():
         if os.fork() == 0:
             os._exit(0)
     attempt("network", connect)
     attempt("reading a file", read)
     attempt("writing a file", write)
+    attempt("emptying a file", lambda: empty(os.O_RDONLY))
+    attempt("emptying a file", lambda: empty(os.O_WRONLY | os.O_RDWR))
     attempt("making a process", fork)
     attempt("signals", lambda: os.kill(os.getppid(), 0))
     if not done:  # it would not come back to tell of the others

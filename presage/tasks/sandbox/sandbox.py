@@ -81,7 +81,7 @@ class Sandbox:
         waiting: deque[Future[Verdict]] = deque()
         try:
             for program in programs:
-                waiting.append(self._threads.submit(self._judge, program))
+                waiting.append(self._submit(program))
                 if len(waiting) > AHEAD * len(self.slots):
                     yield waiting.popleft().result()
             while waiting:
@@ -89,6 +89,13 @@ class Sandbox:
         finally:
             for later in waiting:
                 later.cancel()
+
+    def _submit(self, program: Program) -> Future[Verdict]:
+        try:
+            return self._threads.submit(self._judge, program)
+        except RuntimeError as error:  # what Python says when the system gives no thread
+            hint = "raise the limit on processes, or give fewer --jobs"
+            raise Unavailable(f"no thread can be started: {error}", where=self.isolation, hint=hint) from None
 
     def check(self, programs: Iterable[Program]) -> list[Verdict]:
         """A verdict for every program, in their order. Raises Unavailable if processes can no longer be started."""
@@ -132,4 +139,6 @@ def _best(names: Sequence[str], python: Python, users: Users) -> Tier | list[str
         except Unavailable as error:
             kernel = namespaces_refused() if name == BWRAP else ""
             reasons.append(f"{error}{f' [{kernel}]' if kernel else ''}")
+        except OSError as error:
+            reasons.append(f"{name}: {error}")
     return reasons

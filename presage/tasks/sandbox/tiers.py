@@ -91,7 +91,17 @@ def make(name: str, python: Python) -> Tier:
     program = shutil.which("bwrap", path="/usr/bin:/usr/local/bin:/bin")
     if program is None:
         raise Unavailable("bubblewrap is not installed", where=name, hint="apt install bubblewrap")
+    _can_hold_processes()
     return Tier(name, python, prefix=(program, *_namespaces(python)), filter=seccomp_filter())
+
+
+def _can_hold_processes() -> None:
+    """Raises Unavailable without pidfd_open, by which a namespace is ended and no other process in its place."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError) as error:
+        hint = "Linux 5.3 or later, and a container's filter that lets it through"
+        raise Unavailable(f"no pidfd_open: {error}", where=BWRAP, hint=hint) from None
 
 
 def namespaces_refused() -> str:
