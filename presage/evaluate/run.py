@@ -277,8 +277,8 @@ def _kept(directory: RunDir, plans: Sequence[Plan], size: int) -> set[tuple[str,
         else:
             continue
         break
-    for row, one, question in whole:
-        _check_same(directory, row, one, question)
+    for answered, one, question in whole:
+        _check_same(directory, answered, one, question)
     if path.exists():
         lines = whole_lines(path)[: len(kept)]
         with atomic_write(path) as file:

@@ -52,7 +52,7 @@ class Runner:
         return [Exchange(talk.example, talk.graded, tuple(talk.log)) for talk in talks if talk.graded is not None]
 
     def answer(self, requests: Sequence[Request]) -> list[Any]:
-        """Answers to requests of any kind, in their order. Raises PresageError for a log-probability that is no number."""
+        """Answers to requests of any kind, in their order. Raises PresageError for a log-probability not finite."""
         answers: list[Any] = [None] * len(requests)
         for kind, ask in self._verbs().items():
             places = [i for i, request in enumerate(requests) if isinstance(request, kind)]

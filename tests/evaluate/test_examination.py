@@ -19,7 +19,8 @@ from presage.evaluate.joined import join
 from presage.evaluate.scored import read_scores
 from presage.evaluate.summary import _file_names
 from presage.infer import opening
-from presage.tasks.methods.choice import plain
+from presage.tasks.methods.choice import Choice, plain
+from presage.tasks.methods.noted import Gap
 from presage.tasks.methods.program import Program
 from presage.tasks.sandbox import Sandbox
 from tests.toy_model import ToyModel
@@ -266,3 +267,11 @@ def test_each_endpoint_is_given_its_own_key(tmp_path: Path, monkeypatch: pytest.
 
 def test_labels_that_are_spelled_alike_in_files_keep_apart() -> None:
     assert list(_file_names(["a:b", "a-b", "A-b", "c"]).values()) == ["a-b", "a-b-2", "A-b-3", "c"]
+
+
+def test_a_gap_with_one_side_is_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = Gap(Choice("sum"), ("N",), ("elsewhere",), "gap")
+    monkeypatch.setattr(asking, "find_task", lambda name: capitals(method=method))
+    made = _run(tmp_path / "eval")
+    assert made.value("capitals/gap") is None
+    assert made.value("capitals/accuracy") == 5 / 8
