@@ -36,8 +36,10 @@ def evaluate(
     temperature: float | None = None,
     max_tokens: int | None = None,
     corpus: Path | None = None,
+    corpus_end: str = "",
     judge: str = "",
     key_file: Path | None = None,
+    judge_key_file: Path | None = None,
     ladder: Path | None = None,
     runs_per_budget: int = 1,
     compare: Annotated[tuple[Path, Path] | None, Parameter(negative="")] = None,
@@ -74,10 +76,14 @@ def evaluate(
         Most tokens that it writes.
     corpus
         A corpus run to look the questions up in; by default the one the run was trained on, where it stands beside it.
+    corpus_end
+        The day of the training text's last document, as 2026-01-31: facts are told apart that are later than it.
     judge
         A model that grades free text.
     key_file
-        A file with the endpoint's key.
+        A file with the endpoint's key; only the examined model is given it.
+    judge_key_file
+        The same for the judge.
     ladder
         Instead of a model: a ladder, every budget of which is examined; OUT/scaling has scores against compute.
     runs_per_budget
@@ -110,8 +116,10 @@ def evaluate(
         "data": str(data or ""),
         "method": method,
         "corpus": corpus,
+        "corpus_end": corpus_end or None,
         "judge": judge,
         "key_file": str(key_file or ""),
+        "judge_key_file": str(judge_key_file or ""),
         "settings": set,
         "accept_unsandboxed": i_accept_unsandboxed_execution,
         "seed": seed,
@@ -135,8 +143,10 @@ def examine(
     data: Path | None = None,
     limit: int = 200,
     corpus: Path | None = None,
+    corpus_end: str = "",
     judge: str = "",
     key_file: Path | None = None,
+    judge_key_file: Path | None = None,
     set: Annotated[tuple[str, ...], Several] = (),
     i_accept_unsandboxed_execution: Annotated[bool, Parameter(negative="")] = False,
     seed: int = 0,
@@ -157,10 +167,14 @@ def examine(
         At most so many examples a task, drawn by the seed; 0 asks all.
     corpus
         A corpus run to look the questions up in; by default the one the run was trained on, where it stands beside it.
+    corpus_end
+        The day of the training text's last document, as 2026-01-31: facts are told apart that are later than it.
     judge
         A model that grades free text; without one such tasks are skipped.
     key_file
-        A file with the endpoint's key.
+        A file with the endpoint's key; only the examined model is given it.
+    judge_key_file
+        The same for the judge.
     set
         key=value: how the model is asked (docs/examination.md).
     i_accept_unsandboxed_execution
@@ -178,8 +192,10 @@ def examine(
         tasks=recipe.suite(limit or None),
         data=str(data or ""),
         corpus=corpus,
+        corpus_end=corpus_end or None,
         judge=judge,
         key_file=str(key_file or ""),
+        judge_key_file=str(judge_key_file or ""),
         settings=set,
         accept_unsandboxed=i_accept_unsandboxed_execution,
         seed=seed,

@@ -70,7 +70,7 @@ class Plan:
 
     @property
     def chance(self) -> float | None:
-        """The accuracy of guessing; None where that means nothing, as where the options are neither weighed nor shown."""
+        """The accuracy of guessing; None where that means nothing, as where options are neither weighed nor shown."""
         if "likelihood" not in self.task.method.needs and not all(map(self._shows_options, self.questions)):
             return None
         sizes = [len(one.example.options) for one in self.questions]

@@ -33,7 +33,7 @@ def row(plan: Plan, question: Question, exchange: Exchange) -> dict[str, Any]:
         "group": example.group,
         "shots": list(question.shots),
         "prompt": question.context,
-        "prompt_sha256": hashlib.sha256(question.context.encode()).hexdigest(),
+        "prompt_sha256": digest(question.context),
         "options": list(example.options),
         "gold": example.answer,
         "targets": list(example.targets),
@@ -42,6 +42,11 @@ def row(plan: Plan, question: Question, exchange: Exchange) -> dict[str, Any]:
         "extra": dict(graded.extra),
         "asked": [_exchange(request, answer, question.context) for request, answer in exchange.asked],
     }
+
+
+def digest(context: str) -> str:
+    """What says that two prompts are the same."""
+    return hashlib.sha256(context.encode()).hexdigest()
 
 
 def graded(row: Mapping[str, Any]) -> Graded:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+import platform
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -17,17 +18,17 @@ from pydantic import Field, model_validator
 
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
-from presage.core.errors import ConfigError, DataError, PresageError, RunError
+from presage.core.errors import ConfigError, DataError, PresageError, RunError, Unavailable
 from presage.core.files import atomic_write, sha256, whole_lines
 from presage.core.progress import Progress
 from presage.core.run import RunDir, note
 from presage.data.verbs import LanguageModel
 from presage.evaluate import extras
-from presage.evaluate.asking import Asked, Plan, exam_of, plans_of
+from presage.evaluate.asking import Asked, Plan, Question, distinct, exam_of, plans_of
 from presage.evaluate.checked import corpus_of, scanned
 from presage.evaluate.contamination import Report
 from presage.evaluate.executing import Executing
-from presage.evaluate.logged import row
+from presage.evaluate.logged import digest, row
 from presage.evaluate.runner import Runner, parts
 from presage.evaluate.summary import Summary
 from presage.tasks.methods.asked import asked_by
@@ -47,6 +48,8 @@ class Config(BaseConfig):
     """Or hf:DIR, or an endpoint's https://HOST/v1#NAME."""
     key_file: str = ""
     """A file that holds the endpoint's key; the key itself is never written anywhere."""
+    judge_key_file: str = ""
+    """The same of the judge's endpoint, which is never given the examined one's."""
     settings: tuple[str, ...] = ()
     """key=value: how the model is asked, by the settings of its backend (requests_per_minute=60, begin=true)."""
     tasks: tuple[Asked, ...] = Field(min_length=1)
@@ -77,6 +80,14 @@ class Config(BaseConfig):
             raise ValueError(f"the task '{twice}' twice")
         return self
 
+    @model_validator(mode="after")
+    def _no_secret(self) -> Config:
+        if any(
+            name.strip() == "proxy" and "@" in value for name, _, value in (s.partition("=") for s in self.settings)
+        ):
+            raise ValueError("a proxy with a name or password in it would be written down: leave them out")
+        return self
+
     @property
     def spec(self) -> str:
         """What names the model."""
@@ -95,14 +106,16 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
     `model` stands in for the one the config names. Raises DataError and ConfigError for tasks that cannot be asked,
     Unavailable where programs cannot be run safely.
     """
-    examined = model or _opened(config.spec, config, config.settings)
+    examined = model or _opened(config.spec, config.key_file, config.settings)
     plans, skipped = planned(config, examined)
-    if not plans:
-        raise ConfigError(f"nothing can be asked: {skipped[0][1]}", where=skipped[0][0])
-    directory = RunDir.create(out, STAGE, config, seed=config.seed, resume=resume, model=examined.identity())
-    with directory, _executor(config, plans) as sandbox:
-        _same_model(directory, examined)
-        judge = _opened(config.judge, config) if config.judge else None
+    judge = _opened(config.judge, config.judge_key_file) if config.judge else None
+    with contextlib.ExitStack() as stack:
+        sandbox, plans = _executor(stack, config, plans, skipped)
+        if not plans:
+            raise ConfigError(f"nothing can be asked: {skipped[0][1]}", where=skipped[0][0])
+        facts = _facts(examined, judge, sandbox)
+        directory = stack.enter_context(RunDir.create(out, STAGE, config, seed=config.seed, resume=resume, **facts))
+        _same(directory, facts, sandbox)
         _ask(directory, plans, Runner(examined, judge, sandbox), config.part)
         summary = Summary(plans, list(directory.rows("samples.jsonl")), _reports(config, plans), config.seed)
         _write(directory, config, summary, skipped, examined)
@@ -125,6 +138,7 @@ def planned(config: Config, model: LanguageModel | None = None) -> tuple[list[Pl
             if not config.skip_missing:
                 raise
             skipped.append((asked.label, str(error)))
+    distinct(plans)
     return plans, skipped
 
 
@@ -162,12 +176,12 @@ def _changed(task: Task, config: Config, model: LanguageModel | None) -> Task:
     return by_generation(task) if unlikely and "likelihood" in task.method.needs else task
 
 
-def _opened(spec: str, config: Config, settings: Sequence[str] = ()) -> LanguageModel:
+def _opened(spec: str, key_file: str, settings: Sequence[str] = ()) -> LanguageModel:
     """A model; only an endpoint is given the key."""
     from presage.infer.opening import URLS, open_model
 
     given = dict(map(_setting, settings))
-    key = {"key_file": Path(config.key_file)} if config.key_file and spec.startswith(URLS) else {}
+    key = {"key_file": Path(key_file)} if key_file and spec.startswith(URLS) else {}
     return open_model(spec, **given, **key)
 
 
@@ -181,22 +195,39 @@ def _setting(text: str) -> tuple[str, Any]:
         return name, value
 
 
-@contextlib.contextmanager
-def _executor(config: Config, plans: Sequence[Plan]) -> Iterator[Executing | None]:
-    """The sandbox, open only where a task needs one."""
-    if not any("sandbox" in one.task.method.needs for one in plans):
-        yield None
-        return
+def _executor(
+    stack: contextlib.ExitStack, config: Config, plans: list[Plan], skipped: list[tuple[str, str]]
+) -> tuple[Executing | None, list[Plan]]:
+    """The sandbox, open only where a task needs one, and the plans that can be asked: where there is no sandbox and
+    what is missing is skipped, those without programs."""
+    needing = [one for one in plans if "sandbox" in one.task.method.needs]
+    if not needing:
+        return None, plans
     from presage.tasks.sandbox import Sandbox
 
-    with Sandbox.open(accept_unsandboxed=config.accept_unsandboxed) as sandbox:
-        yield Executing(sandbox)
+    try:
+        sandbox = stack.enter_context(Sandbox.open(accept_unsandboxed=config.accept_unsandboxed))
+    except Unavailable as error:
+        if not config.skip_missing:
+            raise
+        skipped += [(one.label, str(error)) for one in needing]
+        return None, [one for one in plans if one not in needing]
+    return Executing(sandbox), plans
 
 
-def _same_model(directory: RunDir, model: LanguageModel) -> None:
-    before = directory.origin.get("model")
-    if before != model.identity():
-        raise RunError("the model is not the one it began with", where=directory.path, hint="choose another --out")
+def _facts(model: LanguageModel, judge: LanguageModel | None, sandbox: Executing | None) -> dict[str, Any]:
+    """What answers depend on besides the config, for origin.json."""
+    judging = {"judge": judge.identity()} if judge else {}
+    where = {"isolation": sandbox.sandbox.isolation, "kernel": sandbox.sandbox.kernel} if sandbox else {}
+    return {"model": model.identity()} | judging | where
+
+
+def _same(directory: RunDir, facts: Mapping[str, Any], sandbox: Executing | None) -> None:
+    """Raises RunError where a run would go on with another model or judge, or its programs on another machine."""
+    python = {"python": platform.python_version()} if sandbox else {}
+    other = next((name for name, now in (facts | python).items() if directory.origin.get(name) != now), None)
+    if other is not None:
+        raise RunError(f"the {other} is not the one it began with", where=directory.path, hint="choose another --out")
 
 
 # ---- asking ----------------------------------------------------------------------------------------------------------
@@ -234,21 +265,34 @@ def _kept(directory: RunDir, plans: Sequence[Plan], size: int) -> set[tuple[str,
     path = directory.path / "samples.jsonl"
     rows = list(directory.rows("samples.jsonl"))
     kept: list[tuple[str, str]] = []
+    whole = []
     for one in plans:
         for part in parts(one.questions, size):
             names = [(one.label, question.example.id) for question in part]
-            found = [(row["task"], row["id"]) for row in rows[len(kept) : len(kept) + len(names)]]
-            if found != names:
+            found = rows[len(kept) : len(kept) + len(names)]
+            if [(row["task"], row["id"]) for row in found] != names:
                 break
+            whole += [(row, one, question) for row, question in zip(found, part, strict=True)]
             kept += names
         else:
             continue
         break
+    for answered, one, question in whole:
+        _check_same(directory, answered, one, question)
     if path.exists():
         lines = whole_lines(path)[: len(kept)]
         with atomic_write(path) as file:
             file.writelines(line + b"\n" for line in lines)
     return set(kept)
+
+
+def _check_same(directory: RunDir, row: Mapping[str, Any], plan: Plan, question: Question) -> None:
+    """Raises RunError where an answer that would be kept is one to another question: files that were changed."""
+    asked = {"version": plan.task.version, "prompt_sha256": digest(question.context)}
+    other = next((name for name, now in asked.items() if row.get(name) != now), None)
+    if other is not None:
+        what = f"was answered with another {other} than it has now, so its data or its task was changed"
+        raise RunError(what, where=f"{directory.path}: {row['task']}: {row['id']}", hint="choose another --out")
 
 
 # ---- what is written -------------------------------------------------------------------------------------------------

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
-from presage.core.errors import ConfigError
+from presage.core.errors import ConfigError, PresageError
 from presage.data.verbs import Continuation, Generation, LanguageModel, Rolling
 from presage.tasks.task import Example, Execute, Graded, Method, Request, Steps, ToJudge, Verdict
 
@@ -51,12 +52,14 @@ class Runner:
         return [Exchange(talk.example, talk.graded, tuple(talk.log)) for talk in talks if talk.graded is not None]
 
     def answer(self, requests: Sequence[Request]) -> list[Any]:
-        """Answers to requests of any kind, in their order."""
+        """Answers to requests of any kind, in their order. Raises PresageError for a log-probability not finite."""
         answers: list[Any] = [None] * len(requests)
         for kind, ask in self._verbs().items():
             places = [i for i, request in enumerate(requests) if isinstance(request, kind)]
             if places:
-                for place, answer in zip(places, ask([requests[i] for i in places]), strict=True):
+                found = ask([requests[i] for i in places])
+                _check_finite(found, self.judge if kind is ToJudge else self.model)
+                for place, answer in zip(places, found, strict=True):
                     answers[place] = answer
         return answers
 
@@ -94,7 +97,32 @@ class _Talk:
         try:
             self.wanted = next(self.steps) if answers is None else self.steps.send(answers)
         except StopIteration as end:
-            self.wanted, self.graded = [], end.value
+            self.wanted, self.graded = [], _with_truncated(end.value, self.log)
+
+
+def _with_truncated(graded: Graded, log: Sequence[tuple[Request, Any]]) -> Graded:
+    """With the tokens cut from prompts, summed over all that was asked, so that no method can forget a request. What
+    the judge did not see stands apart."""
+    own = [answer for request, answer in log if isinstance(request, Continuation | Rolling | Generation)]
+    judged = [answer for request, answer in log if isinstance(request, ToJudge)]
+    extra = {**graded.extra, "truncated": _truncated(own)}
+    return replace(graded, extra=extra | ({"judge_truncated": _truncated(judged)} if judged else {}))
+
+
+def _truncated(answers: Sequence[Any]) -> int:
+    """Of completions of one prompt, which are cut alike, the prompt once."""
+    return sum(max((part.truncated for part in _parts(one)), default=0) for one in answers)
+
+
+def _parts(answer: Any) -> list[Any]:
+    return answer if isinstance(answer, list) else [answer]
+
+
+def _check_finite(answers: Sequence[Any], model: LanguageModel | None) -> None:
+    for number in (getattr(part, "logprob", None) for one in answers for part in _parts(one)):
+        if number is not None and not math.isfinite(number):
+            hint = "its numbers overflow: another dtype, or a damaged model"
+            raise PresageError(f"gives a log-probability of {number}", where=model.name if model else None, hint=hint)
 
 
 def parts(questions: Sequence[T], size: int) -> Iterator[Sequence[T]]:

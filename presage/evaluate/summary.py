@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
@@ -18,8 +19,8 @@ from presage.evaluate.statistics import Estimate, of_metric
 from presage.tasks.task import Metric
 
 Rows = list[dict[str, Any]]
-TASKS = ["task", "declared", "version", "method", "shots", "metric", "better", "n", "value", "stderr", "lo", "hi", "chance",
-         "invalid", "truncated"]  # fmt: skip
+TASKS = ["task", "declared", "version", "method", "shots", "metric", "better", "n", "value", "stderr", "lo", "hi",
+         "chance", "invalid", "truncated"]  # fmt: skip
 METHODS = ["task", "method"]
 CATEGORIES = ["task", "category", "metric", "n", "value", "stderr"]
 _NOWHERE = Path("this examination")
@@ -97,7 +98,9 @@ class Summary:
 
     def _estimate(self, metric: Metric, rows: Sequence[Mapping[str, Any]]) -> Estimate:
         """A mean with its clustered error; of any other aggregate the bootstrap's, over groups."""
-        return of_metric(metric, [graded(row) for row in rows], [row["group"] for row in rows], seed=self.seed)
+        found = of_metric(metric, [graded(row) for row in rows], [row["group"] for row in rows], seed=self.seed)
+        known = found.value is None or math.isfinite(found.value)
+        return found if known else Estimate(None, None, None, None, found.n, found.groups)
 
     def _of_task(self, plan: Plan) -> Iterator[dict[str, Any]]:
         rows = self._rows[plan.label]

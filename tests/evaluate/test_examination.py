@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from presage.core.errors import ConfigError, RunError
+from presage.core.errors import ConfigError, PresageError, RunError, Unavailable
 from presage.core.run import RunDir
 from presage.data import corpus
 from presage.evaluate import asking
@@ -17,6 +17,12 @@ from presage.evaluate import run as stage
 from presage.evaluate.asking import Asked
 from presage.evaluate.joined import join
 from presage.evaluate.scored import read_scores
+from presage.evaluate.summary import _file_names
+from presage.infer import opening
+from presage.tasks.methods.choice import Choice, plain
+from presage.tasks.methods.noted import Gap
+from presage.tasks.methods.program import Program
+from presage.tasks.sandbox import Sandbox
 from tests.toy_model import ToyModel
 from tests.toy_tasks import CAPITALS, CITIES, Given, capitals
 
@@ -186,3 +192,86 @@ def test_a_model_without_likelihoods_writes_its_answers(tmp_path: Path) -> None:
     made = _run(tmp_path / "silent", silent)
     assert made.value("capitals/accuracy") == 0.0
     assert made.read_table("tasks")[0]["invalid"] == "8"
+
+
+class _Cut(ToyModel):
+    """Killed after so many requests."""
+
+    def loglikelihood(self, requests: Any) -> Any:
+        if len(self.asked) >= 6:
+            raise KeyboardInterrupt
+        return super().loglikelihood(requests)
+
+
+@pytest.mark.parametrize(
+    "change", [{"version": 2}, {"template": plain(lambda one: one.question)}], ids=["task", "data"]
+)
+def test_answers_to_other_questions_are_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _run(tmp_path / "eval", _Cut(logprob=_knows))
+    monkeypatch.setattr(asking, "find_task", lambda name: capitals(**change))
+    with pytest.raises(RunError, match=r"capitals: c0: was answered with another"):
+        _run(tmp_path / "eval", resume=True)
+
+
+def test_results_are_found_by_the_declared_name(tmp_path: Path) -> None:
+    made = _run(tmp_path / "eval", tasks=(Asked(task="capitals", shots=1),))
+    (row,) = made.read_table("tasks")
+    assert (row["task"], row["declared"], row["shots"]) == ("capitals@1", "capitals", "1")
+    assert {row["declared"] for row in made.rows("samples.jsonl")} == {"capitals"}
+
+
+def test_a_log_probability_that_is_no_number_names_the_model(tmp_path: Path) -> None:
+    with pytest.raises(PresageError, match="toy: gives a log-probability of -inf"):
+        _run(tmp_path / "eval", ToyModel(logprob=lambda prompt, text: float("-inf")))
+
+
+def test_without_a_sandbox_programs_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(**_: Any) -> Any:
+        raise Unavailable("no isolation here")
+
+    found = {"capitals": capitals(), "programs": capitals(name="programs", method=Program())}
+    monkeypatch.setattr(asking, "find_task", found.__getitem__)
+    monkeypatch.setattr(Sandbox, "open", none)
+    asked = (Asked(task="capitals"), Asked(task="programs"))
+    with pytest.raises(Unavailable):
+        _run(tmp_path / "a", tasks=asked)
+    made = _run(tmp_path / "b", tasks=asked, skip_missing=True)
+    assert made.read_table("skipped") == [{"task": "programs", "reason": "no isolation here"}]
+    assert made.value("capitals/accuracy") == 5 / 8
+
+
+def test_a_password_of_a_proxy_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="would be written down") as caught:
+        stage.Config.parse({"model": "hf:x", "tasks": [{"task": "capitals"}], "settings": ["proxy=http://u:secret@h"]})
+    assert "secret" not in str(caught.value)
+
+
+def test_each_endpoint_is_given_its_own_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    def opened(spec: str, **settings: Any) -> ToyModel:
+        given[spec] = settings
+        return ToyModel(logprob=_knows)
+
+    monkeypatch.setattr(opening, "open_model", opened)
+    config = _config(model="https://a/v1#m", judge="https://b/v1#j", key_file="a.key")
+    stage.run(config, tmp_path / "eval")
+    assert given == {"https://a/v1#m": {"key_file": Path("a.key")}, "https://b/v1#j": {}}
+    assert RunDir.open(tmp_path / "eval").origin["judge"] == {"backend": "toy"}
+    stage.run(_config(model="hf:x", judge="https://b/v1#j", judge_key_file="b.key"), tmp_path / "other")
+    assert given["https://b/v1#j"] == {"key_file": Path("b.key")}
+
+
+def test_labels_that_are_spelled_alike_in_files_keep_apart() -> None:
+    assert list(_file_names(["a:b", "a-b", "A-b", "c"]).values()) == ["a-b", "a-b-2", "A-b-3", "c"]
+
+
+def test_a_gap_with_one_side_is_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = Gap(Choice("sum"), ("N",), ("elsewhere",), "gap")
+    monkeypatch.setattr(asking, "find_task", lambda name: capitals(method=method))
+    made = _run(tmp_path / "eval")
+    assert made.value("capitals/gap") is None
+    assert made.value("capitals/accuracy") == 5 / 8

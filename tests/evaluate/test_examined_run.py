@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,8 +95,11 @@ def test_a_model_without_compute_has_no_place_on_the_ladder(tmp_path: Path, stem
         (["mmlu@5", "boolq"], (), ["mmlu@5", "boolq"]),
         (["mmlu"], (0, 5), ["mmlu@0", "mmlu@5"]),
         (["mmlu", " gsm8k", ""], (), ["mmlu", "gsm8k"]),
-        (["humaneval:20@0.2", "humaneval:1@1", "humaneval:20@0.2@3"], (),
-         ["humaneval:20@0.2", "humaneval:1@1", "humaneval:20@0.2@3"]),
+        (
+            ["humaneval:20@0.2", "humaneval:1@1", "humaneval:20@0.2@3"],
+            (),
+            ["humaneval:20@0.2", "humaneval:1@1", "humaneval:20@0.2@3"],
+        ),
         (["a@2/x.jsonl", "a@2/x.jsonl@3"], (), ["a@2/x.jsonl", "a@2/x.jsonl@3"]),
     ],
     ids=["declared", "named", "several", "blanks", "with-temperature", "paths"],

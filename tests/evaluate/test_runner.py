@@ -48,7 +48,7 @@ def test_conversations_of_unequal_length_are_batched_step_by_step() -> None:
     assert found[2].graded.answer == "P2-0 P2-1 P2-2"
     assert calls == [3, 2, 1]
     assert [len(one.asked) for one in found] == [4, 2, 5, 3]
-    assert found[1].graded.extra == {"nats": -5.0}
+    assert found[1].graded.extra == {"nats": -5.0, "truncated": 0}
 
 
 @dataclass(frozen=True)

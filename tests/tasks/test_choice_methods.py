@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from presage.data.verbs import Continuation
+from presage.evaluate.calibration import questions
 from presage.evaluate.runner import Runner
 from presage.tasks.methods import classify
 from presage.tasks.methods.choice import Choice
 from presage.tasks.methods.classify import Acceptability, best_threshold, half, matthews
 from presage.tasks.methods.harness import HarnessChoice
 from presage.tasks.methods.letters import LetterSets, letter_sets
-from presage.evaluate.calibration import questions
 from presage.tasks.methods.multiple_true import MultipleTrue
 from presage.tasks.methods.noted import F1, Bias, Gap
 from presage.tasks.methods.pairs import Pairs

@@ -6,6 +6,7 @@ over all need. An answer that could not be read picked nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -36,7 +37,7 @@ class F1:
 
 @dataclass(frozen=True)
 class Gap:
-    """Accuracy, and accuracy on the examples of one category less that on those of another, 0 where either is none."""
+    """Accuracy, and accuracy on the examples of one category less that on those of another; NaN without both."""
 
     choice: Method
     plus: tuple[str, ...]
@@ -103,7 +104,7 @@ def _f1(positive: int, name: str, graded: Sequence[Graded]) -> float:
 def _gap(plus: Sequence[str], minus: Sequence[str], name: str, graded: Sequence[Graded]) -> float:
     sides = [[one for one in graded if one.extra["category"] in side] for side in (plus, minus)]
     if not all(sides):
-        return 0.0
+        return math.nan  # of one side alone there is no gap, which 0 would claim
     return average(name, sides[0]) - average(name, sides[1])
 
 
