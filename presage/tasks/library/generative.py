@@ -87,12 +87,12 @@ _REASONING = (
 
 def _dialogue(example: Example) -> str:
     turns = [f"Q: {question}\nA: {answer}" for question, answer in example.fields["history"]]
-    return "\n\n".join([example.fields["story"], "\n".join([*turns, f"Q: {example.question}\nA:"])])
+    return "\n\n".join([example.fields["story"], "\n".join([*turns, f"Q: {example.fields['question']}\nA:"])])
 
 
 def _background(example: Example) -> str:
     fields = example.fields
-    return f"Title: {fields['title']}\n\nBackground: {fields['context']}\n\nQ: {example.question}\n\nA:"
+    return f"Title: {fields['title']}\n\nBackground: {fields['context']}\n\nQ: {fields['question']}\n\nA:"
 
 
 def _first_target(example: Example) -> str:
