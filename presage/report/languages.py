@@ -53,13 +53,14 @@ def chart(s: Sources, role: str = ROLE) -> Figure:
 def _draw(canvas: Any, figure: Figure, s: Sources, role: str) -> None:
     axes = canvas.subplots()
     rows = s.rows(role, LANGUAGES)
-    order = sorted(range(len(rows)), key=lambda i: (-rows[i]["value"], str(rows[i]["language"])))
+    known = [i for i, row in enumerate(rows) if row["value"] not in (None, "")]
+    order = sorted(known, key=lambda i: (-rows[i]["value"], str(rows[i]["language"])))
     for place, i in enumerate(order):
         _bar(axes, figure, s, (role, i), place)
     baselines = s.rows(role, BASELINES)
     for i, _ in enumerate(baselines):
         _line(axes, figure, s, (role, i), len(rows), len(baselines))
-    axes.set_yticks(range(len(rows)), [str(rows[i]["name"]) for i in order])
+    axes.set_yticks(range(len(order)), [str(rows[i]["name"]) for i in order])
     axes.set_ylim(len(rows) - 0.4 + 0.75 * len(baselines), -0.6)
     axes.set_xlim(0, 1)
     axes.set_xticks((0, 0.25, 0.5, 0.75, 1), ("0", "25 %", "50 %", "75 %", "100 %"))
