@@ -13,6 +13,7 @@ from presage.tasks.family import Family
 from presage.tasks.files import Files, Generated
 from presage.tasks.methods.bleu import Bleu
 from presage.tasks.methods.chain_of_thought import REASONING, ChainOfThought, Kind
+from presage.tasks.methods.choice import LETTERS
 from presage.tasks.methods.free import GREEDY, Free
 from presage.tasks.methods.program import CODEX, Program
 from presage.tasks.methods.rouge import Rouge
@@ -37,7 +38,7 @@ def _question(example: Example) -> str:
 
 
 def _options(example: Example) -> str:
-    letters = (f"({letter}) {option}" for letter, option in zip(reasoning.LETTERS, example.options, strict=False))
+    letters = (f"({letter}) {option}" for letter, option in zip(LETTERS, example.options, strict=False))
     return f"\nAnswer choices: {' '.join(letters)}" if example.options else ""
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from presage.core.errors import DataError
 from presage.core.seeds import stream
+from presage.tasks.methods.choice import LETTERS
 from presage.tasks.readers.plain import Row, json_lines, json_rows, rows_in, text_of
 from presage.tasks.task import Example
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
 
 
