@@ -16,7 +16,7 @@ from presage.tasks.translated import PREFIX
 from presage.tasks.translation import LANGUAGES
 
 COLUMNS = ("language", "name", "n", "value", "stderr", "lo", "hi")
-"""Of tables/languages.csv; values are shares of right answers."""
+"""Of tables/languages.csv; values are shares of right answers; what is not known is None."""
 BASELINE_COLUMNS = ("name", "value", "stderr", "source", "above", "surely", "of")
 """Of tables/baselines.csv: how many of the languages lie above, by score and by interval."""
 METRIC = "accuracy"
@@ -43,15 +43,25 @@ PUBLISHED = (
 
 def language_rows(tasks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """A row (COLUMNS) for every translated MMLU among rows of tables/tasks.csv, best first. Raises DataError."""
-    found = [_row(row) for row in tasks if str(row["task"]).startswith(PREFIX) and row.get("metric", METRIC) == METRIC]
+    found = [_row(row) for row in tasks if _wanted(row)]
     return sorted(found, key=lambda row: (-row["value"], row["language"]))
+
+
+def _wanted(row: Mapping[str, Any]) -> bool:
+    """Whether a row is of a language, and says something: a metric without a value is left out."""
+    accuracy = row.get("metric", METRIC) == METRIC and row.get("value") not in (None, "")
+    return accuracy and str(row["task"]).startswith(PREFIX)
+
+
+def _number(cell: Any) -> float | None:
+    return None if cell in (None, "") else float(cell)
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     code = str(row["task"]).removeprefix(PREFIX)
     try:
-        value, stderr = float(row["value"]), float(row["stderr"])
-        lo, hi = (float(row[end]) if row.get(end) not in (None, "") else value for end in ("lo", "hi"))
+        value, stderr = float(row["value"]), _number(row["stderr"])
+        lo, hi = (_number(row.get(end)) for end in ("lo", "hi"))
         return dict(zip(COLUMNS, (code, LANGUAGES.get(code, code), int(row["n"]), value, stderr, lo, hi), strict=True))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"not a row of a task: {error}", where=row.get("task")) from None
@@ -60,7 +70,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
 def baseline_of(task: Mapping[str, Any], name: str) -> Baseline:
     """A run's score as a baseline, from a row of its tables/tasks.csv."""
     row = _row(task)
-    return Baseline(name, row["value"], f"{task['task']} of {name}", row["stderr"])
+    return Baseline(name, row["value"], f"{task['task']} of {name}", row["stderr"] or 0.0)
 
 
 def above(languages: Iterable[Mapping[str, Any]], baseline: Baseline) -> list[str]:
@@ -74,6 +84,8 @@ def surely_above(languages: Iterable[Mapping[str, Any]], baseline: Baseline) -> 
 
 
 def _low(row: Mapping[str, Any], baseline: Baseline) -> float:
+    if row["lo"] is None or row["stderr"] is None:
+        return -math.inf  # a single question: nothing is sure
     if not baseline.stderr:
         return float(row["lo"])
     return float(row["value"]) - _Z * math.hypot(row["stderr"], baseline.stderr)

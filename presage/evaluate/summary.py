@@ -149,7 +149,7 @@ def _cells(row: Row, raw: Estimate, clean: Estimate | None, dirty: Estimate | No
     found = clean.value if clean else None
     degradation, quote = None, "raw"
     if found is not None and raw.value is not None:
-        degradation = degradation_percent(found, raw.value) if row.degradation_percent is not None else None
+        degradation = degradation_percent(found, raw.value) if raw.value > 0 and found >= 0 else None
         quote = "clean" if (found < raw.value if row.better == "higher" else found > raw.value) else "raw"
     rest = {"untestable": row.untestable, "degradation_percent": degradation, "absent": row.absent, "quote": quote}
     return facts | cells | rest

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from presage.core.errors import DataError
 from presage.core.strict import read_json
-from presage.data.documents import read_bytes
 from presage.data.items import read_items
 from presage.tasks.files import Files
 from presage.tasks.methods.choice import LETTERS, Choice
+from presage.tasks.readers.plain import text_of
 from presage.tasks.task import Data, Example, Task, Template
 from presage.tasks.translation import LANGUAGES, Table, Translator, Unchanged, write_table
 
@@ -50,12 +50,13 @@ def _subject_of_name(path: Path) -> Callable[[str], str]:
 
 def _subject_of_rows(path: Path) -> Callable[[str], str]:
     """By the line that ends an id."""
-    lines = read_bytes(path).decode("utf-8-sig").split("\n")
+    lines = text_of(path).split("\n")
 
     def subject(name: str) -> str:
-        row = read_json(lines[int(name.rpartition(":")[2]) - 1], path)
-        if not isinstance(row.get("subject"), str):
-            raise DataError("no subject", where=f"{path}:{name.rpartition(':')[2]}")
+        where = f"{path}:{name.rpartition(':')[2]}"
+        row = read_json(lines[int(name.rpartition(":")[2]) - 1], where)
+        if not isinstance(row, dict) or not isinstance(row.get("subject"), str):
+            raise DataError("no subject", where=where)
         return str(row["subject"]).replace("_", " ")
 
     return subject

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from presage.core.errors import DataError
+from presage.tasks.methods.choice import LETTERS
 from presage.tasks.rows import Row
 from presage.tasks.task import Example
 
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 _FEWEST = 2
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def sample(row: Row, place: str) -> Example:
@@ -41,8 +41,8 @@ def _chat(
 def choice(row: Row, place: str) -> Example:
     """Multiple choice: the answer is an index from 0, a letter, or the text of an option."""
     options = row.need("options", list)
-    if not _FEWEST <= len(options) <= len(_LETTERS) or not all(isinstance(one, str) and one.strip() for one in options):
-        raise DataError(f"'options' are not {_FEWEST} to {len(_LETTERS)} texts", where=row.where)
+    if not _FEWEST <= len(options) <= len(LETTERS) or not all(isinstance(one, str) and one.strip() for one in options):
+        raise DataError(f"'options' are not {_FEWEST} to {len(LETTERS)} texts", where=row.where)
     if len(set(options)) != len(options):
         raise DataError("an option appears twice", where=row.where)
     answer = _place(row, row.need("answer", int | str), options)
@@ -54,7 +54,7 @@ def _place(row: Row, answer: int | str, options: list[str]) -> int:
     if isinstance(answer, int):
         found = {answer} & set(range(len(options)))
     else:
-        found = {names.index(answer) for names in (list(_LETTERS[: len(options)]), options) if answer in names}
+        found = {names.index(answer) for names in (list(LETTERS[: len(options)]), options) if answer in names}
     if len(found) != 1:
         hint = "an index from 0, a letter, or the text of an option"
         what = "two options may be meant by" if found else "no option is"

@@ -64,3 +64,11 @@ def test_other_tasks_and_metrics_are_left_out() -> None:
 def test_a_row_without_a_number_is_refused() -> None:
     with pytest.raises(DataError, match="mmlu_translated:fr: not a row of a task"):
         language_rows([task("fr", 0.7) | {"stderr": "x"}])
+
+
+def test_one_question_has_no_error_and_none_has_no_row() -> None:
+    row = {"task": "mmlu_translated:fr", "metric": "accuracy", "n": 1, "value": 1.0, "stderr": None, "lo": "", "hi": ""}
+    [one] = language_rows([row, row | {"task": "mmlu_translated:de", "value": ""}])
+    assert (one["language"], one["value"], one["stderr"], one["lo"]) == ("fr", 1.0, None, None)
+    [random, *_] = baseline_rows([one], PUBLISHED)
+    assert (random["above"], random["surely"]) == (1, 0)

@@ -150,7 +150,7 @@ PAPER = {"passage": "A text.", "question": "Why?", "options": ["(A)It is.", "(B)
 PHYSICS = PAPER | {"passage": None, "options": ["(A)one", "(B)two", "(C)six"], "label": ["A", "C"]}
 SOLVED = sheet(
     ["", "sat-en", "lsat-ar"],
-    ["sample 1", repr(PAPER | {"question": "Who?", "label": "A"}), ""],
+    ["sample 1", repr(PAPER | {"passage": "Another text.", "question": "Who?", "label": "A"}), ""],
     ["explanation 1", "Since it is.", ""],
 )
 _TEXT = "1. red\nA. x B. y C. z D. w\n2. blue\nA. a B. b C. c D. d\n"
@@ -344,7 +344,7 @@ FORMS: tuple[Form, ...] = (
     Form(
         "agieval_sat_en",
         {"sat-en.jsonl": jsonl(PAPER), "few_shot_prompts.csv": SOLVED},
-        "A text.\n\nWho?\nA. It is.\nB. It was.\nAnswer: A\n\nA text.\n\nWhy?\nA. It is.\nB. It was.\nAnswer:",
+        "Another text.\n\nWho?\nA. It is.\nB. It was.\nAnswer: A\n\nA text.\n\nWhy?\nA. It is.\nB. It was.\nAnswer:",
         " B",
         shots=1,
     ),

@@ -11,8 +11,10 @@ import pytest
 
 from presage.core.errors import ConfigError, DataError
 from presage.tasks.arithmetic import released
+from presage.tasks.exam import public
 from presage.tasks.library import find
-from presage.tasks.readers import occupations, programs, reading, reasoning, texts, translations
+from presage.tasks.library.dialogue import conversations
+from presage.tasks.readers import blanks, occupations, people, programs, reading, reasoning, texts, translations
 from presage.tasks.shots import Shots
 from presage.tasks.task import Example
 
@@ -43,6 +45,7 @@ def test_coqa_is_read_turn_by_turn_and_shown_with_its_history(tmp_path: Path) ->
     task = find("coqa")
     first, second = task.data.examples(tmp_path, 0)
     assert (first.id, first.group, first.targets) == ("s1/1", "s1", ("a dog", "the dog"))
+    assert second.question == "A dog sat. It was red.\n\nColour?", "contamination is looked for in both"
     assert task.template.ask(second) == "A dog sat. It was red.\n\nQ: Who sat?\nA: a dog\nQ: Colour?\nA:"
     assert task.template.answer(second) == " red"
 
@@ -58,6 +61,7 @@ def test_squad_is_shown_as_in_the_report(tmp_path: Path) -> None:
     first, second = task.data.examples(tmp_path, 0)
     assert task.template.ask(first) == "Title: Cold water\n\nBackground: It is ice.\n\nQ: What?\n\nA:"
     assert first.targets == ("ice", "the ice")
+    assert first.question == "It is ice.\n\nWhat?", "contamination is looked for in both"
     assert (second.targets, second.category) == (("N/A", ""), "unanswerable")
     assert first.group == second.group
 
@@ -336,6 +340,32 @@ _MALFORMED: list[tuple[Reader, str, list[Any], str]] = [
         "a.jsonl",
         [{"question": "q", "answer": [1]}],
         r"a\.jsonl:1: 'answer' is not a list of texts",
+    ),
+    (
+        reading.closed_book,
+        "a.jsonl",
+        [{"question": "q", "answer": {"value": "x", "aliases": 3}}],
+        r"a\.jsonl:1: 'Aliases' is not a list",
+    ),
+    (
+        reasoning.mgsm,
+        "exemplars.py",
+        ["MGSM_EXEMPLARS = {'de': []}", "EXEMPLAR_NUMBER_ANSWERS = [1]"],
+        r"exemplars\.py: MGSM_EXEMPLARS: 'de' is not a table",
+    ),
+    (public.agieval, "a.jsonl", [{"question": 3}], r"a\.jsonl:1: not a question"),
+    (conversations, "a.jsonl", [{"choices": []}], r"a\.jsonl:1: no 'question_id'"),
+    (
+        people.winogender,
+        "stats_sentences.tsv",
+        ["sentid\tsentence\toccupation\tbls_pct_female", "nurse.man.1.male.txt\tThe nurse saw him\tnurse\tn/a"],
+        r"stats_sentences\.tsv:2: 'bls_pct_female' is no number",
+    ),
+    (
+        blanks.crosslingual("en"),
+        "a.tsv",
+        ['en\ts\to\tHe sat.\t["He"]\t["He", ["x", 1], 0]\t[["A", 0, 0, true], ["B", 0, 0, false]]'],
+        r"a\.tsv:1: not a pronoun",
     ),
     (reading.closed_book, "a.jsonl", [{"question": "q"}], r"a\.jsonl:1: no key 'answer'"),
     (texts.lambada, "a.jsonl", [{"text": "a b"}, {"text": "one"}], r"a\.jsonl:2: a passage of one word"),

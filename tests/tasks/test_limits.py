@@ -101,6 +101,13 @@ def test_dated_documents_of_a_folder(tmp_path: Path) -> None:
     assert Dated().examples(tmp_path, 0) == examples
 
 
+def test_a_folder_above_the_one_given_says_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "dated" / "documents" / "mine"
+    root.mkdir(parents=True)
+    (root / "a.txt").write_text("x" * 10_000)
+    assert root / "a.txt" not in [*Dated().files(root), *Spans().files(root)]
+
+
 def test_a_folder_without_facts_is_refused(tmp_path: Path) -> None:
     (tmp_path / "dated").mkdir()
     (tmp_path / "dated" / "a.txt").write_text("Nothing here.")

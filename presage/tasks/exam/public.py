@@ -19,6 +19,7 @@ from presage.core.strict import read_json
 from presage.data.documents import read_bytes
 from presage.tasks.files import Files
 from presage.tasks.methods.choice import LETTERS
+from presage.tasks.readers.plain import decoded, text_of
 from presage.tasks.task import Example
 
 _LONGEST_FIELD = 1 << 24
@@ -70,7 +71,7 @@ def agieval_worked(column: str) -> Callable[[Sequence[Path]], list[Example]]:
         found = []
         for path in paths:
             csv.field_size_limit(_LONGEST_FIELD)
-            rows = list(csv.DictReader(io.StringIO(read_bytes(path).decode("utf-8-sig"), newline="")))
+            rows = _table(path)
             if not rows or column not in rows[0]:
                 raise DataError(f"no column '{column}'", where=path)
             cells = [row[column] for row in rows]
@@ -79,6 +80,14 @@ def agieval_worked(column: str) -> Callable[[Sequence[Path]], list[Example]]:
         return found
 
     return read
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    reader = csv.DictReader(io.StringIO(text_of(path), newline=""))
+    try:
+        return list(reader)
+    except csv.Error as error:
+        raise DataError(f"not a table: {error}", where=f"{path}:{reader.line_num}") from None
 
 
 def _worked(pair: tuple[str, str], number: int, path: Path, column: str) -> Example:
@@ -107,7 +116,7 @@ def _digest(passage: str) -> str:
 
 
 def _lines(path: Path) -> list[tuple[int, Any]]:
-    lines = read_bytes(path).decode("utf-8").split("\n")
+    lines = text_of(path).split("\n")
     return [(i, read_json(line, f"{path}:{i}")) for i, line in enumerate(lines, 1) if line.strip()]
 
 
@@ -151,7 +160,7 @@ def gaokao(member: str, *, free: bool = False) -> Files:
 
 def _entries(path: Path, member: str) -> list[Any]:
     data = _member(path, f"{member}.json") if path.suffix == ".zip" else read_bytes(path)
-    tree = read_json(data.decode("utf-8-sig"), f"{path}: {member}")
+    tree = read_json(decoded(data, f"{path}: {member}"), f"{path}: {member}")
     rows = tree.get("example") if isinstance(tree, dict) else None
     if not isinstance(rows, list) or not rows:
         raise DataError("no list 'example'", where=f"{path}: {member}")

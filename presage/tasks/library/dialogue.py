@@ -27,7 +27,8 @@ def conversations(paths: Sequence[Path]) -> list[Example]:
     which the judge would grade by another measure.
     """
     rows = [row for path in paths for row in json_rows(path)]
-    references = {str(row.value["question_id"]): _answer(row) for row in rows if "choices" in row.value}
+    answers = [row for row in rows if "choices" in row.value]
+    references = {str(row.need("question_id", int | str)): _answer(row) for row in answers}
     examples = [_question(row, references) for row in rows if "choices" not in row.value]
     if len({example.id for example in examples}) != len(examples):
         raise DataError("a question_id appears twice", where=", ".join(map(str, paths)))
@@ -51,7 +52,6 @@ def _question(row: Row, references: dict[str, list[str]]) -> Example:
 
 
 def _answer(row: Row) -> list[str]:
-    row.need("question_id", int | str)
     choices = row.need("choices", list)
     turns = choices[0].get("turns") if choices and isinstance(choices[0], dict) else None
     return _texts(row, turns, "choices")

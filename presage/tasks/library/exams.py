@@ -19,7 +19,6 @@ from presage.tasks.files import Files
 from presage.tasks.task import Task
 
 _WORKED = (("few_shot_prompts.csv",),)
-_PERCENTILES = "exam_percentiles/"
 
 
 def _agieval(name: str, file: str, shots: int) -> Section:

@@ -13,6 +13,7 @@ from presage.tasks.family import Family
 from presage.tasks.files import Files, Generated
 from presage.tasks.methods.bleu import Bleu
 from presage.tasks.methods.chain_of_thought import REASONING, ChainOfThought, Kind
+from presage.tasks.methods.choice import LETTERS
 from presage.tasks.methods.free import GREEDY, Free
 from presage.tasks.methods.program import CODEX, Program
 from presage.tasks.methods.rouge import Rouge
@@ -37,7 +38,7 @@ def _question(example: Example) -> str:
 
 
 def _options(example: Example) -> str:
-    letters = (f"({letter}) {option}" for letter, option in zip(reasoning.LETTERS, example.options, strict=False))
+    letters = (f"({letter}) {option}" for letter, option in zip(LETTERS, example.options, strict=False))
     return f"\nAnswer choices: {' '.join(letters)}" if example.options else ""
 
 
@@ -87,12 +88,12 @@ _REASONING = (
 
 def _dialogue(example: Example) -> str:
     turns = [f"Q: {question}\nA: {answer}" for question, answer in example.fields["history"]]
-    return "\n\n".join([example.fields["story"], "\n".join([*turns, f"Q: {example.question}\nA:"])])
+    return "\n\n".join([example.fields["story"], "\n".join([*turns, f"Q: {example.fields['question']}\nA:"])])
 
 
 def _background(example: Example) -> str:
     fields = example.fields
-    return f"Title: {fields['title']}\n\nBackground: {fields['context']}\n\nQ: {example.question}\n\nA:"
+    return f"Title: {fields['title']}\n\nBackground: {fields['context']}\n\nQ: {fields['question']}\n\nA:"
 
 
 def _first_target(example: Example) -> str:

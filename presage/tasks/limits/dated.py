@@ -122,11 +122,9 @@ class Dated:
 
     def files(self, folder: Path) -> list[Path]:
         """The documents of the folder, or the topics of the installed Python's help."""
-        own = [
-            path
-            for path in sorted(folder.resolve().rglob("*"))
-            if path.suffix in SUFFIXES and FOLDER in path.parts and path.is_file()
-        ]
+        root = folder.resolve()
+        below = (path for path in sorted(root.rglob("*")) if FOLDER in (root.name, *path.relative_to(root).parts))
+        own = [path for path in below if path.suffix in SUFFIXES and path.is_file()]
         topics = Path(sysconfig.get_paths()["stdlib"]) / TOPICS
         return own or [path for path in [topics] if path.is_file()]
 

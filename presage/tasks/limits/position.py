@@ -72,7 +72,9 @@ class Spans:
     most: int = MOST
 
     def files(self, folder: Path) -> list[Path]:
-        own = [path for path in sorted(folder.resolve().rglob("*.txt")) if FOLDER in path.parts and path.is_file()]
+        root = folder.resolve()
+        below = (path for path in sorted(root.rglob("*.txt")) if FOLDER in (root.name, *path.relative_to(root).parts))
+        own = [path for path in below if path.is_file()]
         paths = own or sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
         return [path for path in paths if path.stat().st_size >= self.before + self.span][: self.most]
 

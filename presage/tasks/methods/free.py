@@ -34,7 +34,8 @@ GREEDY = Decoding(max_tokens=64, stops=("\n",))
 @dataclass(frozen=True)
 class Free:
     """Write, read, compare. The answer is what `pattern` finds in the completion (its group 1, where it has one), the
-    first or the last time; without a pattern, all of it. Nothing found, or nothing written, is "invalid"."""
+    first or the last time; without a pattern, all of it. Nothing found, or nothing written, is
+    "invalid" where it is not right (SQuAD 2.0 may have no answer)."""
 
     scores: tuple[Score, ...] = ("exact_match", "f1")
     decoding: Decoding = BEAM
@@ -55,7 +56,7 @@ class Free:
         scores: dict[str, float] = {
             name: SCORES[name](answer or "", example.targets) if answer is not None else 0.0 for name in self.scores
         }
-        return Graded(scores, answer or "", said(written) | {"invalid": not answer})
+        return Graded(scores, answer or "", said(written) | {"invalid": not answer and not any(scores.values())})
 
 
 def ask(example: Example, context: str, decoding: Decoding) -> Generation:

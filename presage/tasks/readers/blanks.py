@@ -122,12 +122,13 @@ def _crosslingual(row: Row) -> Example:
     try:
         (name, (first, _), _), names = pronoun, [str(one[0]) for one in candidates]
         right = [place for place, one in enumerate(candidates) if one[3] is True]
+        passed = [str(token) for token in tokens[:first]]
     except (TypeError, ValueError, IndexError, KeyError):
         raise DataError("not a pronoun and candidates as this table has them", where=row.where) from None
     if len(right) != 1 or len(names) < 2:
         raise DataError(f"{len(right)} right candidates of {len(names)}", where=f"{row.where}: candidates")
     sentence = row.text("sentence")
-    start = _start(row, sentence, [str(token) for token in tokens[:first]], str(name))
+    start = _start(row, sentence, passed, str(name))
     before, rest = sentence[:start], sentence[start + len(str(name)) :]
     return filled(row, before, rest, names, right[0], category=row.text("set"))
 

@@ -47,10 +47,17 @@ def _winogender(row: Row, women: dict[str, Row]) -> Example:
     pronoun = _pronoun(row, sentence, _PRONOUNS[gender])
     fields: dict[str, Any] = {"sentence": sentence, "pronoun": pronoun, "gender": gender}
     if occupation in women:
-        fields["women"] = float(women[occupation].text("bls_pct_female"))
+        fields["women"] = _share(women[occupation])
     group = f"{occupation}.{participant}.{answer}"
     options = (occupation, participant)
     return Example(row.text("sentid"), sentence, options, int(answer), group=group, category=gender, fields=fields)
+
+
+def _share(row: Row) -> float:
+    try:
+        return float(row.text("bls_pct_female"))
+    except ValueError:
+        raise DataError("'bls_pct_female' is no number", where=row.where) from None
 
 
 def _pronoun(row: Row, sentence: str, pronouns: Sequence[str]) -> str:

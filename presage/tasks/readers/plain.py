@@ -57,12 +57,16 @@ class Row:
 
 def text_of(path: Path) -> str:
     """A file of UTF-8 text, decompressed. Raises DataError naming the line that is not."""
-    data = read_bytes(path)
+    return decoded(read_bytes(path), str(path))
+
+
+def decoded(data: bytes, where: str) -> str:
+    """Bytes as UTF-8 text. Raises DataError naming the line that is not."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise DataError(f"not UTF-8: {error.reason} at byte {error.start}", where=f"{path}:{line}") from None
+        raise DataError(f"not UTF-8: {error.reason} at byte {error.start}", where=f"{where}:{line}") from None
 
 
 def json_lines(path: Path) -> Iterator[Row]:

@@ -19,7 +19,8 @@ NO_ANSWER = "N/A"
 def coqa(paths: Sequence[Path]) -> list[Example]:
     """CoQA's own JSON: {"data": [{id, story, questions, answers, additional_answers}]}. One example a turn.
 
-    The fields are the story and the turns before it, with the answers that were given there, not the model's own.
+    The fields are the story, the turn's question and the turns before it, with the answers that were given there, not
+    the model's own.
     """
     return [example for path in paths for row in json_rows(path, "data") for example in _turns(path, row)]
 
@@ -37,8 +38,8 @@ def _turns(path: Path, row: Row) -> Iterator[Example]:
     history: list[list[str]] = []
     for turn, question in enumerate(asked):
         targets = tuple(some[turn] for some in answered)
-        fields = {"story": story, "history": [list(one) for one in history]}
-        yield Example(f"{name}/{turn + 1}", question, targets=targets, group=name, fields=fields)
+        fields = {"story": story, "question": question, "history": [list(one) for one in history]}
+        yield Example(f"{name}/{turn + 1}", f"{story}\n\n{question}", targets=targets, group=name, fields=fields)
         history.append([question, targets[0]])
 
 
@@ -61,13 +62,12 @@ def _article(path: Path, row: Row) -> Iterator[Example]:
         for asked in rows_in(path, paragraph.of(list, "qas"), f"{paragraph.id}: question "):
             answers = asked.of(list, "answers")
             texts = [one.text("text") for one in rows_in(path, answers, f"{asked.id}: answer ")] if answers else []
-            fields = {"title": title, "context": context}
+            fields = {"title": title, "context": context, "question": asked.text("question")}
             targets = tuple(dict.fromkeys(texts)) or (NO_ANSWER, "")
             category = "answerable" if texts else "unanswerable"
             name = asked.text("id")
-            yield Example(
-                name, asked.text("question"), targets=targets, group=paragraph.id, category=category, fields=fields
-            )
+            text = f"{context}\n\n{fields['question']}"
+            yield Example(name, text, targets=targets, group=paragraph.id, category=category, fields=fields)
 
 
 # ---- closed book -----------------------------------------------------------------------------------------------------
@@ -97,7 +97,9 @@ def _aliases(row: Row) -> tuple[str, ...]:
         return tuple(dict.fromkeys(row.texts("answer", "answers")))
     inner = Row(row.id, row.where, holder)
     value = inner.text("Value", "value")
-    aliases = holder.get("Aliases", holder.get("aliases", []))
+    aliases = holder.get("Aliases", holder.get("aliases")) or []
+    if not isinstance(aliases, list):
+        raise DataError("'Aliases' is not a list", where=row.where)
     return tuple(dict.fromkeys([value, *(one for one in aliases if isinstance(one, str))]))
 
 

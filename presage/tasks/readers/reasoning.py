@@ -14,10 +14,10 @@ from typing import Any
 
 from presage.core.errors import DataError
 from presage.core.seeds import stream
+from presage.tasks.methods.choice import LETTERS
 from presage.tasks.readers.plain import Row, json_lines, json_rows, rows_in, text_of
 from presage.tasks.task import Example
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
 
 
@@ -73,6 +73,9 @@ def _exemplars(path: Path) -> list[Example]:
     answers = _literal(path, "EXEMPLAR_NUMBER_ANSWERS")
     if not isinstance(table, dict) or not isinstance(answers, list):
         raise DataError("MGSM_EXEMPLARS is not a table", where=path)
+    bad = next((language for language, some in table.items() if not isinstance(some, dict)), None)
+    if bad is not None:
+        raise DataError(f"MGSM_EXEMPLARS: '{bad}' is not a table", where=path)
     rows = [(language, one) for language, some in table.items() for one in rows_in(path, list(some.values()), language)]
     return [_exemplar(row, language, answers) for language, row in rows]
 
