@@ -183,8 +183,8 @@ def _kept(
             raise DataError(what, where=f"{path}:{number}", hint="give the samples that it was begun with")
         other = [key for key, value in setting.items() if row.get(key) != value]
         if other:
-            told = ", ".join(f"{key} {row.get(key)} and not {setting[key]}" for key in other)
-            raise DataError(f"judged with {told}", where=f"{path}:{number}", hint="begin another --out")
+            what = ", ".join(f"{key} {row.get(key)} and not {setting[key]}" for key in other)
+            raise DataError(f"judged with {what}", where=f"{path}:{number}", hint="begin another --out")
         if row.get("test_sha256") != tests[row["task_id"]]:
             what = f"judged by other tests of {row['task_id']}"
             raise DataError(what, where=f"{path}:{number}", hint="give the problems that it was begun with")

@@ -225,7 +225,7 @@ def _facts(model: LanguageModel, judge: LanguageModel | None, sandbox: Executing
 def _same(directory: RunDir, facts: Mapping[str, Any], sandbox: Executing | None) -> None:
     """Raises RunError where a run would go on with another model or judge, or its programs on another machine."""
     python = {"python": platform.python_version()} if sandbox else {}
-    other = next((name for name, now in (facts | python).items() if directory.origin.get(name) != now), None)
+    other = next((name for name, now in {**facts, **python}.items() if directory.origin.get(name) != now), None)
     if other is not None:
         raise RunError(f"the {other} is not the one it began with", where=directory.path, hint="choose another --out")
 

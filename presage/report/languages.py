@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from presage.report.blocks import Block, Cell, Code, Picture, Section, Table, Text
+from presage.report.examination import finite
 from presage.report.facts import Sources
 from presage.report.figures import Figure
 from presage.report.svg import DRAW
@@ -53,15 +54,17 @@ def chart(s: Sources, role: str = ROLE) -> Figure:
 def _draw(canvas: Any, figure: Figure, s: Sources, role: str) -> None:
     axes = canvas.subplots()
     rows = s.rows(role, LANGUAGES)
-    known = [i for i, row in enumerate(rows) if row["value"] not in (None, "")]
-    order = sorted(known, key=lambda i: (-rows[i]["value"], str(rows[i]["language"])))
+    order = sorted(
+        (i for i, row in enumerate(rows) if finite(row.get("value"))),
+        key=lambda i: (-rows[i]["value"], str(rows[i]["language"])),
+    )
     for place, i in enumerate(order):
         _bar(axes, figure, s, (role, i), place)
-    baselines = s.rows(role, BASELINES)
-    for i, _ in enumerate(baselines):
-        _line(axes, figure, s, (role, i), len(rows), len(baselines))
+    baselines = _baselines(s, role)
+    for i in baselines:
+        _line(axes, figure, s, (role, i), len(order), len(baselines))
     axes.set_yticks(range(len(order)), [str(rows[i]["name"]) for i in order])
-    axes.set_ylim(len(rows) - 0.4 + 0.75 * len(baselines), -0.6)
+    axes.set_ylim(len(order) - 0.4 + 0.75 * len(baselines), -0.6)
     axes.set_xlim(0, 1)
     axes.set_xticks((0, 0.25, 0.5, 0.75, 1), ("0", "25 %", "50 %", "75 %", "100 %"))
     axes.set_xlabel("share of right answers")
@@ -101,8 +104,13 @@ def _line(axes: Any, figure: Figure, s: Sources, place: tuple[str, int], bars: i
 
 def _rank(s: Sources, role: str, i: int) -> int:
     """The place of a baseline's name: the lowest baseline's first."""
-    values = [row["value"] for row in s.rows(role, BASELINES)]
-    return sorted(range(len(values)), key=lambda k: (values[k], k)).index(i)
+    rows = s.rows(role, BASELINES)
+    return sorted(_baselines(s, role), key=lambda k: (rows[k]["value"], k)).index(i)
+
+
+def _baselines(s: Sources, role: str) -> list[int]:
+    """Places of the baselines that have a value and can be drawn."""
+    return [i for i, row in enumerate(s.rows(role, BASELINES)) if finite(row.get("value"))]
 
 
 def _caption(role: str) -> Text:

@@ -35,7 +35,7 @@ class NotPlain(Exception):
     """A value that may not cross: of another type, too large, too deep, or bytes that are no value at all."""
 
 
-# ---- values to bytes and back -----------------------------------------------------------------------------------------
+# ---- values to bytes and back ----------------------------------------------------------------------------------------
 
 
 def encode(value: Any) -> bytes:
