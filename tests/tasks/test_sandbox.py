@@ -248,8 +248,8 @@ def rss() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_200_runs_leave_nothing(box: Sandbox) -> None:
-    run_many(box, 200)
+def test_60_runs_leave_nothing(box: Sandbox) -> None:
+    run_many(box, 60)
 
 
 @pytest.mark.slow

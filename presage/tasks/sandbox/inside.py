@@ -368,13 +368,12 @@ def _judged(job: dict[str, Any], calls: Calls) -> tuple[str, str]:
         _test(job, calls)
     except BaseException as error:
         raised = error
-    raised = calls.over or raised
-    if raised is None:
+    if (raised := calls.over or raised) is None:
         return ("passed", "") if calls.made else ("error", "the tests call none of the functions")
     kind, text = _told(raised)
     reason = next((reason for known, reason in _REASONS if isinstance(raised, known)), "error")
     short = reason != "error" or kind == "CandidateError"
-    return reason, (text if short else f"{kind}: {text}")[:MAX_TEXT]
+    return reason, (text if short else f"{kind}: {text}")[:MAX_TEXT] or ("out of memory" if reason == "limit" else "")
 
 
 def _test(job: dict[str, Any], calls: Calls) -> None:
