@@ -222,7 +222,7 @@ def _facts(model: LanguageModel, judge: LanguageModel | None, sandbox: Executing
     return {"model": model.identity()} | judging | where
 
 
-def _same(directory: RunDir, facts: Mapping[str, Any], sandbox: Executing | None) -> None:
+def _same(directory: RunDir, facts: dict[str, Any], sandbox: Executing | None) -> None:
     """Raises RunError where a run would go on with another model or judge, or its programs on another machine."""
     python = {"python": platform.python_version()} if sandbox else {}
     other = next((name for name, now in {**facts, **python}.items() if directory.origin.get(name) != now), None)
