@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from presage.core.errors import DataError
+from presage.core.errors import ConfigError, DataError
 from presage.tasks.arithmetic import released
 from presage.tasks.exam import public
 from presage.tasks.library.dialogue import conversations
