@@ -72,6 +72,7 @@ class Spans:
     most: int = MOST
 
     def files(self, folder: Path) -> list[Path]:
+        """The documents of the folder that may be long enough, or the installed Python's modules."""
         root = folder.resolve()
         below = (path for path in sorted(root.rglob("*.txt")) if FOLDER in (root.name, *path.relative_to(root).parts))
         own = [path for path in below if path.is_file()]
