@@ -20,7 +20,7 @@ from presage.recipes import demo
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ("corpus", "tokenizer", "shards")
-LARGEST = 700_000
+LARGEST = 1_200_000
 FIELDS = ("promised", "lo", "hi", "actual", "error_percent", "half_width_percent", "inside")
 ABILITY = "capability/all"
 YES_NO: dict[object, str] = {0: "no", 1: "yes"}
@@ -81,7 +81,8 @@ def publish(tree: Path, out: Path) -> None:
         target.mkdir(parents=True, exist_ok=True)
         left_out = []
         for name in RunDir(run).read_json("DONE")["files"]:
-            if (run / name).stat().st_size > LARGEST or name.startswith("checkpoints/"):
+            withheld = name.startswith("checkpoints/") or name.endswith(".jsonl.zst")  # weights, other people's text
+            if withheld or (run / name).stat().st_size > LARGEST:
                 left_out.append(name)
                 continue
             (target / name).parent.mkdir(parents=True, exist_ok=True)
