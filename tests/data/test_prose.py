@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import sysconfig
 import tokenize
 import warnings
 from collections import Counter
@@ -33,6 +34,9 @@ def slow_comments(code: str) -> list[str]:
     return [text.removeprefix(" ").rstrip() for text in whole if not prose._FOR_MACHINES.match(text)]
 
 
+STANDARD = Path(sysconfig.get_paths()["stdlib"])
+
+
 def some_sources() -> list[Path]:
     return [file.location for file in installed_files() if file.path.endswith(".py")][::60]
 
@@ -52,7 +56,8 @@ def test_equal_to_ast_and_tokenize_on_installed_sources() -> None:
 
 
 def test_little_that_is_not_a_docstring_is_taken_for_one() -> None:
-    codes = [location.read_bytes().decode() for location in some_sources()]
+    """Of Python's own modules: what else is installed differs from machine to machine."""
+    codes = [location.read_bytes().decode() for location in sorted(STANDARD.glob("*.py"))[::3]]
     ours = sum(len(prose.docstrings(code)) for code in codes)
     theirs = sum(len(slow_docstrings(code)) for code in codes)
     assert theirs <= ours <= 1.1 * theirs  # the surplus: documentation of attributes, and strings given to add_docstr()

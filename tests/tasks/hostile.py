@@ -30,7 +30,12 @@ from presage.tasks.sandbox.tiers import TIERS
 ATTACKS = Path(__file__).parent / "attacks"
 ORDINARY = 65_534  # the number of the ordinary user
 LIMIT = 1.0  # seconds for each program
-LONGER = {"c02_memory_bomb": 6.0, "c20_compression_bombs": 8.0, "c37_long_number": 6.0}  # to get as far as the limits
+LONGER = {
+    "c18_thread_flood": 4.0,
+    "c02_memory_bomb": 6.0,
+    "c20_compression_bombs": 8.0,
+    "c37_long_number": 6.0,
+}  # to get as far as the limits
 CALM = 0.15  # seconds after which nothing may be left
 MEMORY = 700  # MB that the largest process may have held
 SECRET = "canary-5e0b1a"
@@ -147,7 +152,8 @@ def _run(sandbox: Sandbox, name: str) -> Outcome:
         harm = host.harm()
         harm += [f"{seconds:.1f} s"] if seconds > limit(name) + 1 else []
         megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1000
-        harm += [f"{megabytes} MB"] if megabytes > MEMORY else []
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000  # a child is born as large as its parent
+        harm += [f"{megabytes} MB"] if megabytes > max(MEMORY, own) else []
         harm += [] if verdict.detail.isprintable() else ["a detail that a terminal would obey"]
         good = sandbox.check([Program("good", GOOD, ("add",), WORK, timeout_s=20)])[0]
         return Outcome(verdict.reason, verdict.detail, seconds, megabytes, good.reason, harm)

@@ -365,9 +365,9 @@ def test_any_tokens_are_survived(tokens: list[str], argument: object) -> None:
 
 
 def test_nothing_of_a_program_can_reach_python_itself() -> None:
-    """No call of exec, eval, compile, __import__ or open anywhere in the room, and getattr only by names of our own."""
+    """No call of exec, eval, compile, __import__ or open anywhere in it, and getattr only by names of our own."""
     for module, (_, tree) in sources().items():
-        if module.startswith("presage.tasks"):
+        if module in ("presage.tasks.interpreter", "presage.tasks.closures", "presage.tasks.guarded"):
             calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
             named = {node.func.id for node in calls if isinstance(node.func, ast.Name)}
             assert not named & {"exec", "eval", "compile", "__import__", "open", "globals", "vars"}, module
