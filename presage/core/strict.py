@@ -1,4 +1,4 @@
-"""JSON as it is written: what Python's reader takes beyond it is refused."""
+"""Text and JSON as they are written: what Python's readers take beyond it is refused."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ def read_json(text: str, where: str | Path) -> Any:
         return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise DataError(f"not JSON: {error}", where=where) from None
+
+
+def utf8(data: bytes, where: str | Path) -> str:
+    """Bytes as UTF-8 text, a mark at its beginning aside. Raises DataError naming the line that is not."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise DataError(f"not UTF-8: {error.reason} at byte {error.start}", where=f"{where}:{line}") from None
 
 
 def half_surrogate(text: str) -> bool:

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from presage.core.errors import DataError
-from presage.core.strict import half_surrogate
+from presage.core.strict import half_surrogate, utf8
 from presage.data.documents import COMPRESSIONS, read_bytes
 
 _MMLU_COLUMNS = 6
@@ -64,7 +64,7 @@ def read_items(path: Path) -> list[Item]:
     if suffix not in _FORMATS:
         raise DataError("not a file of items", where=path, hint=f"reads {' '.join(_FORMATS)}, also compressed")
     found: dict[str, Item] = {}
-    for row in _FORMATS[suffix](path, _text(path, read_bytes(path))):
+    for row in _FORMATS[suffix](path, utf8(read_bytes(path), path)):
         item = _item(path, row)
         if item.id in found:
             raise DataError(f"the id '{item.id}' appears twice", where=f"{path}:{row.place}")
@@ -72,14 +72,6 @@ def read_items(path: Path) -> list[Item]:
     if not found:
         raise DataError("holds no items", where=path)
     return list(found.values())
-
-
-def _text(path: Path, data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DataError(f"not UTF-8: {error.reason} at byte {error.start}", where=f"{path}:{line}") from None
 
 
 # ---- rows -----------------------------------------------------------------------------------------------------------

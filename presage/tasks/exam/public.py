@@ -15,11 +15,11 @@ from types import MappingProxyType
 from typing import Any
 
 from presage.core.errors import DataError
-from presage.core.strict import read_json
+from presage.core.strict import read_json, utf8
 from presage.data.documents import read_bytes
 from presage.tasks.files import Files
 from presage.tasks.methods.choice import LETTERS
-from presage.tasks.readers.plain import decoded, text_of
+from presage.tasks.readers.plain import text_of
 from presage.tasks.task import Example
 
 _LONGEST_FIELD = 1 << 24
@@ -160,7 +160,7 @@ def gaokao(member: str, *, free: bool = False) -> Files:
 
 def _entries(path: Path, member: str) -> list[Any]:
     data = _member(path, f"{member}.json") if path.suffix == ".zip" else read_bytes(path)
-    tree = read_json(decoded(data, f"{path}: {member}"), f"{path}: {member}")
+    tree = read_json(utf8(data, f"{path}: {member}"), f"{path}: {member}")
     rows = tree.get("example") if isinstance(tree, dict) else None
     if not isinstance(rows, list) or not rows:
         raise DataError("no list 'example'", where=f"{path}: {member}")

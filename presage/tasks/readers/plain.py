@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from presage.core.errors import DataError
-from presage.core.strict import half_surrogate, read_json
+from presage.core.strict import half_surrogate, read_json, utf8
 from presage.data.documents import read_bytes
 
 T = TypeVar("T")
@@ -57,16 +57,7 @@ class Row:
 
 def text_of(path: Path) -> str:
     """A file of UTF-8 text, decompressed. Raises DataError naming the line that is not."""
-    return decoded(read_bytes(path), str(path))
-
-
-def decoded(data: bytes, where: str) -> str:
-    """Bytes as UTF-8 text. Raises DataError naming the line that is not."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DataError(f"not UTF-8: {error.reason} at byte {error.start}", where=f"{where}:{line}") from None
+    return utf8(read_bytes(path), path)
 
 
 def json_lines(path: Path) -> Iterator[Row]:

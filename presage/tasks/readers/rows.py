@@ -19,7 +19,7 @@ from typing import Any
 
 from presage.core.errors import DataError
 from presage.core.seeds import stream
-from presage.core.strict import half_surrogate, read_json
+from presage.core.strict import half_surrogate, read_json, utf8
 from presage.data.documents import COMPRESSIONS, read_bytes
 from presage.tasks.task import Example
 
@@ -91,7 +91,7 @@ def checked(text: Any, where: str) -> str:
 def source(path: Path) -> Source:
     """A text file."""
     name = next((path.name.removesuffix(c) for c in COMPRESSIONS if path.name.endswith(c)), path.name)
-    return Source(str(path), name, _decoded(read_bytes(path), str(path)))
+    return Source(str(path), name, utf8(read_bytes(path), path))
 
 
 def members(path: Path, pattern: str) -> list[Source]:
@@ -114,15 +114,7 @@ def _wanted(name: str, pattern: str) -> bool:
 def _member(archive: zipfile.ZipFile, name: str, where: str) -> Source:
     if archive.getinfo(name).file_size > LARGEST_MEMBER:
         raise DataError(f"more than {LARGEST_MEMBER:,} bytes unpacked", where=where)
-    return Source(where, name.rpartition("/")[2], _decoded(archive.read(name), where))
-
-
-def _decoded(data: bytes, where: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DataError(f"not UTF-8: {error.reason} at byte {error.start}", where=f"{where}:{line}") from None
+    return Source(where, name.rpartition("/")[2], utf8(archive.read(name), where))
 
 
 # ---- rows -----------------------------------------------------------------------------------------------------------
