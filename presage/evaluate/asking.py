@@ -123,8 +123,13 @@ def _plan(label: str, declared: Task, asked: Asked, data: Path, seed: int, chang
         raise ConfigError("this task shows no solved examples", where=asked.task, hint="leave out --shots")
     pool = task.data.pool(data, seed) if k else []
     shots = Shots(task, (pool or every) if k else [], k, seed, name=declared.name, own=not pool)
-    questions = tuple(Question(one, shots.context(one), tuple(shot.id for shot in shots.of(one))) for one in chosen)
+    questions = tuple(_question(one, shots) for one in chosen)
     return Plan(label, declared.name, task, k, len(every), questions, tuple(task.data.files(data)))
+
+
+def _question(example: Example, shots: Shots) -> Question:
+    drawn = shots.of(example)
+    return Question(example, shots.text(example, drawn), tuple(shot.id for shot in drawn))
 
 
 def _drawn(examples: Sequence[Example], asked: Asked, seed: int) -> Sequence[Example]:

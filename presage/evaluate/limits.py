@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-import numpy as np
-
 from presage.core.errors import DataError
+from presage.evaluate.paired import mean
 from presage.tasks.limits.position import metric_of
 
 DATED, POSITION = "dated_facts", "position_loss"
@@ -29,13 +27,12 @@ def before_after(rows: Iterable[Mapping[str, Any]], end: date) -> list[dict[str,
     for row in rows:
         if row["task"] == DATED:
             scores["before" if _day(row) <= end else "after"].append(float(row["scores"]["accuracy"]))
-    found = {period: (len(some), *mean_and_error(some)) for period, some in scores.items()}
-    (_, first, first_error), (_, last, last_error) = found["before"], found["after"]
-    difference = None if first is None or last is None else last - first
-    error = None if first_error is None or last_error is None else math.hypot(first_error, last_error)
-    lines = [(period, *found[period]) for period in found]
-    lines.append(("after - before", sum(n for n, _, _ in found.values()), difference, error))
-    return [dict(zip(DATE_COLUMNS, (end.isoformat(), *line), strict=True)) for line in lines]
+    found = {period: mean(some) for period, some in scores.items()}
+    found["after - before"] = found["after"].minus(found["before"])
+    return [
+        dict(zip(DATE_COLUMNS, (end.isoformat(), period, one.n, one.value, one.stderr), strict=True))
+        for period, one in found.items()
+    ]
 
 
 def _day(row: Mapping[str, Any]) -> date:
@@ -43,12 +40,6 @@ def _day(row: Mapping[str, Any]) -> date:
         return date.fromisoformat(str(row["category"]))
     except ValueError:
         raise DataError(f"the category '{row['category']}' is no date", where=f"{row['task']}: {row['id']}") from None
-
-
-def mean_and_error(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """The mean and its standard error; None where there are too few."""
-    mean = float(np.mean(values)) if values else None
-    return mean, float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
 
 
 def position_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -63,6 +54,6 @@ def position_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _at(rows: Sequence[Mapping[str, Any]], length: int) -> dict[str, Any]:
-    values = [float(row["scores"][metric_of(length)]) for row in rows]
+    bits = mean([float(row["scores"][metric_of(length)]) for row in rows])
     cut = sum(bool(row["extra"]["cut"][row["extra"]["lengths"].index(length)]) for row in rows)
-    return dict(zip(POSITION_COLUMNS, (length, len(values), *mean_and_error(values), cut), strict=True))
+    return dict(zip(POSITION_COLUMNS, (length, bits.n, bits.value, bits.stderr, cut), strict=True))

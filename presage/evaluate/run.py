@@ -130,10 +130,10 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
 def planned(config: Config, model: LanguageModel | None = None) -> tuple[list[Plan], list[tuple[str, str]]]:
     """The questions of every task as `model` can be asked them (one of ours can everything), and [(label, why)] of
     those that are skipped."""
-    plans, skipped = [], []
+    plans, skipped, folders = [], [], _folders(config)
     for asked in config.tasks:
         try:
-            plans += _plans(config, asked, model)
+            plans += _plans(config, asked, folders, model)
         except PresageError as error:
             if not config.skip_missing:
                 raise
@@ -142,10 +142,10 @@ def planned(config: Config, model: LanguageModel | None = None) -> tuple[list[Pl
     return plans, skipped
 
 
-def _plans(config: Config, asked: Asked, model: LanguageModel | None) -> list[Plan]:
-    """From the folder named, or else from the corpus run; what is wrong in the first of them is what is said."""
+def _plans(config: Config, asked: Asked, folders: Sequence[Path], model: LanguageModel | None) -> list[Plan]:
+    """From the first folder that has it all; what is wrong in the very first of them is what is said."""
     faults = []
-    for folder in _folders(config):
+    for folder in folders:
         try:
             return plans_of(asked, folder, config.seed, lambda task: _changed(task, config, model))
         except DataError as error:
@@ -154,6 +154,7 @@ def _plans(config: Config, asked: Asked, model: LanguageModel | None) -> list[Pl
 
 
 def _folders(config: Config) -> list[Path]:
+    """The folder named, and the corpus run."""
     corpus = _corpus(config)
     named = [Path(config.data)] if config.data else []
     return [*named, *([corpus] if corpus else [])] or [Path()]

@@ -183,10 +183,11 @@ def _verdicts(report: Any, method: str | None, where: Path) -> Iterator[tuple[st
     for item, by in verdicts.items():
         if method is not None and method not in by:
             raise DataError(f"was not made by method '{method}'", where=where, hint=did_you_mean(method, by))
-        yield item, _together(by.values() if method is None else [by[method]])
+        yield item, overall(by.values() if method is None else [by[method]])
 
 
-def _together(verdicts: Iterable[str]) -> str:
+def overall(verdicts: Iterable[str]) -> str:
+    """What several methods say of one item: flagged by any, else clean by any, else untestable."""
     return next((one for one in (FLAGGED, CLEAN) if one in verdicts), UNTESTABLE)
 
 

@@ -14,7 +14,7 @@ from presage.evaluate.asking import Plan
 from presage.evaluate.contamination import Report
 from presage.evaluate.joined import Row, degradation_percent, join
 from presage.evaluate.logged import graded
-from presage.evaluate.scored import CLEAN, FLAGGED, UNTESTABLE, Scan, Score
+from presage.evaluate.scored import CLEAN, FLAGGED, Scan, Score, overall
 from presage.evaluate.statistics import Estimate, of_metric
 from presage.tasks.task import Metric
 
@@ -40,7 +40,10 @@ class Summary:
             by_task[row["task"]].append(row)
         self._rows = by_task
         self.rows = list(rows)
-        self._verdicts = {name: _verdicts(report) for name, report in reports.items()}
+        self._verdicts = {
+            name: {item: overall(by.values()) for item, by in report.verdicts.items()}
+            for name, report in reports.items()
+        }
         self._totals = {
             (plan.label, metric.name): self._estimate(metric, by_task[plan.label])
             for plan in plans
@@ -153,12 +156,6 @@ def _cells(row: Row, raw: Estimate, clean: Estimate | None, dirty: Estimate | No
         quote = "clean" if (found < raw.value if row.better == "higher" else found > raw.value) else "raw"
     rest = {"untestable": row.untestable, "degradation_percent": degradation, "absent": row.absent, "quote": quote}
     return facts | cells | rest
-
-
-def _verdicts(report: Report) -> dict[str, str]:
-    """{id: flagged by any method, else clean, else untestable}."""
-    order = (FLAGGED, CLEAN, UNTESTABLE)
-    return {name: next(state for state in order if state in by.values()) for name, by in report.verdicts.items()}
 
 
 def _method(plan: Plan) -> str:

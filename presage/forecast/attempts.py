@@ -24,6 +24,7 @@ from presage.core.seeds import derive
 from presage.core.workers import usable_cores, workers
 from presage.data.microcode import Problem, problems
 from presage.data.microcode_families import LEVELS
+from presage.forecast.ladder import fitted_rungs
 
 __all__ = ["Config", "run"]
 
@@ -96,23 +97,17 @@ def _models(config: Config) -> list[tuple[str, float, Path]]:
         run = RunDir.open(config.run, "pretrain")
         return [(run.path.name, float(run.value("flops")), run.path)]
     assert config.ladder is not None
-    ladder = RunDir.open(config.ladder, "ladder")
-    by_budget: dict[float, list[str]] = {}
-    for row in ladder.read_table("rungs"):
-        if row["fitted"] != "1" or float(row["budget"]) < config.from_compute:
-            continue
-        by_budget.setdefault(float(row["budget"]), []).append(row["name"])
-    if not by_budget:
+    rows = fitted_rungs(config.ladder, config.runs_per_budget)
+    wanted = [row for row in rows if float(row["budget"]) >= config.from_compute]
+    if not wanted:
         raise ConfigError(
             f"no fitted run of {config.from_compute:g} FLOPs or more",
             where=str(config.ladder),
             hint="lower from_compute",
         )
-    return [
-        (name, budget, ladder.path / "rungs" / name)
-        for budget in sorted(by_budget, reverse=True)
-        for name in by_budget[budget][: config.runs_per_budget]
-    ]
+    rungs = RunDir.open(config.ladder, "ladder").path / "rungs"
+    found = [(row["name"], float(row["budget"]), rungs / row["name"]) for row in wanted]
+    return sorted(found, key=lambda one: -one[1])
 
 
 def _attempt_all(config: Config, models: list[tuple[str, float, Path]]) -> tuple[list[dict[str, Any]], list[Any]]:

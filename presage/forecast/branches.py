@@ -86,12 +86,7 @@ def plan(config: Config) -> list[tuple[str, float, pretrain.Config]]:
 
 
 def _rungs(config: Config) -> list[dict[str, str]]:
-    """Rows of the ladder's fitted rungs, the first `repeats` of each budget."""
-    rows = [row for row in RunDir.open(config.ladder, "ladder").read_table("rungs") if row["fitted"] == "1"]
-    budgets: dict[str, list[dict[str, str]]] = {}
-    for row in rows:
-        budgets.setdefault(row["budget"], []).append(row)
-    return [row for same in budgets.values() for row in same[: config.repeats or None]]
+    return ladder.fitted_rungs(config.ladder, config.repeats or None)
 
 
 def _off(rung: Path, shares: tuple[float, ...]) -> list[tuple[str, float, pretrain.Config]]:

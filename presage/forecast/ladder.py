@@ -134,6 +134,18 @@ def train_all(
             bar.update(done, left=len(futures))
 
 
+def fitted_rungs(ladder: Path, each: int | None = None) -> list[dict[str, str]]:
+    """Rows of a finished ladder's rungs that the law is fitted to, by budget, least first; `each`: so many of a budget.
+
+    Raises RunError when it is no ladder.
+    """
+    by_budget: dict[float, list[dict[str, str]]] = {}
+    for row in RunDir.open(ladder, "ladder").read_table("rungs"):
+        if row["fitted"] == "1":
+            by_budget.setdefault(float(row["budget"]), []).append(row)
+    return [row for budget in sorted(by_budget) for row in by_budget[budget][:each]]
+
+
 def _places(config: Config) -> int:
     """Rungs at once: one per core, but one at a time on a GPU."""
     return usable_cores() if config.device is None or config.device.device == "cpu" else 1

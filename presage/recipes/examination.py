@@ -11,6 +11,7 @@ from presage.core.run import RunDir
 from presage.evaluate import run as examination
 from presage.evaluate import scaling
 from presage.evaluate.asking import Asked
+from presage.forecast.ladder import fitted_rungs
 from presage.report import examples
 from presage.report import render as report_stage
 from presage.tasks.library import SUITE
@@ -64,7 +65,7 @@ def _model(spec: str) -> dict[str, Any]:
 def over_ladder(ladder: Path, out: Path, *, runs_per_budget: int = 1, resume: bool = False, **settings: Any) -> RunDir:
     """Examine the fitted models of a ladder: OUT/models/NAME each, then OUT/scaling with all of them by compute."""
     evals = []
-    for name in _fitted(ladder, runs_per_budget):
+    for name in (row["name"] for row in fitted_rungs(ladder, runs_per_budget)):
         config = examination.Config.parse({"run": ladder / "rungs" / name} | settings, where=name)
         evals.append(_stage(examination, config, out / "models" / name, resume).path)
     return _stage(scaling, scaling.Config.parse({"evals": tuple(evals)}, where=ladder), out / "scaling", resume)
@@ -83,14 +84,6 @@ def whole(spec: str, out: Path, *, resume: bool = False, **settings: Any) -> Run
 def suite(limit: int | None) -> tuple[Asked, ...]:
     """What `presage examine` asks: every task that stands for its kind, at the shots it declares."""
     return tuple(Asked.parse({"task": name, "limit": limit}, where="--limit") for name in SUITE)
-
-
-def _fitted(ladder: Path, runs_per_budget: int) -> list[str]:
-    by_budget: dict[float, list[str]] = {}
-    for row in RunDir.open(ladder, "ladder").read_table("rungs"):
-        if row["fitted"] == "1":
-            by_budget.setdefault(float(row["budget"]), []).append(row["name"])
-    return [name for budget in sorted(by_budget) for name in by_budget[budget][:runs_per_budget]]
 
 
 def _stage(stage: Any, config: Any, out: Path, resume: bool) -> RunDir:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from presage.core.errors import DataError
@@ -64,9 +66,19 @@ def _required(folder: Path, alternatives: tuple[tuple[str, ...], ...]) -> list[P
 
 
 def _found(folder: Path, alternatives: tuple[tuple[str, ...], ...]) -> list[Path] | None:
-    below = [path for path in sorted(folder.resolve().rglob("*")) if path.is_file()]
+    below = _below(folder, {Path(pattern).name for patterns in alternatives for pattern in patterns})
     for patterns in alternatives:
         matches = [[path for path in below if path.match(pattern)] for pattern in patterns]
         if all(matches):
             return [path for some in matches for path in some]
     return None
+
+
+def _below(folder: Path, names: set[str]) -> list[Path]:
+    """The files of such names below a folder, sorted. What lies in hidden folders (.git, .venv) is nobody's data, and
+    may be most of what there is to walk."""
+    found: list[Path] = []
+    for place, inner, files in os.walk(folder.resolve()) if names else ():
+        inner[:] = [one for one in inner if not one.startswith(".")]
+        found += [Path(place, one) for one in files if any(fnmatchcase(one, name) for name in names)]
+    return sorted(path for path in found if path.is_file())

@@ -54,8 +54,12 @@ class Shots:
 
     def context(self, example: Example) -> str:
         """Header, shots and question, as the task's template shows them."""
+        return self.text(example, self.of(example))
+
+    def text(self, example: Example, drawn: Sequence[Example]) -> str:
+        """The context with the shots that were drawn."""
         template = self.task.template
-        *shots, asked = _numbered([*self.of(example), example]) if template.numbered else [*self.of(example), example]
+        *shots, asked = _numbered([*drawn, example]) if template.numbered else [*drawn, example]
         shown = [template.ask(shot) + template.answer(shot) for shot in shots]
         parts = [template.header(example), *shown, template.ask(asked)]
         return template.separator.join(part for part in parts if part)

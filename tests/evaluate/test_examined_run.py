@@ -70,7 +70,8 @@ def test_the_whole_examination_has_a_report_and_says_what_was_not_asked(
 def test_scores_against_compute(stem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     longer = pretrain.run(tiny_run(stem.parent / "shards", steps=12), tmp_path / "ladder/rungs/longer")
     shorter = pretrain.run(tiny_run(stem.parent / "shards", steps=3), tmp_path / "ladder/rungs/shorter")
-    monkeypatch.setattr(examination, "_fitted", lambda ladder, runs: ["longer", "shorter"])
+    rungs = [{"name": "longer"}, {"name": "shorter"}]
+    monkeypatch.setattr(examination, "fitted_rungs", lambda ladder, each: rungs)
     tasks = examination.asked_of(["next_passage"], (0, 1), limit=4)
     made = examination.over_ladder(tmp_path / "ladder", tmp_path / "out", tasks=tasks, corpus=stem.parent / "corpus")
     rows = made.read_table("ladder")

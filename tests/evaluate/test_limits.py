@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from presage.core.errors import DataError
-from presage.evaluate.limits import before_after, mean_and_error, position_rows
+from presage.evaluate.limits import before_after, position_rows
 
 
 def fact(day: str, right: float) -> dict[str, Any]:
@@ -30,7 +30,6 @@ def test_a_period_without_facts_has_no_accuracy() -> None:
     before, after, difference = before_after([fact("2019-01-01", 1.0)], date(2021, 9, 30))
     assert (before["accuracy"], before["stderr"]) == (1.0, None)
     assert (after["n"], after["accuracy"], difference["accuracy"]) == (0, None, None)
-    assert mean_and_error([]) == (None, None)
 
 
 def test_a_category_that_is_no_date_is_refused() -> None:

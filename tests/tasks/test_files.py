@@ -49,3 +49,10 @@ def test_without_shots_the_pool_is_empty_and_without_files_the_names_are_said(tm
     assert DATA.pool(tmp_path, 0) == []
     with pytest.raises(DataError, match=r"no file set/test.jsonl \+ set/more.jsonl or set/all.csv\* .*--data"):
         DATA.examples(tmp_path, 0)
+
+
+def test_hidden_folders_are_not_searched_unless_named_themselves(tmp_path: Path) -> None:
+    _make(tmp_path, ".venv/set/all.csv")
+    with pytest.raises(DataError, match="no file"):
+        DATA.examples(tmp_path, 0)
+    assert [one.id for one in DATA.examples(tmp_path / ".venv", 0)] == ["all.csv"]
