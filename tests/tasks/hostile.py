@@ -10,6 +10,7 @@ import functools
 import importlib
 import json
 import os
+import re
 import resource
 import select
 import socket
@@ -225,13 +226,13 @@ class Host:
         self.victim.wait()
 
     def _victims(self) -> object:
-        """State, tracer, priority, cores and limits of the victim; None if it is dead."""
+        """Whether the victim is stopped, its tracer, priority, cores and limits; None if it is dead."""
         if self.victim.poll() is not None:
             return None
         status = Path(f"/proc/{self.victim.pid}/status").read_text()
-        state = [line for line in status.splitlines() if line.startswith(("State", "TracerPid", "Cpus_allowed"))]
-        pid = self.victim.pid
-        return state, os.getpriority(os.PRIO_PROCESS, pid), Path(f"/proc/{pid}/limits").stat().st_uid
+        state = [line for line in status.splitlines() if line.startswith(("TracerPid", "Cpus_allowed"))]
+        pid, stopped = self.victim.pid, re.search(r"^State:\s+[TtZX]", status, re.MULTILINE) is not None
+        return stopped, state, os.getpriority(os.PRIO_PROCESS, pid), Path(f"/proc/{pid}/limits").stat().st_uid
 
     def _state(self) -> object:
         if not self.folder.is_dir():

@@ -236,6 +236,23 @@ def test_the_host_is_watched(tmp_path: Path) -> None:
             assert word in told
 
 
+def test_a_victim_that_is_stopped_is_touched_and_one_that_is_busy_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as stack:
+        host = Host(stack, pair.Users())
+        status = Path(f"/proc/{host.victim.pid}/status").read_text()
+        read = Path.read_text
+        for state, told in (("R (running)", []), ("T (stopped)", ["the victim was touched"])):
+            shown = re.sub("State:.*", f"State:\t{state}", status)
+            monkeypatch.setattr(
+                Path,
+                "read_text",
+                lambda path, shown=shown: shown if path.parts[-2:] == (str(host.victim.pid), "status") else read(path),
+            )
+            assert host.harm() == told
+
+
 def test_landlock_is_named_by_version() -> None:
     try:
         assert tiers.landlock_version() >= 1
