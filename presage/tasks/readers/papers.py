@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,41 +13,50 @@ from presage.core.errors import DataError
 from presage.tasks.methods.choice import LETTERS
 from presage.tasks.methods.letters import letter_sets
 from presage.tasks.readers.choices import unlabelled
-from presage.tasks.readers.rows import (
-    Row,
-    Source,
-    checked,
-    json_lines,
-    json_list,
-    literal,
-    members,
-    some,
-    source,
-    table,
-)
+from presage.tasks.readers.rows import Row, checked, json_lines, json_list, literal, some, table
+from presage.tasks.readers.sources import Source, source, sources
 from presage.tasks.task import Example
 
 # ---- AGIEval --------------------------------------------------------------------------------------------------------
 
 
-def agieval(name: str, *, several: bool = False) -> Callable[[Sequence[Path]], list[Example]]:
+def agieval(name: str, *, several: bool = False, whole: bool = False) -> Callable[[Sequence[Path]], list[Example]]:
     """A reader of one of AGIEval's files, and of that exam's column in few_shot_prompts.csv.
 
     The question is the passage, where there is one, and the question; the questions of one passage are a group. Where
-    several letters may be right, options are sets of letters and field `shown` has the texts.
+    several letters may be right, options are sets of letters and field `shown` has the texts. whole: of the
+    names that ids begin with, as `source` has it.
     """
 
     def read(paths: Sequence[Path]) -> list[Example]:
-        rows = (row for path in paths for row in _exam_rows(source(path), name) if row.get("label") != [])
+        rows = (row for path in paths for row in _exam_rows(source(path, whole=whole), name) if row.get("label") != [])
         return some(paths, (_question(row, several) for row in rows))
 
     return read
 
 
+def agieval_worked(name: str) -> Callable[[Sequence[Path]], list[Example]]:
+    """A reader of an exam's column in few_shot_prompts.csv, whose rows are samples and explanations in turn; field
+    `explanation` is what follows the sample."""
+
+    def read(paths: Sequence[Path]) -> list[Example]:
+        found = []
+        for path in paths:
+            texts = [row.get(name) for row in table(source(path)) if str(row.get("")).startswith("explanation")]
+            asked = (_question(row, several=False) for row in _solved(source(path), name))
+            for number, (one, text) in enumerate(zip(asked, texts, strict=False), 1):
+                fields = {"explanation": text.replace("\\n", "\n")}
+                found.append(replace(one, id=f"{name} sample {number}", fields=fields))
+        return found
+
+    return read
+
+
 def _exam_rows(file: Source, name: str) -> Iterator[Row]:
-    if not file.name.endswith(".csv"):
-        yield from json_lines(file)
-        return
+    return _solved(file, name) if file.name.endswith(".csv") else json_lines(file)
+
+
+def _solved(file: Source, name: str) -> Iterator[Row]:
     for row in table(file):
         cell = row.get(name.replace("-without-passage", ""))
         if str(row.get("")).startswith("sample") and cell:
@@ -103,9 +113,7 @@ def gaokao(pattern: str, *, several: bool = False) -> Callable[[Sequence[Path]],
     """
 
     def read(paths: Sequence[Path]) -> list[Example]:
-        files = [
-            f for path in paths for f in (members(path, f"*{pattern}") if path.suffix == ".zip" else [source(path)])
-        ]
+        files = (file for path in paths for file in sources(path, f"*{pattern}"))
         return some(paths, (example for file in files for example in _paper(file, several)))
 
     return read
