@@ -168,6 +168,12 @@ def test_every_problem_needs_a_sample(tmp_path: Path) -> None:
         read_samples(write(tmp_path / "s.jsonl", {"task_id": "test/0", "completion": ""}), problems)
 
 
+def test_a_sample_may_hold_half_a_surrogate_pair(tmp_path: Path) -> None:
+    problems = read_problems(write(tmp_path / "p.jsonl", ADD))
+    [sample] = read_samples(write(tmp_path / "s.jsonl", {"task_id": "test/0", "completion": "\ud800"}), problems)
+    assert sample.completion == "\ud800"
+
+
 @pytest.mark.parametrize("stop", STOP)
 def test_each_stop_ends_a_completion(stop: str) -> None:
     assert code.truncated(f"    return 1{stop} more\ndef f") == "    return 1"

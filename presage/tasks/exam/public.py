@@ -11,7 +11,7 @@ from presage.core.errors import DataError
 from presage.tasks.files import Files
 from presage.tasks.methods.choice import LETTERS
 from presage.tasks.readers import choices
-from presage.tasks.readers.rows import Row, json_list
+from presage.tasks.readers.rows import Row, json_list, some
 from presage.tasks.readers.sources import sources
 from presage.tasks.task import Example
 
@@ -65,8 +65,9 @@ def gaokao(member: str, *, free: bool = False) -> Files:
     make = _gaokao_free if free else _gaokao_choice
 
     def read(paths: Sequence[Path]) -> list[Example]:
-        files = [file for path in paths for file in sources(path, f"*{member}.json")]
-        return [make(row, f"{member}:{i}") for file in files for i, row in enumerate(json_list(file, "example"), 1)]
+        files = (file for path in paths for file in sources(path, f"*{member}.json"))
+        rows = (pair for file in files for pair in enumerate(json_list(file, "example"), 1))
+        return some(paths, (make(row, f"{member}:{number}") for number, row in rows))
 
     return Files(read, ((f"{member}.json",), ("gaokao_bench.zip",)))
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ def agieval(name: str, *, several: bool = False, whole: bool = False) -> Callabl
     """A reader of one of AGIEval's files, and of that exam's column in few_shot_prompts.csv.
 
     The question is the passage, where there is one, and the question; the questions of one passage are a group. Where
-    several letters may be right, options are sets of letters and field `shown` has the texts. whole: of the
-    names that ids begin with, as `source` has it.
+    several letters may be right, options are sets of letters and field `shown` has the texts. Ids begin with the
+    file's name, `whole` or not as `source` has it.
     """
 
     def read(paths: Sequence[Path]) -> list[Example]:
@@ -36,20 +37,18 @@ def agieval(name: str, *, several: bool = False, whole: bool = False) -> Callabl
 
 
 def agieval_worked(name: str) -> Callable[[Sequence[Path]], list[Example]]:
-    """A reader of an exam's column in few_shot_prompts.csv, whose rows are samples and explanations in turn; field
-    `explanation` is what follows the sample."""
+    """A reader of that column's solved examples, by their names ("lsat-ar sample 1") and with field `explanation`."""
 
     def read(paths: Sequence[Path]) -> list[Example]:
-        found = []
-        for path in paths:
-            texts = [row.get(name) for row in table(source(path)) if str(row.get("")).startswith("explanation")]
-            asked = (_question(row, several=False) for row in _solved(source(path), name))
-            for number, (one, text) in enumerate(zip(asked, texts, strict=False), 1):
-                fields = {"explanation": text.replace("\\n", "\n")}
-                found.append(replace(one, id=f"{name} sample {number}", fields=fields))
-        return found
+        rows = [row for path in paths for row in _solved(source(path), name)]
+        return [_worked(row, name) for row in rows if row.value["explanation"]]
 
     return read
+
+
+def _worked(row: Row, name: str) -> Example:
+    fields = {"explanation": row.text("explanation").replace("\\n", "\n")}
+    return replace(_question(row, several=False), id=f"{name} {row.text('sample')}", fields=fields)
 
 
 def _exam_rows(file: Source, name: str) -> Iterator[Row]:
@@ -57,14 +56,17 @@ def _exam_rows(file: Source, name: str) -> Iterator[Row]:
 
 
 def _solved(file: Source, name: str) -> Iterator[Row]:
-    for row in table(file):
-        cell = row.get(name.replace("-without-passage", ""))
-        if str(row.get("")).startswith("sample") and cell:
+    """The table's rows are samples, each an object spelled in its cell, and what explains the one before, in turn."""
+    column, rows = name.replace("-without-passage", ""), list(table(file))
+    for row, after in zip_longest(rows, rows[1:], fillvalue=Row(file.where, "", {column: ""})):
+        cell, label = row.get(column), str(row.get(""))
+        if label.startswith("sample") and cell:
             value = literal(cell, row.where)
             if not isinstance(value, dict):
                 raise DataError("a solved example that is no object", where=row.where)
             kept = {**value, "passage": None} if name.endswith("-without-passage") else value
-            yield Row(row.where, row.id, kept | {"options": _apart(value.get("options"))})
+            more = {"options": _apart(value.get("options")), "sample": label, "explanation": after.get(column)}
+            yield Row(row.where, row.id, kept | more)
 
 
 def _apart(options: Any) -> Any:

@@ -185,7 +185,8 @@ def _line(where: str, id: str, names: Sequence[str], cells: Sequence[str]) -> Ro
 
 def _object(where: str, id: str, value: Any) -> Row:
     if not isinstance(value, dict):
-        raise DataError(f"a JSON {type(value).__name__}, not an object", where=where)
+        kind = "null" if value is None else _KINDS.get(type(value), type(value).__name__)
+        raise DataError(f"a JSON {kind}, not an object", where=where)
     return Row(where, id, value)
 
 
