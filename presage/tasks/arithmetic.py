@@ -16,7 +16,7 @@ import numpy as np
 
 from presage.core.errors import DataError
 from presage.core.seeds import stream
-from presage.tasks.readers.plain import Row, json_lines
+from presage.tasks.readers.rows import Row, json_rows
 from presage.tasks.task import Example
 
 COUNT = 2000
@@ -65,11 +65,11 @@ def made(name: str, context: str, completion: str) -> Example:
 
 def released(paths: Sequence[Path]) -> list[Example]:
     """The released files: {context, completion} a line. Raises DataError where a completion begins with no blank."""
-    return [_released(row) for path in paths for row in json_lines(path)]
+    return [_released(row) for path in paths for row in json_rows(path)]
 
 
 def _released(row: Row) -> Example:
-    context, completion = row.text("context"), row.text("completion")
+    context, completion = row.of(str, "context"), row.of(str, "completion")
     if not completion.startswith(" ") or not context.strip():
         raise DataError("a completion that does not begin with a blank, or no context", where=row.where)
     return made(row.id, context, completion)

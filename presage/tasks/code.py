@@ -12,16 +12,15 @@ import builtins
 import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from presage.core.errors import DataError, did_you_mean
-from presage.core.strict import read_json
-from presage.data.documents import read_bytes
 from presage.tasks.methods.program import STOPS as STOP
 from presage.tasks.microcode import expected_pass_at_k
+from presage.tasks.readers.rows import Row, json_lines, shown
+from presage.tasks.readers.sources import source
 from presage.tasks.sandbox.program import Program
 from presage.tasks.task import Execute
 
@@ -75,10 +74,10 @@ def read_problems(path: Path) -> list[CodeProblem]:
     Raises DataError naming file and line.
     """
     found: dict[str, CodeProblem] = {}
-    for where, row in _rows(path):
-        problem = (_humaneval if "entry_point" in row else _mbpp)(row, where)
+    for row in json_lines(source(path, whole=True)):
+        problem = (humaneval if "entry_point" in row.value else mbpp)(row)
         if problem.id in found:
-            raise DataError(f"the id '{problem.id}' again", where=where)
+            raise DataError(f"the id '{problem.id}' again", where=row.where)
         found[problem.id] = problem
     if not found:
         raise DataError("no problem in this file", where=path)
@@ -91,7 +90,7 @@ def read_samples(path: Path, problems: Iterable[CodeProblem]) -> list[Sample]:
     Raises DataError naming file and line for an unknown problem or a malformed row, and when a problem has no sample.
     """
     known = {problem.id for problem in problems}
-    samples = [_sample(row, where, known) for where, row in _rows(path)]
+    samples = [_sample(row, known) for row in json_lines(source(path, whole=True))]
     missing = known - {sample.task for sample in samples}
     if missing:
         what = f"{len(missing)} of {len(known)} problems have no sample, as '{min(missing)}'"
@@ -101,19 +100,20 @@ def read_samples(path: Path, problems: Iterable[CodeProblem]) -> list[Sample]:
     return samples
 
 
-def _humaneval(row: dict[str, Any], where: str) -> CodeProblem:
-    task, prompt, entry, test = (_text(row, key, where) for key in ("task_id", "prompt", "entry_point", "test"))
+def humaneval(row: Row) -> CodeProblem:
+    """A row {task_id, prompt, entry_point, canonical_solution, test}. Raises DataError."""
+    prompt, entry = row.text("prompt"), row.text("entry_point")
     if not entry.isidentifier():
-        raise DataError(f"'entry_point' is '{entry}', no name of a function", where=where)
+        raise DataError(f"'entry_point' is '{entry}', no name of a function", where=row.where)
     # The tests call helpers that the prompt defines; the prompt's own stub is hidden by the candidate's function.
     return CodeProblem(
-        id=task,
+        id=row.text("task_id"),
         prompt=prompt,
         prefix=prompt,
         entries=(entry,),
-        test=f"{test}\ncheck({entry})\n",
+        test=f"{row.of(str, 'test')}\ncheck({entry})\n",
         setup=definitions(prompt),
-        solution=_text(row, "canonical_solution", where) if "canonical_solution" in row else "",
+        solution=row.of(str, "canonical_solution") if "canonical_solution" in row.value else "",
         stops=STOP,
     )
 
@@ -136,22 +136,25 @@ _MBPP_PROMPT = """You are an expert Python programmer, and here is your task: {t
 """
 
 
-def _mbpp(row: dict[str, Any], where: str) -> CodeProblem:
-    """Austin et al. 2021: the description and its tests make the prompt, the program ends at [DONE]."""
-    if "test_list" not in row:
-        raise DataError("neither 'entry_point' (HumanEval) nor 'test_list' (MBPP)", where=where)
-    task = _text(row, "text" if "text" in row else "prompt", where)
-    asserts = _texts(row, "test_list", where)
-    before = _texts(row, "test_imports", where) if "test_imports" in row else [str(row.get("test_setup_code", ""))]
-    test = "\n".join([*before, *asserts]) + "\n"
+def mbpp(row: Row) -> CodeProblem:
+    """A row {task_id, text or prompt, test_list, code, test_setup_code or test_imports}. Raises DataError.
+
+    Austin et al. 2021: the description and its tests make the prompt, the program ends at [DONE].
+    """
+    if "test_list" not in row.value:
+        raise DataError("neither 'entry_point' (HumanEval) nor 'test_list' (MBPP)", where=row.where)
+    task, asserts = row.text("text", "prompt"), row.texts("test_list", 1)
+    setup = str(row.value.get("test_setup_code", ""))
+    before = row.texts("test_imports", 0) if row.value.get("test_imports") else (setup,)
+    test = "\n".join([*before, *asserts, ""]).lstrip("\n")
     return CodeProblem(
-        id=str(row.get("task_id", where)),
+        id=row.name("task_id") if "task_id" in row.value else row.where,
         prompt=_MBPP_PROMPT.format(task=task, tests="\n".join(asserts)),
         prefix="",
-        entries=called(test, where),
+        entries=called(test, row.where),
         test=test,
         setup="",
-        solution=str(row.get("code", "")),
+        solution=str(row.value.get("code", "")),
         stops=("[DONE]",),
     )
 
@@ -173,45 +176,17 @@ def called(test: str, where: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _sample(row: dict[str, Any], where: str, known: set[str]) -> Sample:
-    task = str(row["task_id"]) if type(row.get("task_id")) is int else _text(row, "task_id", where)
+def _sample(row: Row, known: set[str]) -> Sample:
+    task = row.name("task_id")
     if task not in known:
-        raise DataError(f"no problem '{task}'", where=where, hint=did_you_mean(task, sorted(known)[:10]))
-    temperature = row.get("temperature")
+        raise DataError(f"no problem '{task}'", where=row.where, hint=did_you_mean(task, sorted(known)[:10]))
+    temperature = row.value.get("temperature")
     if temperature is not None and (type(temperature) not in (int, float) or not 0 <= temperature < math.inf):
-        raise DataError(f"'temperature' is {temperature!r}, not a number from 0", where=where)
-    return Sample(task, _text(row, "completion", where), None if temperature is None else float(temperature))
-
-
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(file:line, object) of every line that is not blank."""
-    for number, line in enumerate(read_bytes(path).split(b"\n"), 1):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            row = read_json(line.decode(), where)
-        except UnicodeDecodeError as error:
-            raise DataError(f"not UTF-8: {error.reason} at byte {error.start}", where=where) from None
-        if not isinstance(row, dict):
-            raise DataError("not a JSON object", where=where)
-        yield where, row
-
-
-def _text(row: dict[str, Any], key: str, where: str) -> str:
-    if key not in row:
-        raise DataError(f"no key '{key}'", where=where)
-    value = row[key]
-    if not isinstance(value, str):
-        raise DataError(f"'{key}' is {'null' if value is None else type(value).__name__}, not text", where=where)
-    return value
-
-
-def _texts(row: dict[str, Any], key: str, where: str) -> list[str]:
-    value = row[key]
-    if not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
-        raise DataError(f"'{key}' is no list of texts", where=where)
-    return value
+        raise DataError(f"'temperature' is {temperature!r}, not a number from 0", where=row.where)
+    completion = row.get("completion")
+    if not isinstance(completion, str):  # half a surrogate pair is no reason: such a program fails on its own
+        raise DataError(f"{shown(completion)} is no text", where=f"{row.where}: completion")
+    return Sample(task, completion, None if temperature is None else float(temperature))
 
 
 # ---- pass@k ----------------------------------------------------------------------------------------------------------

@@ -8,16 +8,13 @@ text that is not in it is an error. The words of the instruction are not publish
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from presage.core.errors import DataError
-from presage.core.strict import read_json
-from presage.data.items import read_items
 from presage.tasks.files import Files
 from presage.tasks.methods.choice import LETTERS, Choice
-from presage.tasks.readers.plain import text_of
+from presage.tasks.readers import choices
 from presage.tasks.task import Data, Example, Task, Template
 from presage.tasks.translation import LANGUAGES, Table, Translator, Unchanged, write_table
 
@@ -27,39 +24,16 @@ SOURCE = (
     "GPT-4 report, appendix F: 3 shots, instruction, question and options translated; letter of highest probability"
 )
 _INSTRUCTION = "A highly knowledgeable and intelligent AI model answers multiple-choice questions about {subject}."
-_SPLITS = ("_dev", "_val", "_test")
 ENGLISH = "en"
 
 
 def mmlu(paths: Sequence[Path]) -> list[Example]:
-    """MMLU's questions with their subjects as categories: of the rows of JSON lines, or of a CSV file's name."""
-    return [one for path in paths for one in _with_subjects(path)]
-
-
-def _with_subjects(path: Path) -> list[Example]:
-    subject = _subject_of_rows(path) if ".jsonl" in path.name else _subject_of_name(path)
-    items = [item for item in read_items(path) if item.answer is not None]
-    return [Example(one.id, one.text, one.options, one.answer, category=subject(one.id)) for one in items]
-
-
-def _subject_of_name(path: Path) -> Callable[[str], str]:
-    stem = path.name.split(".")[0]
-    subject = next((stem.removesuffix(split) for split in _SPLITS if stem.endswith(split)), stem)
-    return lambda name: subject.replace("_", " ")
-
-
-def _subject_of_rows(path: Path) -> Callable[[str], str]:
-    """By the line that ends an id."""
-    lines = text_of(path).split("\n")
-
-    def subject(name: str) -> str:
-        where = f"{path}:{name.rpartition(':')[2]}"
-        row = read_json(lines[int(name.rpartition(":")[2]) - 1], where)
-        if not isinstance(row, dict) or not isinstance(row.get("subject"), str):
-            raise DataError("no subject", where=where)
-        return str(row["subject"]).replace("_", " ")
-
-    return subject
+    """MMLU's questions; ids have the file's whole name, categories are subjects as people write them."""
+    return [
+        replace(one, id=f"{path.name}:{one.id.rpartition(':')[2]}", category=choices.subject(one))
+        for path in paths
+        for one in choices.mmlu([path])
+    ]
 
 
 _MMLU = Files(

@@ -18,6 +18,8 @@ from presage.core.files import atomic_write
 from presage.core.strict import half_surrogate, read_json
 from presage.data.documents import read_bytes
 from presage.data.verbs import Completion, Decoding, Generation
+from presage.tasks.readers.rows import lines
+from presage.tasks.readers.sources import source
 
 KEYS = ("source", "target", "text", "translation")
 SHOWN = 60  # characters of a text in an error
@@ -69,15 +71,10 @@ class Table:
     def read(cls, path: Path) -> Table:
         """From JSON lines {source, target, text, translation}. Raises DataError naming file and line."""
         entries: dict[tuple[str, str, str], str] = {}
-        try:
-            lines = read_bytes(path).decode("utf-8-sig").split("\n")
-        except UnicodeDecodeError as error:
-            raise DataError(f"not UTF-8: {error.reason} at byte {error.start}", where=path) from None
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                source, target, text, translation = _entry(line, f"{path}:{number}")
-                if entries.setdefault((source, target, text), translation) != translation:
-                    raise DataError(f"a second translation of '{text[:SHOWN]}'", where=f"{path}:{number}")
+        for row in lines(source(path)):
+            known, wanted, text, translation = _entry(row.value["line"], row.where)
+            if entries.setdefault((known, wanted, text), translation) != translation:
+                raise DataError(f"a second translation of '{text[:SHOWN]}'", where=row.where)
         return cls(path, entries)
 
     @property

@@ -30,9 +30,9 @@ from presage.tasks.methods.choice import Choice, Scoring, lettered, plain
 from presage.tasks.methods.judged import Judged
 from presage.tasks.methods.match import Match
 from presage.tasks.methods.rubric import read_classification
-from presage.tasks.rows import Row, json_rows
+from presage.tasks.readers.rows import Row
 from presage.tasks.task import Example, Method, Task, Template
-from presage.tasks.user_rows import choice, question, sample
+from presage.tasks.user_rows import choice, question, sample, user_rows
 
 _LINES = re.compile(rf"\.jsonl({'|'.join(map(re.escape, COMPRESSIONS))})?$")
 _A_LINE = Decoding(64, ("\n",))
@@ -43,7 +43,7 @@ class Kind:
     """What rows may be: the keys that say so, how one is read, shown and graded. The first grader is the usual one."""
 
     keys: tuple[str, ...]
-    read: Callable[[Row, str], Example]
+    read: Callable[[Row], Example]
     template: Template
     graders: Mapping[str, Method]
     decoding: Decoding | None = None
@@ -74,8 +74,8 @@ class UserFile:
 
     def _read(self, path: Path) -> list[Example]:
         found: dict[str, Example] = {}
-        for row in json_rows(path):
-            example = self._example(row, f"{path.name}:{row.where.rpartition(':')[2]}")
+        for row in user_rows(path):
+            example = self._example(row)
             if example.id in found:
                 raise DataError(f"the id '{example.id}' appears twice", where=row.where)
             found[example.id] = example
@@ -83,10 +83,10 @@ class UserFile:
             raise DataError("holds no examples", where=path)
         return list(found.values())
 
-    def _example(self, row: Row, place: str) -> Example:
+    def _example(self, row: Row) -> Example:
         if _kind(row) is not self.kind:
             raise DataError(f"a row without {' and '.join(self.kind.keys)} among others", where=row.where)
-        example = self.kind.read(row, place)
+        example = self.kind.read(row)
         if is_chat(example) is not self.chat:
             form, others = ("a chat", "texts") if is_chat(example) else ("a text", "chats")
             raise DataError(f"{form} among {others}", where=row.where)
@@ -147,13 +147,13 @@ KINDS: tuple[Kind, ...] = (
 
 
 def _from_lines(path: Path, grader: str) -> Task:
-    first = next(json_rows(path), None) or _nothing(path)
+    first = next(user_rows(path), None) or _nothing(path)
     kind = _kind(first)
     method = _method(kind, grader, path)
     name = _name(_stem(path) + (f"_{Path(grader).stem}" if grader else ""), path)
     by_letter = isinstance(method, Choice) and method.scoring == "letter"
     template = lettered(lambda example: f"Question: {example.question}") if by_letter else kind.template
-    data = UserFile(path, kind, is_chat(kind.read(first, path.name)))
+    data = UserFile(path, kind, is_chat(kind.read(first)))
     return Task(name, 1, data, template, method, f"your file {path.name}")
 
 

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from presage.core.errors import DataError
+from presage.core.strict import half_surrogate
 from presage.tasks.methods.choice import LETTERS
-from presage.tasks.rows import Row
+from presage.tasks.readers.rows import Row, json_lines
+from presage.tasks.readers.sources import source
 from presage.tasks.task import Example
 
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 _FEWEST = 2
 
 
-def sample(row: Row, place: str) -> Example:
+def user_rows(path: Path) -> Iterator[Row]:
+    """The objects of a user's JSON lines. Raises DataError, also for half a surrogate pair anywhere in a row."""
+    for row in json_lines(source(path, whole=True)):
+        if half_surrogate(json.dumps(row.value, ensure_ascii=False)):
+            raise DataError("half a surrogate pair in a text", where=row.where)
+        yield row
+
+
+def sample(row: Row) -> Example:
     """A sample of OpenAI Evals: input a text or a chat, ideal a text or several; further texts are fields.
 
     Its files of shots hold {"sample": turns} instead, of which the last is the answer.
     """
     if "sample" in row.value:
-        *asked, answer = (_turn(row, turn) for turn in row.need("sample", list) or [{}])
-        return _chat(_id(row, place), [], asked, (answer["content"],), {}, row)
-    given = row.need("input", str | list)
-    targets = _texts(row, "ideal")
+        *asked, answer = (_turn(row, turn) for turn in row.of(list, "sample") or [{}])
+        return _chat(_id(row), [], asked, (answer["content"],), {}, row)
+    given, targets = row.of(str | list, "input"), row.one_or_more("ideal")
     fields: dict[str, Any] = {k: v for k, v in row.value.items() if isinstance(v, str) and k not in ("input", "ideal")}
     if isinstance(given, str):
-        return Example(_id(row, place), given, targets=targets, fields=fields)
+        return Example(_id(row), row.text("input"), targets=targets, fields=fields)
     turns = [_turn(row, turn) for turn in given]
-    return _chat(_id(row, place), turns[:-1], turns[-1:], targets, fields, row)
+    return _chat(_id(row), turns[:-1], turns[-1:], targets, fields, row)
 
 
 def _chat(
@@ -38,15 +50,15 @@ def _chat(
     return Example(name, turns[-1]["content"], targets=targets, fields={**fields, "head": head, "turns": turns})
 
 
-def choice(row: Row, place: str) -> Example:
+def choice(row: Row) -> Example:
     """Multiple choice: the answer is an index from 0, a letter, or the text of an option."""
-    options = row.need("options", list)
+    options = row.of(list, "options")
     if not _FEWEST <= len(options) <= len(LETTERS) or not all(isinstance(one, str) and one.strip() for one in options):
         raise DataError(f"'options' are not {_FEWEST} to {len(LETTERS)} texts", where=row.where)
     if len(set(options)) != len(options):
         raise DataError("an option appears twice", where=row.where)
-    answer = _place(row, row.need("answer", int | str), options)
-    return Example(_id(row, place), row.need("question", str), tuple(options), answer, category=_category(row))
+    answer = _place(row, row.of(int | str, "answer"), options)
+    return Example(_id(row), row.text("question"), tuple(options), answer, category=_category(row))
 
 
 def _place(row: Row, answer: int | str, options: list[str]) -> int:
@@ -62,19 +74,10 @@ def _place(row: Row, answer: int | str, options: list[str]) -> int:
     return found.pop()
 
 
-def question(row: Row, place: str) -> Example:
+def question(row: Row) -> Example:
     """A closed-book question: one answer or several that count as right."""
-    targets = _texts(row, "answers" if "answers" in row.value else "answer")
-    return Example(_id(row, place), row.need("question", str), targets=targets, category=_category(row))
-
-
-def _texts(row: Row, name: str) -> tuple[str, ...]:
-    """One text or a list of them, none of them empty: an empty one would be found in any answer."""
-    value = row.need(name, str | list)
-    texts = [value] if isinstance(value, str) else value
-    if not texts or not all(isinstance(one, str) and one.strip() for one in texts):
-        raise DataError(f"'{name}' is no text, and no list of texts", where=row.where)
-    return tuple(texts)
+    targets = row.one_or_more("answers", "answer")
+    return Example(_id(row), row.text("question"), targets=targets, category=_category(row))
 
 
 def _turn(row: Row, turn: Any) -> dict[str, str]:
@@ -86,10 +89,10 @@ def _turn(row: Row, turn: Any) -> dict[str, str]:
     return {"role": _ROLES[turn["role"]], "content": turn["content"]}
 
 
-def _id(row: Row, place: str) -> str:
+def _id(row: Row) -> str:
     """Its own, else where it stands."""
-    return str(row.need("id", int | str)) if "id" in row.value else place
+    return row.name("id") if "id" in row.value else row.id
 
 
 def _category(row: Row) -> str:
-    return str(row.need("category", str)) if "category" in row.value else ""
+    return row.text("category") if "category" in row.value else ""

@@ -65,6 +65,21 @@ def test_compressed_files_are_read_alike(tmp_path: Path) -> None:
         assert find("rte").data.examples(tmp_path / suffix, 0) == plain
 
 
+def test_an_answer_of_mmlu_is_a_letter_or_an_index(tmp_path: Path) -> None:
+    rows = jsonl(forms.MMLU_ROW, forms.MMLU_ROW | {"answer": 3})
+    letter, index = find("mmlu").data.examples(write(tmp_path, {"mmlu_test.jsonl": rows}), 0)
+    assert (letter.answer, index.answer) == (3, 3)
+
+
+def test_translated_questions_are_the_same_under_the_whole_name_of_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "mmlu_test.jsonl.gz"
+    path.write_bytes(gzip.compress(jsonl(forms.MMLU_ROW).encode()))
+    (plain,), (translated,) = (find(name).data.examples(tmp_path, 0) for name in ("mmlu", "mmlu_translated:en"))
+    assert (plain.id, translated.id) == ("mmlu_test.jsonl:1", "mmlu_test.jsonl.gz:1")
+    assert (plain.category, translated.category) == ("high_school_art", "high school art")
+    assert (translated.question, translated.options, translated.answer) == (plain.question, plain.options, plain.answer)
+
+
 def test_fields_that_methods_and_exams_need(tmp_path: Path) -> None:
     def first(name: str) -> tuple[object, object, dict[str, object]]:
         form = next(form for form in FORMS if form.task == name)

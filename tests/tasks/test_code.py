@@ -112,13 +112,13 @@ def test_a_prompt_without_docstring_still_defines_its_helpers(tmp_path: Path, bo
 
 
 BAD = {
-    "no object": ("[1]", "not a JSON object"),
+    "no object": ("[1]", "a JSON list, not an object"),
     "no JSON": ("{", "not JSON"),
     "neither": ({"task_id": "a", "prompt": "b"}, "neither 'entry_point' (HumanEval) nor 'test_list' (MBPP)"),
-    "no prompt": ({key: value for key, value in ADD.items() if key != "prompt"}, "no key 'prompt'"),
-    "null": (ADD | {"test": None}, "'test' is null, not text"),
+    "no prompt": ({key: value for key, value in ADD.items() if key != "prompt"}, "no 'prompt'"),
+    "null": (ADD | {"test": None}, "test: null is no text"),
     "no name": (ADD | {"entry_point": "add; import os"}, "no name of a function"),
-    "no list": (MBPP | {"test_list": "assert"}, "'test_list' is no list of texts"),
+    "no list": (MBPP | {"test_list": "assert"}, "test_list: 'assert' is not a list of 1 or more texts"),
     "no Python": (MBPP | {"test_list": ["assert ("]}, "its tests are not Python"),
     "no call": (MBPP | {"test_list": ["assert len('a') == 1"]}, "its tests call no function"),
 }
@@ -144,8 +144,8 @@ def test_a_problem_twice_and_none(tmp_path: Path) -> None:
 
 BAD_SAMPLES = {
     "unknown": ({"task_id": "test/1", "completion": ""}, "did you mean 'test/0'?"),
-    "no completion": ({"task_id": "test/0"}, "no key 'completion'"),
-    "null": ({"task_id": "test/0", "completion": None}, "'completion' is null, not text"),
+    "no completion": ({"task_id": "test/0"}, "no 'completion'"),
+    "null": ({"task_id": "test/0", "completion": None}, "completion: null is no text"),
     "temperature": ({"task_id": "test/0", "completion": "", "temperature": "0.2"}, "not a number from 0"),
     "minus": ({"task_id": "test/0", "completion": "", "temperature": -1}, "not a number from 0"),
     "truth": ({"task_id": "test/0", "completion": "", "temperature": True}, "not a number from 0"),
@@ -166,6 +166,11 @@ def test_every_problem_needs_a_sample(tmp_path: Path) -> None:
     problems = read_problems(write(tmp_path / "p.jsonl", ADD, ADD | {"task_id": "test/9"}))
     with pytest.raises(DataError, match="1 of 2 problems have no sample, as 'test/9'"):
         read_samples(write(tmp_path / "s.jsonl", {"task_id": "test/0", "completion": ""}), problems)
+
+
+def test_a_sample_may_hold_half_a_surrogate_pair(tmp_path: Path) -> None:
+    row = {"task_id": "test/0", "completion": "\ud800"}
+    assert read_samples(write(tmp_path / "s.jsonl", row), read_problems(write(tmp_path / "p.jsonl", ADD)))
 
 
 @pytest.mark.parametrize("stop", STOP)

@@ -10,9 +10,8 @@ import pytest
 
 from presage.core.errors import ConfigError, DataError
 from presage.tasks.arithmetic import released
-from presage.tasks.exam import public
 from presage.tasks.library.dialogue import conversations
-from presage.tasks.readers import blanks, occupations, people, programs, reading, reasoning, texts, translations
+from presage.tasks.readers import blanks, occupations, papers, people, programs, reading, reasoning, texts, translations
 from presage.tasks.task import Example
 from tests.tasks.test_free_readers import MBPP, STORY, write
 
@@ -23,7 +22,7 @@ _MALFORMED: list[tuple[Reader, str, list[Any], str]] = [
     (reasoning.gsm8k, "a.jsonl", [_GOOD_GSM, "{broken"], r"a\.jsonl:2: not JSON"),
     (reasoning.gsm8k, "a.jsonl", [_GOOD_GSM, [1]], r"a\.jsonl:2: a JSON list"),
     (reasoning.gsm8k, "a.jsonl", [_GOOD_GSM, "", {"question": "q", "answer": "4"}], r"a\.jsonl:3: an answer without"),
-    (reasoning.gsm8k, "a.jsonl", [{"question": 3, "answer": "#### 4"}], r"a\.jsonl:1: 'question' is int"),
+    (reasoning.gsm8k, "a.jsonl", [{"question": 3, "answer": "#### 4"}], r"a\.jsonl:1: question: 3 is no text"),
     (reasoning.gsm8k, "a.jsonl", [""], "holds no rows"),
     (reasoning.mgsm, "mgsm_de.tsv", ["a\t1", "no tab"], r"mgsm_de\.tsv:2: not a question"),
     (reasoning.mgsm, "mgsm_de.tsv", ["a\tten"], r"mgsm_de\.tsv:1"),
@@ -31,16 +30,16 @@ _MALFORMED: list[tuple[Reader, str, list[Any], str]] = [
         reasoning.aqua,
         "a.jsonl",
         [{"question": "q", "options": ["A)1", "B)2"], "rationale": "r", "correct": "C"}],
-        ":1: 'correct'",
+        ":1: correct: 'C' is none of 'A', 'B'",
     ),
     (reasoning.word_problems, "a.json", [[{"sQuestion": "q", "lSolutions": [1, 2]}]], r"a\.json:1: 2 solutions"),
     (
         reasoning.svamp,
         "a.json",
         [[{"Body": "b", "Question": "q", "Answer": "many"}]],
-        r"a\.json:1: 'Answer' is no number",
+        r"a\.json:1: Answer: 'many' is no number",
     ),
-    (reasoning.questions, "a.json", [{"examples": [{"question": "q"}]}], r"a\.json:1: no key 'answer'"),
+    (reasoning.questions, "a.json", [{"examples": [{"question": "q"}]}], r"a\.json:1: no 'answer'"),
     (
         reasoning.yes_no,
         "a.json",
@@ -49,18 +48,23 @@ _MALFORMED: list[tuple[Reader, str, list[Any], str]] = [
     ),
     (reasoning.yes_no, "a.json", [{"examples": 3}], "not a list"),
     (reading.coqa, "a.json", [{"data": [{**STORY, "answers": [{"input_text": "x"}]}]}], r"a\.json:1: 2 questions"),
-    (reading.coqa, "a.json", [{"data": [{**STORY, "questions": [{}, {}]}]}], r"a\.json:s1: question 1: no key"),
+    (
+        reading.coqa,
+        "a.json",
+        [{"data": [{**STORY, "questions": [{}, {}]}]}],
+        r"a\.json:s1: question 1: no 'input",
+    ),
     (
         reading.squad,
         "a.json",
         [{"data": [{"title": "t", "paragraphs": [{"context": "c"}]}]}],
-        "paragraph 1: no key 'qas'",
+        "paragraph 1: no 'qas'",
     ),
     (
         reading.closed_book,
         "a.jsonl",
         [{"question": "q", "answer": [1]}],
-        r"a\.jsonl:1: 'answer' is not a list of texts",
+        r"a\.jsonl:1: answer: 1 is no text",
     ),
     (
         reading.closed_book,
@@ -74,13 +78,13 @@ _MALFORMED: list[tuple[Reader, str, list[Any], str]] = [
         ["MGSM_EXEMPLARS = {'de': []}", "EXEMPLAR_NUMBER_ANSWERS = [1]"],
         r"exemplars\.py: MGSM_EXEMPLARS: 'de' is not a table",
     ),
-    (public.agieval, "a.jsonl", [{"question": 3}], r"a\.jsonl:1: not a question"),
+    (papers.agieval("a"), "a.jsonl", [{"question": 3}], r"a\.jsonl:1: no 'label'"),
     (conversations, "a.jsonl", [{"choices": []}], r"a\.jsonl:1: no 'question_id'"),
     (
         people.winogender,
         "stats_sentences.tsv",
         ["sentid\tsentence\toccupation\tbls_pct_female", "nurse.man.1.male.txt\tThe nurse saw him\tnurse\tn/a"],
-        r"stats_sentences\.tsv:2: 'bls_pct_female' is no number",
+        r"stats_sentences\.tsv:2: bls_pct_female: 'n/a' is no number",
     ),
     (
         blanks.crosslingual("en"),
@@ -88,10 +92,10 @@ _MALFORMED: list[tuple[Reader, str, list[Any], str]] = [
         ['en\ts\to\tHe sat.\t["He"]\t["He", ["x", 1], 0]\t[["A", 0, 0, true], ["B", 0, 0, false]]'],
         r"a\.tsv:1: not a pronoun",
     ),
-    (reading.closed_book, "a.jsonl", [{"question": "q"}], r"a\.jsonl:1: no key 'answer'"),
+    (reading.closed_book, "a.jsonl", [{"question": "q"}], r"a\.jsonl:1: no 'answer'"),
     (texts.lambada, "a.jsonl", [{"text": "a b"}, {"text": "one"}], r"a\.jsonl:2: a passage of one word"),
     (texts.wikitext, "a.txt", [" = T = ", " ok ", "wrong", ""], r"a\.txt:3: a line that does not"),
-    (texts.summaries, "a.jsonl", [{"article": "a"}], r"a\.jsonl:1: no key 'highlights'"),
+    (texts.summaries, "a.jsonl", [{"article": "a"}], r"a\.jsonl:1: no 'highlights'"),
     (released, "a.jsonl", [{"context": "x", "completion": "4"}], r"a\.jsonl:1: a completion"),
     (
         programs.humaneval,
@@ -115,9 +119,9 @@ _MALFORMED: list[tuple[Reader, str, list[Any], str]] = [
         "1 sentences in eng, 2 in fra",
     ),
     (translations.Tatoeba("deu", "eng"), "a.jsonl", [{"lang": "deu", "pairs": [["x", "y"], ["x"]]}], r":1: pair 2"),
-    (occupations.occupations, "a.tsv", ["name\tx", "nurse\t1"], r"a\.tsv:1: no header"),
-    (occupations.occupations, "a.tsv", ["occupation\tx", "nurse\t1\t2"], r"a\.tsv:2: 3 columns"),
-    (occupations.occupations, "a.tsv", ["occupation\tx", "nurse\tmany"], r"a\.tsv:2: a share"),
+    (occupations.occupations, "a.tsv", ["name\tx", "nurse\t1"], r"a\.tsv:2: no 'occupation'"),
+    (occupations.occupations, "a.tsv", ["occupation\tx", "nurse\t1\t2"], r"a\.tsv:2: 3 cells, not 2"),
+    (occupations.occupations, "a.tsv", ["occupation\tx", "nurse\tmany"], r"a\.tsv:2: x: 'many' is no number"),
 ]
 
 

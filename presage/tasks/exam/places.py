@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from presage.core.errors import DataError
-from presage.data.documents import read_bytes
+from presage.tasks.readers.sources import text_of
 
 
 class Node:
@@ -70,11 +70,7 @@ class Node:
 
 def read_nodes(path: Path) -> Node:
     """The whole file. Raises DataError, also for NaN, the infinities, and a key that appears twice."""
-    try:
-        text = read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"not UTF-8: {error.reason} at byte {error.start}", where=path) from None
-    reader = _Lined(path)
+    text, reader = text_of(path), _Lined(path)
     try:
         value = reader.decode(text)
     except json.JSONDecodeError as error:

@@ -10,7 +10,7 @@ from typing import Any
 from presage.core.errors import DataError
 from presage.tasks.files import Files
 from presage.tasks.methods.dialogue import Paired, Rated
-from presage.tasks.rows import Row, json_rows
+from presage.tasks.readers.rows import Row, json_rows
 from presage.tasks.task import Example, Task, Template
 
 _TURNS = 2
@@ -28,7 +28,7 @@ def conversations(paths: Sequence[Path]) -> list[Example]:
     """
     rows = [row for path in paths for row in json_rows(path)]
     answers = [row for row in rows if "choices" in row.value]
-    references = {str(row.need("question_id", int | str)): _answer(row) for row in answers}
+    references = {row.name("question_id"): _answer(row) for row in answers}
     examples = [_question(row, references) for row in rows if "choices" not in row.value]
     if len({example.id for example in examples}) != len(examples):
         raise DataError("a question_id appears twice", where=", ".join(map(str, paths)))
@@ -42,8 +42,8 @@ def against_reference(paths: Sequence[Path]) -> list[Example]:
 
 
 def _question(row: Row, references: dict[str, list[str]]) -> Example:
-    name, category = str(row.need("question_id", int | str)), row.need("category", str)
-    turns = _texts(row, row.need("turns", list), "turns")
+    name, category = row.name("question_id"), row.text("category")
+    turns = _texts(row, row.get("turns"), "turns")
     reference = references.get(name, [])
     if category in _WITH_REFERENCE and not reference:
         hint = "reference answers stand in mt_bench/reference_answer/gpt-4.jsonl"
@@ -52,7 +52,7 @@ def _question(row: Row, references: dict[str, list[str]]) -> Example:
 
 
 def _answer(row: Row) -> list[str]:
-    choices = row.need("choices", list)
+    choices = row.of(list, "choices")
     turns = choices[0].get("turns") if choices and isinstance(choices[0], dict) else None
     return _texts(row, turns, "choices")
 

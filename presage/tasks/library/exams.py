@@ -13,16 +13,17 @@ from pathlib import Path
 
 from presage.core.errors import ConfigError, did_you_mean
 from presage.tasks.exam.model import PREFIX, Exam, Knots, Linear, Points, Section, TableFile, exam_tasks
-from presage.tasks.exam.public import Public, agieval, agieval_worked, aqua, gaokao
+from presage.tasks.exam.public import Public, aqua, gaokao
 from presage.tasks.exam.reader import read_exam
 from presage.tasks.files import Files
+from presage.tasks.readers.papers import agieval, agieval_worked
 from presage.tasks.task import Task
 
 _WORKED = (("few_shot_prompts.csv",),)
 
 
 def _agieval(name: str, file: str, shots: int) -> Section:
-    data = Public(Files(agieval, ((f"{file}.jsonl*",),)), Files(agieval_worked(file), _WORKED))
+    data = Public(Files(agieval(file, whole=True), ((f"{file}.jsonl*",),)), Files(agieval_worked(file), _WORKED))
     return Section(name, "choice", data, shots=shots)
 
 

@@ -17,8 +17,8 @@ from presage.tasks.library.modelling import LAMBADA
 from presage.tasks.methods.free import ask, said
 from presage.tasks.methods.last_word import LastWord
 from presage.tasks.methods.perplexity import Perplexity
-from presage.tasks.readers.plain import text_of
 from presage.tasks.readers.reasoning import gsm8k
+from presage.tasks.readers.sources import text_of
 from presage.tasks.task import NO_NEEDS, Example, Graded, Metric, Steps, Task, Template
 
 # ---- GSM8K -----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from typing import Any
 
 from presage.core.errors import DataError
 from presage.core.strict import read_json
-from presage.tasks.readers.rows import Row, Source, checked, json_lines, shuffled, some, source, table
+from presage.tasks.readers.rows import Row, checked, json_lines, shuffled, some, table
+from presage.tasks.readers.sources import Source, source
 from presage.tasks.task import Example
 
 MASK = "[MASK]"

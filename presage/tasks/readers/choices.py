@@ -10,7 +10,8 @@ from typing import Any
 from presage.core.errors import DataError
 from presage.data.items import read_items
 from presage.tasks.methods.choice import LETTERS
-from presage.tasks.readers.rows import Row, Source, checked, json_lines, json_list, shuffled, some, source, table
+from presage.tasks.readers.rows import Row, checked, json_lines, json_list, shuffled, some, table
+from presage.tasks.readers.sources import Source, source
 from presage.tasks.task import Example
 
 
@@ -27,7 +28,10 @@ def items(paths: Sequence[Path]) -> list[Example]:
 
 
 def mmlu(paths: Sequence[Path]) -> list[Example]:
-    """Rows {subject, question, choices, answer}, or the original tables SUBJECT_SPLIT.csv; category is the subject."""
+    """Rows {subject, question, choices, answer}, or the original tables SUBJECT_SPLIT.csv; category is the subject.
+
+    An answer is a letter; in rows it may be an index, too.
+    """
     return some(paths, (example for path in paths for example in _mmlu(source(path))))
 
 
@@ -40,7 +44,7 @@ def _mmlu(file: Source) -> Iterator[Example]:
         return
     for row in json_lines(file):
         options = row.texts("choices", least=4)
-        answer = row.one_of("answer", LETTERS[: len(options)])
+        answer = row.one_of("answer", (*LETTERS[: len(options)], *range(len(options)))) % len(options)
         yield Example(row.id, row.text("question"), options, answer, category=row.text("subject"))
 
 
@@ -59,7 +63,7 @@ def aqua(paths: Sequence[Path]) -> list[Example]:
 
 def _aqua(row: Row) -> Example:
     options = unlabelled(row.texts("options"))
-    fields = {"rationale": row.get("rationale")}
+    fields = {"rationale": row.of(str, "rationale")}
     answer = row.one_of("correct", LETTERS[: len(options)])
     return Example(row.id, row.text("question"), options, answer, fields=fields)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from presage.core.errors import DataError
-from presage.tasks.readers.plain import text_of
+from presage.tasks.readers.rows import Row, some, table
+from presage.tasks.readers.sources import source
 from presage.tasks.task import Example
 
 _OWN = """
@@ -25,25 +25,13 @@ def own_occupations() -> list[Example]:
 
 def occupations(paths: Sequence[Path]) -> list[Example]:
     """Winogender's occupations-stats.tsv: occupation, two percentages of women, year; with a header."""
-    return [example for path in paths for example in _rows(path)]
+    rows = (row for path in paths for row in table(source(path), delimiter="\t", quoted=False))
+    return some(paths, (_measured(row) for row in rows))
 
 
-def _rows(path: Path) -> list[Example]:
-    header, *lines = text_of(path).rstrip("\n").split("\n")
-    names = header.split("\t")
-    if names[0] != "occupation" or not lines:
-        raise DataError("no header that begins with 'occupation', or no rows", where=f"{path}:1")
-    return [_row(path, number, names, line.split("\t")) for number, line in enumerate(lines, 2)]
-
-
-def _row(path: Path, number: int, names: list[str], cells: list[str]) -> Example:
-    if len(cells) != len(names) or not cells[0].strip():
-        raise DataError(f"{len(cells)} columns where the header has {len(names)}", where=f"{path}:{number}")
-    try:
-        shares = {name: float(cell) for name, cell in zip(names[1:], cells[1:], strict=True)}
-    except ValueError:
-        raise DataError("a share that is no number", where=f"{path}:{number}") from None
-    return _occupation(f"{path.name}:{number}", cells[0], shares)
+def _measured(row: Row) -> Example:
+    occupation = row.text("occupation")
+    return _occupation(row.id, occupation, {name: row.number(name) for name in row.value if name != "occupation"})
 
 
 def _occupation(name: str, occupation: str, shares: dict[str, float]) -> Example:

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from presage.tasks.readers.rows import Row, Source, json_lines, members, some, source, table
+from presage.tasks.readers.rows import Row, json_lines, some, table
+from presage.tasks.readers.sources import source, sources
 from presage.tasks.task import Example
 
 
 def blimp(paths: Sequence[Path]) -> list[Example]:
     """BLiMP.zip or its files {sentence_good, sentence_bad, UID, field, pairID}; category is the paradigm (UID)."""
-    files = (file for path in paths for file in _files(path, "*.jsonl"))
+    files = (file for path in paths for file in sources(path, "*.jsonl"))
     return some(paths, (_blimp(row) for file in files for row in json_lines(file)))
-
-
-def _files(path: Path, pattern: str) -> list[Source]:
-    return members(path, pattern) if path.suffix == ".zip" else [source(path)]
 
 
 def _blimp(row: Row) -> Example:
@@ -45,7 +42,7 @@ def cola(split: str) -> Callable[[Sequence[Path]], list[Example]]:
     """A reader of one of CoLA's tables, from the archive or beside it: source, 1 or 0, the author's mark, sentence."""
 
     def read(paths: Sequence[Path]) -> list[Example]:
-        files = (file for path in paths for file in _files(path, f"*raw/{split}.tsv"))
+        files = (file for path in paths for file in sources(path, f"*raw/{split}.tsv"))
         return some(paths, (_cola(row) for file in files for row in table(file, _COLA, "\t", quoted=False)))
 
     return read

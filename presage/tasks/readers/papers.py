@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -12,49 +14,59 @@ from presage.core.errors import DataError
 from presage.tasks.methods.choice import LETTERS
 from presage.tasks.methods.letters import letter_sets
 from presage.tasks.readers.choices import unlabelled
-from presage.tasks.readers.rows import (
-    Row,
-    Source,
-    checked,
-    json_lines,
-    json_list,
-    literal,
-    members,
-    some,
-    source,
-    table,
-)
+from presage.tasks.readers.rows import Row, checked, json_lines, json_list, literal, some, table
+from presage.tasks.readers.sources import Source, source, sources
 from presage.tasks.task import Example
 
 # ---- AGIEval --------------------------------------------------------------------------------------------------------
 
 
-def agieval(name: str, *, several: bool = False) -> Callable[[Sequence[Path]], list[Example]]:
+def agieval(name: str, *, several: bool = False, whole: bool = False) -> Callable[[Sequence[Path]], list[Example]]:
     """A reader of one of AGIEval's files, and of that exam's column in few_shot_prompts.csv.
 
     The question is the passage, where there is one, and the question; the questions of one passage are a group. Where
-    several letters may be right, options are sets of letters and field `shown` has the texts.
+    several letters may be right, options are sets of letters and field `shown` has the texts. Ids begin with the
+    file's name, `whole` or not as `source` has it.
     """
 
     def read(paths: Sequence[Path]) -> list[Example]:
-        rows = (row for path in paths for row in _exam_rows(source(path), name) if row.get("label") != [])
+        rows = (row for path in paths for row in _exam_rows(source(path, whole=whole), name) if row.get("label") != [])
         return some(paths, (_question(row, several) for row in rows))
 
     return read
 
 
+def agieval_worked(name: str) -> Callable[[Sequence[Path]], list[Example]]:
+    """A reader of that column's solved examples, by their names ("lsat-ar sample 1") and with field `explanation`."""
+
+    def read(paths: Sequence[Path]) -> list[Example]:
+        rows = [row for path in paths for row in _solved(source(path), name)]
+        return [_worked(row, name) for row in rows if row.value["explanation"]]
+
+    return read
+
+
+def _worked(row: Row, name: str) -> Example:
+    fields = {"explanation": row.text("explanation").replace("\\n", "\n")}
+    return replace(_question(row, several=False), id=f"{name} {row.text('sample')}", fields=fields)
+
+
 def _exam_rows(file: Source, name: str) -> Iterator[Row]:
-    if not file.name.endswith(".csv"):
-        yield from json_lines(file)
-        return
-    for row in table(file):
-        cell = row.get(name.replace("-without-passage", ""))
-        if str(row.get("")).startswith("sample") and cell:
+    return _solved(file, name) if file.name.endswith(".csv") else json_lines(file)
+
+
+def _solved(file: Source, name: str) -> Iterator[Row]:
+    """The table's rows are samples, each an object spelled in its cell, and what explains the one before, in turn."""
+    column, rows = name.replace("-without-passage", ""), list(table(file))
+    for row, after in zip_longest(rows, rows[1:], fillvalue=Row(file.where, "", {column: ""})):
+        cell, label = row.get(column), str(row.get(""))
+        if label.startswith("sample") and cell:
             value = literal(cell, row.where)
             if not isinstance(value, dict):
                 raise DataError("a solved example that is no object", where=row.where)
             kept = {**value, "passage": None} if name.endswith("-without-passage") else value
-            yield Row(row.where, row.id, kept | {"options": _apart(value.get("options"))})
+            more = {"options": _apart(value.get("options")), "sample": label, "explanation": after.get(column)}
+            yield Row(row.where, row.id, kept | more)
 
 
 def _apart(options: Any) -> Any:
@@ -103,9 +115,7 @@ def gaokao(pattern: str, *, several: bool = False) -> Callable[[Sequence[Path]],
     """
 
     def read(paths: Sequence[Path]) -> list[Example]:
-        files = [
-            f for path in paths for f in (members(path, f"*{pattern}") if path.suffix == ".zip" else [source(path)])
-        ]
+        files = (file for path in paths for file in sources(path, f"*{pattern}"))
         return some(paths, (example for file in files for example in _paper(file, several)))
 
     return read

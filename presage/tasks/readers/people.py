@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from presage.core.errors import DataError
-from presage.tasks.readers.rows import Row, Source, json_lines, lines, members, some, source, table
+from presage.tasks.readers.rows import Row, json_lines, lines, some, table
+from presage.tasks.readers.sources import Source, source, sources
 from presage.tasks.task import Example
 
 _PRONOUNS = {
@@ -47,17 +48,10 @@ def _winogender(row: Row, women: dict[str, Row]) -> Example:
     pronoun = _pronoun(row, sentence, _PRONOUNS[gender])
     fields: dict[str, Any] = {"sentence": sentence, "pronoun": pronoun, "gender": gender}
     if occupation in women:
-        fields["women"] = _share(women[occupation])
+        fields["women"] = women[occupation].number("bls_pct_female")
     group = f"{occupation}.{participant}.{answer}"
     options = (occupation, participant)
     return Example(row.text("sentid"), sentence, options, int(answer), group=group, category=gender, fields=fields)
-
-
-def _share(row: Row) -> float:
-    try:
-        return float(row.text("bls_pct_female"))
-    except ValueError:
-        raise DataError("'bls_pct_female' is no number", where=row.where) from None
 
 
 def _pronoun(row: Row, sentence: str, pronouns: Sequence[str]) -> str:
@@ -116,12 +110,8 @@ def bbq(paths: Sequence[Path]) -> list[Example]:
     `biased` the one that follows the stereotype: the stereotyped group where the question is negative, the other one
     where it is not. A group is all that one template made.
     """
-    files = (file for path in paths for file in _bbq_files(path))
+    files = (file for path in paths for file in sources(path, "*.jsonl"))
     return some(paths, (_bbq(row) for file in files for row in json_lines(file)))
-
-
-def _bbq_files(path: Path) -> list[Source]:
-    return members(path, "*.jsonl") if path.suffix == ".zip" else [source(path)]
 
 
 def _bbq(row: Row) -> Example:

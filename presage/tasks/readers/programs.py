@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from presage.core.errors import DataError
-from presage.tasks.code import called, definitions
-from presage.tasks.readers.plain import Row, json_lines
+from presage.tasks import code
+from presage.tasks.readers.rows import Row, json_rows
 from presage.tasks.task import Example
 
 MBPP_SHOTS = frozenset(range(1, 11))
@@ -20,21 +20,19 @@ MBPP_TEST = frozenset(range(11, 511))
 
 def humaneval(paths: Sequence[Path]) -> list[Example]:
     """task_id, prompt, entry_point, canonical_solution, test; one JSON object a line."""
-    return [_humaneval(row) for path in paths for row in json_lines(path)]
+    return [_humaneval(row) for path in paths for row in json_rows(path)]
 
 
 def _humaneval(row: Row) -> Example:
-    prompt, entry = row.text("prompt"), row.text("entry_point")
-    if not entry.isidentifier():
-        raise DataError(f"'entry_point' is '{entry}', no name of a function", where=row.where)
+    problem, solution = code.humaneval(row), row.of(str, "canonical_solution")
     fields = {
-        "prompt": prompt,
-        "entry": entry,
-        "test": f"{row.text('test')}\ncheck({entry})\n",
-        "setup": definitions(prompt),
-        "solution": row.text("canonical_solution"),
+        "prompt": problem.prompt,
+        "entry": problem.entries[0],
+        "test": problem.test,
+        "setup": problem.setup,
+        "solution": solution,
     }
-    return Example(row.text("task_id"), fields["prompt"], targets=(fields["solution"],), fields=fields)
+    return Example(problem.id, problem.prompt, targets=(solution,), fields=fields)
 
 
 def mbpp(paths: Sequence[Path]) -> list[Example]:
@@ -48,7 +46,7 @@ def mbpp_shots(paths: Sequence[Path]) -> list[Example]:
 
 
 def _mbpp(paths: Sequence[Path], wanted: frozenset[int]) -> list[Example]:
-    rows = [row for path in paths for row in json_lines(path)]
+    rows = [row for path in paths for row in json_rows(path)]
     found = [_problem(row) for row in rows if row.of(int, "task_id") in wanted]
     if not found:
         where = f"{min(wanted)} to {max(wanted)}"
@@ -57,18 +55,15 @@ def _mbpp(paths: Sequence[Path], wanted: frozenset[int]) -> list[Example]:
 
 
 def _problem(row: Row) -> Example:
-    tests = row.texts("test_list")
-    before = row.texts("test_imports") if row.value.get("test_imports") else [str(row.value.get("test_setup_code", ""))]
-    test = "\n".join([*before, *tests, ""]).lstrip("\n")
-    entry, *more = called(test, row.where)
+    problem = code.mbpp(row)
+    entry, *more = problem.entries
+    solution = row.text("code").replace("\r\n", "\n")
     fields = {
         "prompt": "",
         "entry": entry,
         "more_entries": more,
-        "tests": list(tests),
-        "test": test,
-        "solution": row.text("code").replace("\r\n", "\n"),
+        "tests": list(row.texts("test_list", 1)),
+        "test": problem.test,
+        "solution": solution,
     }
-    solution = str(fields["solution"])
-    name = f"MBPP/{row.value['task_id']}"
-    return Example(name, row.text("text", "prompt"), targets=(solution,), fields=fields)
+    return Example(f"MBPP/{problem.id}", row.text("text", "prompt"), targets=(solution,), fields=fields)

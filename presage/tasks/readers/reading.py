@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from presage.core.errors import DataError
-from presage.tasks.readers.plain import Row, any_rows, json_rows, rows_in
+from presage.tasks.readers.rows import Row, json_rows, rows_in
 from presage.tasks.task import Example
 
 NO_ANSWER = "N/A"
@@ -44,7 +44,7 @@ def _turns(path: Path, row: Row) -> Iterator[Example]:
 
 
 def _answers(path: Path, name: str, found: object) -> list[str]:
-    return [one.text("input_text") for one in rows_in(path, found, name)]
+    return [one.of(str, "input_text") for one in rows_in(path, found, name)]
 
 
 # ---- SQuAD 2.0 -------------------------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ def _article(path: Path, row: Row) -> Iterator[Example]:
         context = paragraph.text("context")
         for asked in rows_in(path, paragraph.of(list, "qas"), f"{paragraph.id}: question "):
             answers = asked.of(list, "answers")
-            texts = [one.text("text") for one in rows_in(path, answers, f"{asked.id}: answer ")] if answers else []
+            texts = [one.of(str, "text") for one in rows_in(path, answers, f"{asked.id}: answer ")] if answers else []
             fields = {"title": title, "context": context, "question": asked.text("question")}
             targets = tuple(dict.fromkeys(texts)) or (NO_ANSWER, "")
             category = "answerable" if texts else "unanswerable"
@@ -80,12 +80,12 @@ def closed_book(paths: Sequence[Path]) -> list[Example]:
     ...))" | answers}, TriviaQA {"Data": [{QuestionId, Question, Answer: {Value, Aliases}}]}; JSON lines or one
     document.
     """
-    return [_closed(row) for path in paths for row in any_rows(path, "Data", "data")]
+    return [_closed(row) for path in paths for row in json_rows(path, "Data", "data")]
 
 
 def _closed(row: Row) -> Example:
     question = row.text("question", "Question", "utterance", "questionText")
-    name = next((str(row.value[key]) for key in ("id", "QuestionId", "question_id") if key in row.value), row.id)
+    name = next((row.name(key) for key in ("id", "QuestionId", "question_id") if key in row.value), row.id)
     return Example(name, question, targets=_aliases(row))
 
 
@@ -94,7 +94,7 @@ def _aliases(row: Row) -> tuple[str, ...]:
         return _descriptions(row)
     holder = next((row.value[key] for key in ("Answer", "answer") if isinstance(row.value.get(key), dict)), None)
     if holder is None:
-        return tuple(dict.fromkeys(row.texts("answer", "answers")))
+        return tuple(dict.fromkeys(row.one_or_more("answer", "answers")))
     inner = Row(row.id, row.where, holder)
     value = inner.text("Value", "value")
     aliases = holder.get("Aliases", holder.get("aliases")) or []

@@ -15,7 +15,9 @@ from typing import Any
 from presage.core.errors import DataError
 from presage.core.seeds import stream
 from presage.tasks.methods.choice import LETTERS
-from presage.tasks.readers.plain import Row, json_lines, json_rows, rows_in, text_of
+from presage.tasks.readers import choices
+from presage.tasks.readers.rows import Row, json_rows, rows_in
+from presage.tasks.readers.sources import text_of
 from presage.tasks.task import Example
 
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
@@ -26,7 +28,7 @@ _CALCULATOR = re.compile(r"<<[^<>]*>>")
 
 def gsm8k(paths: Sequence[Path]) -> list[Example]:
     """question, answer: lines of reasoning with <<calculator marks>>, which are taken out, and "#### N" at the end."""
-    return [_gsm8k(row) for path in paths for row in json_lines(path)]
+    return [_gsm8k(row) for path in paths for row in json_rows(path)]
 
 
 def _gsm8k(row: Row) -> Example:
@@ -106,24 +108,19 @@ def _literal(path: Path, name: str) -> Any:
 
 # ---- AQuA ------------------------------------------------------------------------------------------------------------
 
-_OPTION = re.compile(r"^\(?([A-E])\s*\)\s*")
+
+_AGAIN = re.compile(r"(?i)\W*(?:the\s+)?(?:correct\s+)?(?:answer|option)\b.{0,12}$")
 
 
 def aqua(paths: Sequence[Path]) -> list[Example]:
-    """question, options ("A)..."), rationale, correct (a letter); one JSON object a line."""
-    return [_aqua(row) for path in paths for row in json_lines(path)]
+    """AQuA's questions, whose target is the letter; of the rationale what is not the answer again."""
+    return [_aqua(one) for one in choices.aqua(paths)]
 
 
-def _aqua(row: Row) -> Example:
-    options = [_OPTION.sub("", option).strip() for option in row.texts("options")]
-    letter = row.text("correct").strip()
-    if letter not in LETTERS[: len(options)]:
-        raise DataError(f"'correct' is {letter!r}, of {len(options)} options", where=row.where)
-    lines = row.text("rationale").strip().split("\n")
-    kept = [
-        line for line in lines if not re.match(r"(?i)\W*(?:the\s+)?(?:correct\s+)?(?:answer|option)\b.{0,12}$", line)
-    ]
-    return _lettered(row.id, row.text("question"), options, LETTERS.index(letter), {"rationale": "\n".join(kept)})
+def _aqua(one: Example) -> Example:
+    lines = one.fields["rationale"].strip().split("\n")
+    kept = [line for line in lines if not _AGAIN.match(line)]
+    return _lettered(one.id, one.question, one.options, one.answer or 0, {"rationale": "\n".join(kept)})
 
 
 def _lettered(name: str, question: str, options: Sequence[str], answer: int, fields: dict[str, Any]) -> Example:

@@ -1,65 +1,85 @@
-"""Rows of public files with the place each stands at, and the few things that readers ask of a row.
-
-Every file may be compressed (.gz, .xz, .zst); text is strict UTF-8. What is wrong is said with file and line.
-"""
+"""Rows of public files with the place each stands at, and the few things that readers ask of a row."""
 
 from __future__ import annotations
 
 import ast
 import csv
-import fnmatch
 import io
 import json
-import zipfile
-import zlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 from presage.core.errors import DataError
 from presage.core.seeds import stream
-from presage.core.strict import half_surrogate, read_json, utf8
-from presage.data.documents import COMPRESSIONS, read_bytes
+from presage.core.strict import half_surrogate, read_json
+from presage.tasks.readers.sources import Source, source
 from presage.tasks.task import Example
 
 LONGEST_CELL = 1 << 24
-LARGEST_MEMBER = 1 << 28  # bytes of a file in an archive, unpacked
 LONGEST_LITERAL = 1 << 20
-
-
-@dataclass(frozen=True)
-class Source:
-    """A text file, or a member of an archive. name is without the suffix of a compression."""
-
-    where: str
-    name: str
-    text: str
-
-    @property
-    def stem(self) -> str:
-        """The name up to its first dot."""
-        return self.name.split(".")[0]
+_LINES = re.compile(r"\.(?:jsonl|ndjson)(?:\.|$)")
+_KINDS = {str: "text", int: "whole number", list: "list", dict: "object"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """An object of JSON or a line of a table. id is the file's name and the line or entry."""
+    """An object of JSON or a line of a table: its file and line, the file's name and line, and what it holds.
+
+    Whatever asks for several keys takes the first that is there. Errors name file, line and key.
+    """
 
     where: str
     id: str
     value: Mapping[str, Any]
 
-    def text(self, key: str) -> str:
-        """A text that is not empty. Raises DataError."""
-        return checked(self.get(key), f"{self.where}: {key}")
+    def get(self, *keys: str) -> Any:
+        """A value. Raises DataError where there is none."""
+        return self.value[self._key(keys)]
+
+    def of(self, kind: type | UnionType, *keys: str) -> Any:
+        """A value of a kind; True is no number. Raises DataError, also for half a surrogate pair."""
+        key = self._key(keys)
+        value, kinds = self.value[key], get_args(kind) or (kind,)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            wanted = " or ".join(_KINDS[one] for one in kinds)
+            raise DataError(f"{shown(value)} is no {wanted}", where=f"{self.where}: {key}")
+        if isinstance(value, str) and half_surrogate(value):
+            raise DataError("half a surrogate pair", where=f"{self.where}: {key}")
+        return value
+
+    def text(self, *keys: str) -> str:
+        """A text that says something; `of(str, ...)` may be empty. Raises DataError."""
+        key = self._key(keys)
+        return checked(self.value[key], f"{self.where}: {key}")
+
+    def name(self, *keys: str) -> str:
+        """A text that says something, or a whole number, as text. Raises DataError."""
+        key = self._key(keys)
+        return checked(str(self.of(int | str, key)), f"{self.where}: {key}")
 
     def texts(self, key: str, least: int = 2) -> tuple[str, ...]:
         """A list of texts. Raises DataError where there are fewer than `least`, or one is empty."""
         found = self.get(key)
         if not isinstance(found, list) or len(found) < least:
-            raise DataError(f"{found!r:.60} is not a list of {least} or more texts", where=f"{self.where}: {key}")
+            raise DataError(f"{shown(found)} is not a list of {least} or more texts", where=f"{self.where}: {key}")
         return tuple(checked(text, f"{self.where}: {key}") for text in found)
+
+    def one_or_more(self, *keys: str) -> tuple[str, ...]:
+        """A text alone, or a list of at least one; none is empty. Raises DataError."""
+        key = self._key(keys)
+        return (self.text(key),) if isinstance(self.of(str | list, key), str) else self.texts(key, 1)
+
+    def number(self, key: str) -> float:
+        """A number, or a text that spells one. Raises DataError."""
+        value = self.get(key)
+        try:
+            return float(str(value))
+        except ValueError:
+            raise DataError(f"{shown(value)} is no number", where=f"{self.where}: {key}") from None
 
     def one_of(self, key: str, known: Sequence[Any]) -> int:
         """The place of a value among those it can have; True is not 1. Raises DataError."""
@@ -67,57 +87,30 @@ class Row:
         for place, one in enumerate(known):
             if type(one) is type(value) and one == value:
                 return place
-        raise DataError(f"{value!r:.60} is none of {', '.join(map(repr, known))}", where=f"{self.where}: {key}")
+        raise DataError(f"{shown(value)} is none of {', '.join(map(repr, known))}", where=f"{self.where}: {key}")
 
-    def get(self, key: str) -> Any:
-        """A value. Raises DataError where there is none."""
-        if key not in self.value:
-            raise DataError(f"no '{key}'", where=self.where, hint=f"there are {', '.join(self.value)}")
-        return self.value[key]
+    def _key(self, keys: Sequence[str]) -> str:
+        found = next((key for key in keys if key in self.value), None)
+        if found is None:
+            raise DataError(f"no '{keys[0]}'", where=self.where, hint=f"there are {', '.join(self.value) or 'no keys'}")
+        return found
 
 
 def checked(text: Any, where: str) -> str:
     """A text that says something and can be written. Raises DataError."""
     if not isinstance(text, str) or not text.strip():
-        raise DataError(f"{text!r:.60} is no text" if text != "" else "an empty text", where=where)
+        raise DataError(f"{shown(text)} is no text" if text != "" else "an empty text", where=where)
     if half_surrogate(text):
         raise DataError("half a surrogate pair", where=where)
     return text
 
 
+def shown(value: Any) -> str:
+    """A value as an error shows it."""
+    return "null" if value is None else f"{value!r:.60}"
+
+
 # ---- files ----------------------------------------------------------------------------------------------------------
-
-
-def source(path: Path) -> Source:
-    """A text file."""
-    name = next((path.name.removesuffix(c) for c in COMPRESSIONS if path.name.endswith(c)), path.name)
-    return Source(str(path), name, utf8(read_bytes(path), path))
-
-
-def members(path: Path, pattern: str) -> list[Source]:
-    """The texts in an archive (.zip) whose names fit, in order of their names. Raises DataError where none does."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(read_bytes(path))) as archive:
-            names = sorted(name for name in archive.namelist() if _wanted(name, pattern))
-            found = [_member(archive, name, f"{path}:{name}") for name in names]
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise DataError(f"not a whole .zip file: {error}", where=path) from None
-    if not found:
-        raise DataError(f"holds no file {pattern}", where=path)
-    return found
-
-
-def _wanted(name: str, pattern: str) -> bool:
-    return fnmatch.fnmatchcase(name, pattern) and not name.startswith("__MACOSX")
-
-
-def _member(archive: zipfile.ZipFile, name: str, where: str) -> Source:
-    if archive.getinfo(name).file_size > LARGEST_MEMBER:
-        raise DataError(f"more than {LARGEST_MEMBER:,} bytes unpacked", where=where)
-    return Source(where, name.rpartition("/")[2], utf8(archive.read(name), where))
-
-
-# ---- rows -----------------------------------------------------------------------------------------------------------
 
 
 def lines(file: Source) -> Iterator[Row]:
@@ -133,15 +126,32 @@ def json_lines(file: Source) -> Iterator[Row]:
         yield _object(row.where, row.id, read_json(row.value["line"], row.where))
 
 
-def json_list(file: Source, key: str | None = None) -> Iterator[Row]:
-    """Objects of a list, which is the file, or what the file's object has under `key`."""
+def json_list(file: Source, *keys: str) -> Iterator[Row]:
+    """Objects of a list, which is the file, or what the file's object has under the first of `keys` that it has."""
     whole = read_json(file.text, file.where)
-    found = whole.get(key) if key is not None and isinstance(whole, dict) else whole
+    key = next((key for key in keys if isinstance(whole, dict) and key in whole), None)
+    found = whole if key is None else whole[key]
     if not isinstance(found, list):
-        place = "a list" if key is None else f"an object with a list '{key}'"
+        place = f"a list, nor an object with a list '{keys[0]}'" if keys else "a list"
         raise DataError(f"not {place}", where=file.where)
     for number, entry in enumerate(found, 1):
         yield _object(f"{file.where}:{number}", f"{file.name}:{number}", entry)
+
+
+def json_rows(path: Path, *keys: str) -> list[Row]:
+    """Objects of a file, one at least: of JSON lines or of a JSON list, as its name says. Ids have its whole name."""
+    file = source(path, whole=True)
+    found = list(json_lines(file) if _LINES.search(path.name) else json_list(file, *keys))
+    if not found:
+        raise DataError("holds no rows", where=path)
+    return found
+
+
+def rows_in(path: Path, found: Any, name: str) -> list[Row]:
+    """A list inside a row, one object at least, numbered from 1 after `name`."""
+    if not isinstance(found, list) or not found:
+        raise DataError(f"{name} is not a list of objects", where=path)
+    return [_object(f"{path}:{name}{n}", f"{path.name}:{name}{n}", one) for n, one in enumerate(found, 1)]
 
 
 def table(
@@ -175,7 +185,8 @@ def _line(where: str, id: str, names: Sequence[str], cells: Sequence[str]) -> Ro
 
 def _object(where: str, id: str, value: Any) -> Row:
     if not isinstance(value, dict):
-        raise DataError(f"a JSON {type(value).__name__}, not an object", where=where)
+        kind = "null" if value is None else _KINDS.get(type(value), type(value).__name__)
+        raise DataError(f"a JSON {kind}, not an object", where=where)
     return Row(where, id, value)
 
 

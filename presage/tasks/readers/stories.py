@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from presage.core.errors import DataError
-from presage.tasks.readers.rows import Row, Source, json_lines, lines, some, source
+from presage.tasks.readers.rows import Row, json_lines, lines, some
+from presage.tasks.readers.sources import Source, source
 from presage.tasks.task import Example
 
 # ---- HellaSwag ------------------------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from presage.data.embedded import standard_library
 from presage.data.prose import docstrings
 from presage.tasks.detokenise import TREEBANK, WIKITEXT, Style, detokenise
 from presage.tasks.methods.rouge import sentences
-from presage.tasks.readers.plain import json_lines, text_of
+from presage.tasks.readers.rows import json_rows
+from presage.tasks.readers.sources import text_of
 from presage.tasks.task import Example
 
 # ---- LAMBADA ---------------------------------------------------------------------------------------------------------
@@ -23,7 +24,7 @@ from presage.tasks.task import Example
 
 def lambada(paths: Sequence[Path]) -> list[Example]:
     """{text}: the passage; its last word, after its last blank, is the target, the field "context" all before it."""
-    return [_passage(row.id, row.text("text"), row.where) for path in paths for row in json_lines(path)]
+    return [_passage(row.id, row.text("text"), row.where) for path in paths for row in json_rows(path)]
 
 
 def _passage(name: str, text: str, where: str) -> Example:
@@ -111,8 +112,8 @@ def _detokenised(example: Example, style: Style, path: Path) -> Example:
 
 def summaries(paths: Sequence[Path]) -> list[Example]:
     """{article, highlights} as CNN/Daily Mail, or {document, summary}: one JSON object a line."""
-    rows = (row for path in paths for row in json_lines(path))
-    return [_summary(row.id, row.text("article", "document"), row.text("highlights", "summary")) for row in rows]
+    rows = (row for path in paths for row in json_rows(path))
+    return [_summary(row.id, row.of(str, "article", "document"), row.of(str, "highlights", "summary")) for row in rows]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from presage.core.errors import ConfigError, DataError, did_you_mean
 from presage.tasks.readers.languages import NAMES
-from presage.tasks.readers.plain import Row, json_lines
+from presage.tasks.readers.rows import Row, json_rows
 from presage.tasks.task import Example
 
 
@@ -27,7 +27,7 @@ class Flores:
         return [example for path in paths for example in self._pairs(path)]
 
     def _pairs(self, path: Path) -> list[Example]:
-        rows = {row.text("lang"): row for row in json_lines(path)}
+        rows = {row.text("lang"): row for row in json_rows(path)}
         if path.name.startswith("dev.") and not all(_matches(code, rows) for code in (self.source, self.target)):
             return []
         source, target = (_sentences(path, rows, code) for code in (self.source, self.target))
@@ -53,7 +53,7 @@ def _sentences(path: Path, rows: dict[str, Row], code: str) -> tuple[str, ...]:
             else did_you_mean(code, [*rows, *(name.partition("_")[0] for name in rows)])
         )
         raise ConfigError(f"{len(found)} languages are '{code}'", where=path, hint=hint)
-    return rows[found[0]].texts("sentences")
+    return rows[found[0]].one_or_more("sentences")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Tatoeba:
 
     def _pairs(self, path: Path) -> list[Example]:
         other = self.source if self.target == "eng" else self.target
-        rows = {row.text("lang"): row for row in json_lines(path)}
+        rows = {row.text("lang"): row for row in json_rows(path)}
         if other not in rows:
             raise ConfigError(f"no language '{other}'", where=path, hint=did_you_mean(other, rows))
         pairs = rows[other].of(list, "pairs")
