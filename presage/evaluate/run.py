@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
@@ -68,6 +68,19 @@ class Config(BaseConfig):
     part: int = Field(default=256, ge=1)
     """Examples asked together, and kept together."""
     seed: int = 0
+
+    @field_validator("corpus_end", mode="before")
+    @classmethod
+    def _day(cls, value: object) -> date | None:
+        """As it is written and in no other way: a bare number would be taken for seconds since 1970."""
+        if value is None or type(value) is date:
+            return value
+        try:
+            if isinstance(value, str) and len(value) == len("2026-01-31"):
+                return date.fromisoformat(value)
+        except ValueError:
+            pass
+        raise ValueError("not a day, as 2026-01-31")
 
     @model_validator(mode="after")
     def _one_model(self) -> Config:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -52,12 +51,6 @@ class Summary:
         """{task: ids found in the training text}; None where that was not looked for."""
         found = self._verdicts.items()
         return {task: {name for name, state in of.items() if state == FLAGGED} for task, of in found} or None
-
-    @property
-    def names(self) -> dict[str, str]:
-        """{label: what tables of one task's own know it as}: the declared name, where no other label has it too."""
-        labels = Counter(plan.declared for plan in self.plans)
-        return {plan.label: plan.declared if labels[plan.declared] == 1 else plan.label for plan in self.plans}
 
     @property
     def task_rows(self) -> Rows:
