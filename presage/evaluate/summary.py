@@ -19,7 +19,8 @@ from presage.tasks.task import Metric
 
 Rows = list[dict[str, Any]]
 TASKS = ["task", "declared", "version", "method", "shots", "metric", "better", "n", "value", "stderr", "lo", "hi",
-         "chance", "invalid", "truncated"]  # fmt: skip
+         "chance", "invalid", "truncated", "judge_truncated"]  # fmt: skip
+COUNTS = ("invalid", "truncated", "judge_truncated")
 METHODS = ["task", "method"]
 CATEGORIES = ["task", "category", "metric", "n", "value", "stderr"]
 _NOWHERE = Path("this examination")
@@ -99,10 +100,7 @@ class Summary:
         rows = self._rows[plan.label]
         facts = {"task": plan.label, "declared": plan.declared, "version": plan.task.version}
         facts |= {"method": _method(plan), "shots": plan.shots}
-        counts = {
-            "invalid": sum(bool(row["extra"].get("invalid")) for row in rows),
-            "truncated": sum(bool(row["extra"].get("truncated")) for row in rows),
-        }
+        counts = {name: sum(bool(row["extra"].get(name)) for row in rows) for name in COUNTS}
         for metric in plan.task.method.metrics:
             total = self._totals[plan.label, metric.name]
             chance = {"chance": plan.chance} if metric.name == "accuracy" else {}
