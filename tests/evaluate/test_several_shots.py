@@ -106,7 +106,7 @@ FACTS = tuple(replace(one, category=day, group="") for one, day in zip(CAPITALS,
 
 
 def dated(out: Path, *names: str, end: str | None = END) -> RunDir:
-    return examine(out, ToyModel(logprob=_knows_old), *names, **({"corpus_end": end} if end else {}))
+    return examine(out, ToyModel(logprob=_knows_old), *names, corpus_end=end)
 
 
 def _knows_old(prompt: str, text: str) -> float:
