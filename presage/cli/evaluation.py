@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 Model = Annotated[str, Parameter(help="a run, hf:DIR, or an endpoint's https://HOST/v1#NAME")]
 Names = Annotated[str, Parameter(help="tasks by name, with commas; NAME@K asks with K shots")]
+COUNTED = {
+    "invalid": "answers could not be read",
+    "truncated": "prompts were cut from the left to fit",
+    "judge_truncated": "prompts to the judge were cut from the left to fit",
+}
 LISTED = ["metric", "shots", "n", "value", "95 % interval", "chance", "clean", "contaminated"]
 
 
@@ -250,11 +255,10 @@ def _scores(run: RunDir) -> Iterator[str]:
         numbers = [row["metric"], row["shots"], row["n"], _number(row["value"], row["stderr"]), _interval(row)]
         rows.append([row["task"], *numbers, _number(row["chance"]), *_clean(shown[row["task"]] if quoted else None)])
     yield from in_columns(rows)
-    counts = [(name, sum(int(row[name] or 0) for row in _quoted(run))) for name in ("invalid", "truncated")]
-    yield from (f"{count} answers could not be read" for name, count in counts if count and name == "invalid")
-    yield from (
-        f"{count} prompts were cut from the left to fit" for name, count in counts if count and name != "invalid"
-    )
+    for name, what in COUNTED.items():
+        found = {row["task"]: int(row.get(name) or 0) for row in _quoted(run)}
+        some = ", ".join(f"{task} {count}" for task, count in found.items() if count)
+        yield from [f"{sum(found.values())} {what}: {some}"] if some else []
     yield from (f"skipped: {row['task']}: {row['reason']}" for row in run.read_table("skipped"))
     yield from ["", str(run.path)]
 

@@ -95,6 +95,19 @@ def diff(a: Config | dict[str, Any], b: Config | dict[str, Any]) -> dict[str, tu
     return {k: (left.get(k), right.get(k)) for k in keys if left.get(k) != right.get(k)}
 
 
+def by_element(changed: dict[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+    """The same differences, of two lists of one length only what differs in them."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for key, (a, b) in changed.items():
+        alike = isinstance(a, list) and isinstance(b, list) and len(a) == len(b)
+        found |= diff(_numbered(key, a), _numbered(key, b)) if alike else {key: (a, b)}
+    return found
+
+
+def _numbered(key: str, values: list[Any]) -> dict[str, Any]:
+    return {f"{key}.{place}": one for place, one in enumerate(values)}
+
+
 def _walk_parents(config: pydantic.BaseModel, prefix: str) -> typing.Iterator[tuple[str, Path]]:
     for name, field in type(config).model_fields.items():
         value = getattr(config, name)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from presage.core import origin as origins
-from presage.core.config import Config, diff
+from presage.core.config import Config, by_element, diff
 from presage.core.errors import ConfigError, CorruptError, RunError
 from presage.core.files import (
     atomic_write,
@@ -35,6 +35,7 @@ from presage.core.files import (
 
 SCHEMA = 1
 OUTSIDE_DIGEST = frozenset({"DONE", "OMITTED", ".lock", "timing.jsonl", "log.txt"})
+AS_BEFORE = "have it as it was, or choose another --out"
 ROW_FILES = ("metrics.jsonl", "timing.jsonl", "samples.jsonl")
 
 __all__ = [
@@ -140,12 +141,12 @@ class RunDir:
             raise RunError(f"holds a '{before['stage']}' run, not a '{written['stage']}' run", where=self.path)
         changed = diff(before["config"], written["config"])
         if changed:
-            lines = "; ".join(f"{k}: {a!r} -> {b!r}" for k, (a, b) in changed.items())
-            raise RunError(f"the config differs from the one it began with: {lines}", where=self.path)
+            lines = "; ".join(f"{k}: {a!r} -> {b!r}" for k, (a, b) in by_element(changed).items())
+            raise RunError(f"the config differs from the one it began with: {lines}", where=self.path, hint=AS_BEFORE)
         origin = self.origin
         for role, parent in parents.items():
             if origin["parents"].get(role) != parent:
-                raise RunError(f"parent '{role}' is not the one it began with", where=self.path)
+                raise RunError(f"parent '{role}' is not the one it began with", where=self.path, hint=AS_BEFORE)
         if origin["code"] != origins.code_digest():
             note(f"{self.path}: presage's code has changed since this run began")
 

@@ -122,7 +122,7 @@ def _plan(label: str, declared: Task, asked: Asked, data: Path, seed: int, chang
     if k and not getattr(task.method, "takes_shots", True):
         raise ConfigError("this task shows no solved examples", where=asked.task, hint="leave out --shots")
     pool = task.data.pool(data, seed) if k else []
-    shots = Shots(task, (pool or every) if k else [], k, seed, name=declared.name, own=not pool)
+    shots = Shots(task, (pool or every) if k else [], k, seed, name=declared.name, own=not pool, asked=chosen)
     questions = tuple(_question(one, shots) for one in chosen)
     return Plan(label, declared.name, task, k, len(every), questions, tuple(task.data.files(data)))
 

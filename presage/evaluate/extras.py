@@ -2,41 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from presage.evaluate import calibration, limits
+from presage.evaluate.asking import Plan
 from presage.evaluate.exam import COLUMNS as EXAMS
 from presage.evaluate.exam import exam_rows
 from presage.evaluate.languages import BASELINE_COLUMNS, PUBLISHED, baseline_rows, language_rows
 from presage.evaluate.languages import COLUMNS as LANGUAGES
 from presage.evaluate.summary import Rows, Summary
 from presage.tasks.exam.model import Exam
+from presage.tasks.translated import PREFIX as TRANSLATED
 
 Table = tuple[Rows, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """Some tasks as they were asked together. suffix: "@K" where they were asked in other ways too, else "";
+    declared: {label: the task's declared name}."""
+
+    suffix: str
+    declared: Mapping[str, str]
+
+    def of(self, rows: Iterable[Mapping[str, Any]]) -> Rows:
+        """The rows of these tasks, by their declared names."""
+        return [dict(row) | {"task": self.declared[row["task"]]} for row in rows if row["task"] in self.declared]
+
+    def named(self, rows: Iterable[Mapping[str, Any]], *columns: str) -> Rows:
+        """The same rows, in some columns told apart from those of other askings."""
+        mark = f" {self.suffix}" if self.suffix else ""
+        return [dict(row) | {column: f"{row[column]}{mark}" for column in columns} for row in rows]
 
 
 def tables(summary: Summary, exams: Sequence[Exam], data: Path, corpus_end: date | None) -> Iterator[tuple[str, Table]]:
     """(name, table), only of what was asked, and found by the declared names of tasks, however they were asked.
 
-    Raises DataError for an exam's table that is missing or malformed.
+    What was asked several times, as with 0 and with 5 shots, has its rows for each, told apart by "@K". Raises
+    DataError for an exam's table that is missing or malformed.
     """
-    names = summary.names
-    rows = [dict(row) | {"task": names[row["task"]]} for row in summary.rows]
-    flagged = summary.flagged
-    if flagged is not None:
-        flagged = {names[label]: ids for label, ids in flagged.items()}
     if exams:
-        yield "exams", (exam_rows(exams, rows, data, flagged, summary.seed), EXAMS)
-    if languages := language_rows(row | {"task": names[row["task"]]} for row in summary.task_rows):
+        once = {exam.name: exam for exam in exams}.values()
+        yield "exams", ([row for exam in once for row in _exam_rows(summary, exam, data)], EXAMS)
+    languages, baselines = _language_tables(summary)
+    if languages:
         yield "languages", (languages, LANGUAGES)
-        yield "baselines", (baseline_rows(languages, PUBLISHED), BASELINE_COLUMNS)
-    if position := limits.position_rows(rows):
-        yield "position", (position, limits.POSITION_COLUMNS)
-    if corpus_end and any(row["task"] == limits.DATED for row in rows):
-        yield "dated", (limits.before_after(rows, corpus_end), limits.DATE_COLUMNS)
+        yield "baselines", (baselines, BASELINE_COLUMNS)
+    for asking in _askings(summary.plans, lambda name: name == limits.POSITION)[:1]:  # it takes no shots
+        yield "position", (limits.position_rows(asking.of(summary.rows)), limits.POSITION_COLUMNS)
+    dated = _askings(summary.plans, lambda name: name == limits.DATED)
+    if corpus_end and dated:
+        rows = [(asking, limits.before_after(asking.of(summary.rows), corpus_end)) for asking in dated]
+        yield "dated", ([row for asking, some in rows for row in asking.named(some, "period")], limits.DATE_COLUMNS)
+
+
+def _askings(plans: Sequence[Plan], wanted: Callable[[str], bool]) -> list[_Asking]:
+    """Some tasks, by their declared names: all together where each was asked once, else by what labels add to them."""
+    declared = {plan.label: plan.declared for plan in plans if wanted(plan.declared)}
+    if len(set(declared.values())) == len(declared):
+        return [_Asking("", declared)] if declared else []
+    suffixes = dict.fromkeys(label.removeprefix(name) for label, name in declared.items())
+    return [
+        _Asking(suffix, {label: name for label, name in declared.items() if label.removeprefix(name) == suffix})
+        for suffix in suffixes
+    ]
+
+
+def _exam_rows(summary: Summary, exam: Exam, data: Path) -> Iterator[dict[str, Any]]:
+    """A row every time that the whole exam was sat."""
+    sections = {exam.task_name(section) for section in exam.sections}
+    for asking in _askings(summary.plans, lambda name: name in sections):
+        flagged = summary.flagged
+        if flagged is not None:
+            flagged = {asking.declared[label]: ids for label, ids in flagged.items() if label in asking.declared}
+        found = exam_rows([exam], asking.of(summary.rows), data, flagged, summary.seed)
+        yield from (row | {"exam": f"{row['exam']}{asking.suffix}"} for row in asking.named(found, "title"))
+
+
+def _language_tables(summary: Summary) -> tuple[Rows, Rows]:
+    """Languages and baselines; no language counts twice above one line."""
+    languages, baselines = [], []
+    for asking in _askings(summary.plans, lambda name: name.startswith(TRANSLATED)):
+        found = language_rows(asking.of(summary.task_rows))
+        languages += asking.named(found, "name")
+        baselines += asking.named(baseline_rows(found, PUBLISHED) if found else [], "name")
+    return languages, baselines
 
 
 def calibrated(summary: Summary) -> tuple[dict[str, Table], dict[str, Any]]:

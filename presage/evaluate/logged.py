@@ -23,7 +23,18 @@ _KINDS: dict[type, str] = {
 
 def row(plan: Plan, question: Question, exchange: Exchange) -> dict[str, Any]:
     """A row as docs/examination.md says. A prompt that is the row's own is not repeated."""
-    example, graded = exchange.example, exchange.graded
+    graded = exchange.graded
+    return of_question(plan, question) | {
+        "answer": graded.answer,
+        "scores": dict(graded.scores),
+        "extra": dict(graded.extra),
+        "asked": [_exchange(request, answer, question.context) for request, answer in exchange.asked],
+    }
+
+
+def of_question(plan: Plan, question: Question) -> dict[str, Any]:
+    """The part of a row that is known before anything is asked: plain values."""
+    example = question.example
     return {
         "task": plan.label,
         "declared": plan.declared,
@@ -37,10 +48,6 @@ def row(plan: Plan, question: Question, exchange: Exchange) -> dict[str, Any]:
         "options": list(example.options),
         "gold": example.answer,
         "targets": list(example.targets),
-        "answer": graded.answer,
-        "scores": dict(graded.scores),
-        "extra": dict(graded.extra),
-        "asked": [_exchange(request, answer, question.context) for request, answer in exchange.asked],
     }
 
 

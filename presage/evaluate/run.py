@@ -8,27 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import json
-import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
-from presage.core.errors import ConfigError, DataError, PresageError, RunError, Unavailable
-from presage.core.files import atomic_write, sha256, whole_lines
+from presage.core.errors import ConfigError, DataError, PresageError, Unavailable
+from presage.core.files import sha256
 from presage.core.progress import Progress
 from presage.core.run import RunDir, note
 from presage.data.verbs import LanguageModel
-from presage.evaluate import extras
-from presage.evaluate.asking import Asked, Plan, Question, distinct, exam_of, plans_of
+from presage.evaluate import extras, kept
+from presage.evaluate.asking import Asked, Plan, distinct, exam_of, plans_of
 from presage.evaluate.checked import corpus_of, scanned
 from presage.evaluate.contamination import Report
 from presage.evaluate.executing import Executing
-from presage.evaluate.logged import digest, row
+from presage.evaluate.logged import row
 from presage.evaluate.runner import Runner, parts
 from presage.evaluate.summary import Summary
 from presage.tasks.methods.asked import asked_by
@@ -69,6 +68,19 @@ class Config(BaseConfig):
     part: int = Field(default=256, ge=1)
     """Examples asked together, and kept together."""
     seed: int = 0
+
+    @field_validator("corpus_end", mode="before")
+    @classmethod
+    def _day(cls, value: object) -> date | None:
+        """As it is written and in no other way: a bare number would be taken for seconds since 1970."""
+        if value is None or type(value) is date:
+            return value
+        try:
+            if isinstance(value, str) and len(value) == len("2026-01-31"):
+                return date.fromisoformat(value)
+        except ValueError:
+            pass
+        raise ValueError("not a day, as 2026-01-31")
 
     @model_validator(mode="after")
     def _one_model(self) -> Config:
@@ -113,9 +125,9 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
         sandbox, plans = _executor(stack, config, plans, skipped)
         if not plans:
             raise ConfigError(f"nothing can be asked: {skipped[0][1]}", where=skipped[0][0])
-        facts = _facts(examined, judge, sandbox)
+        facts = kept.facts(examined, judge, sandbox, plans)
         directory = stack.enter_context(RunDir.create(out, STAGE, config, seed=config.seed, resume=resume, **facts))
-        _same(directory, facts, sandbox)
+        kept.check_facts(directory, facts)
         _ask(directory, plans, Runner(examined, judge, sandbox), config.part)
         summary = Summary(plans, list(directory.rows("samples.jsonl")), _reports(config, plans), config.seed)
         _write(directory, config, summary, skipped, examined)
@@ -216,27 +228,12 @@ def _executor(
     return Executing(sandbox), plans
 
 
-def _facts(model: LanguageModel, judge: LanguageModel | None, sandbox: Executing | None) -> dict[str, Any]:
-    """What answers depend on besides the config, for origin.json."""
-    judging = {"judge": judge.identity()} if judge else {}
-    where = {"isolation": sandbox.sandbox.isolation, "kernel": sandbox.sandbox.kernel} if sandbox else {}
-    return {"model": model.identity()} | judging | where
-
-
-def _same(directory: RunDir, facts: dict[str, Any], sandbox: Executing | None) -> None:
-    """Raises RunError where a run would go on with another model or judge, or its programs on another machine."""
-    python = {"python": platform.python_version()} if sandbox else {}
-    other = next((name for name, now in {**facts, **python}.items() if directory.origin.get(name) != now), None)
-    if other is not None:
-        raise RunError(f"the {other} is not the one it began with", where=directory.path, hint="choose another --out")
-
-
 # ---- asking ----------------------------------------------------------------------------------------------------------
 
 
 def _ask(directory: RunDir, plans: Sequence[Plan], runner: Runner, size: int) -> None:
     """Every question that has no row yet, in the order of the plans; whole parts are kept."""
-    done = _kept(directory, plans, size)
+    done = kept.kept(directory, plans, size)
     with Progress("examples", sum(len(one.questions) for one in plans), unit="examples") as bar:
         bar.begin(len(done))
         count = len(done)
@@ -246,54 +243,9 @@ def _ask(directory: RunDir, plans: Sequence[Plan], runner: Runner, size: int) ->
                     continue
                 exchanges = runner.run(one.task.method, [q.example for q in part], [q.context for q in part])
                 rows = [row(one, *pair) for pair in zip(part, exchanges, strict=True)]
-                _append(directory.path / "samples.jsonl", rows)
+                kept.append(directory.path / kept.SAMPLES, rows)
                 count += len(rows)
                 bar.update(count, task=one.label)
-
-
-def _append(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """A part's rows in one write."""
-    text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
-    with open(path, "ab") as file:
-        file.write(text.encode())
-
-
-def _kept(directory: RunDir, plans: Sequence[Plan], size: int) -> set[tuple[str, str]]:
-    """(label, id) of what is answered; a part that was cut off in the middle is cut away and asked again.
-
-    What the whole parts hold is what an unbroken run would have written: answers of a part are asked together.
-    """
-    path = directory.path / "samples.jsonl"
-    rows = list(directory.rows("samples.jsonl"))
-    kept: list[tuple[str, str]] = []
-    whole = []
-    for one in plans:
-        for part in parts(one.questions, size):
-            names = [(one.label, question.example.id) for question in part]
-            found = rows[len(kept) : len(kept) + len(names)]
-            if [(row["task"], row["id"]) for row in found] != names:
-                break
-            whole += [(row, one, question) for row, question in zip(found, part, strict=True)]
-            kept += names
-        else:
-            continue
-        break
-    for answered, one, question in whole:
-        _check_same(directory, answered, one, question)
-    if path.exists():
-        lines = whole_lines(path)[: len(kept)]
-        with atomic_write(path) as file:
-            file.writelines(line + b"\n" for line in lines)
-    return set(kept)
-
-
-def _check_same(directory: RunDir, row: Mapping[str, Any], plan: Plan, question: Question) -> None:
-    """Raises RunError where an answer that would be kept is one to another question: files that were changed."""
-    asked = {"version": plan.task.version, "prompt_sha256": digest(question.context)}
-    other = next((name for name, now in asked.items() if row.get(name) != now), None)
-    if other is not None:
-        what = f"was answered with another {other} than it has now, so its data or its task was changed"
-        raise RunError(what, where=f"{directory.path}: {row['task']}: {row['id']}", hint="choose another --out")
 
 
 # ---- what is written -------------------------------------------------------------------------------------------------

@@ -52,13 +52,17 @@ class Runner:
         return [Exchange(talk.example, talk.graded, tuple(talk.log)) for talk in talks if talk.graded is not None]
 
     def answer(self, requests: Sequence[Request]) -> list[Any]:
-        """Answers to requests of any kind, in their order. Raises PresageError for a log-probability not finite."""
+        """Answers to requests of any kind, in their order. Raises PresageError for a log-probability not finite, and
+        where there are not as many answers, or texts, as were asked for."""
         answers: list[Any] = [None] * len(requests)
         for kind, ask in self._verbs().items():
             places = [i for i, request in enumerate(requests) if isinstance(request, kind)]
             if places:
-                found = ask([requests[i] for i in places])
-                _check_finite(found, self.judge if kind is ToJudge else self.model)
+                some = [requests[i] for i in places]
+                found = ask(some)
+                who = self._name(kind)
+                _check_whole(some, found, who)
+                _check_finite(found, who)
                 for place, answer in zip(places, found, strict=True):
                     answers[place] = answer
         return answers
@@ -71,6 +75,10 @@ class Runner:
             ToJudge: lambda some: self._judging().generate([one.generation for one in some]),
             Execute: lambda some: self._executing().check(some),
         }
+
+    def _name(self, kind: type) -> str:
+        """Who answers requests of a kind."""
+        return "the sandbox" if kind is Execute else (self._judging() if kind is ToJudge else self.model).name
 
     def _judging(self) -> LanguageModel:
         if self.judge is None:
@@ -118,11 +126,24 @@ def _parts(answer: Any) -> list[Any]:
     return answer if isinstance(answer, list) else [answer]
 
 
-def _check_finite(answers: Sequence[Any], model: LanguageModel | None) -> None:
+def _check_whole(requests: Sequence[Request], answers: Sequence[Any], who: str) -> None:
+    if len(answers) != len(requests):
+        raise PresageError(f"gives {len(answers)} answers to {len(requests)} requests", where=who, hint=_MISMATCH)
+    for request, answer in zip(requests, answers, strict=True):
+        asked = request.generation if isinstance(request, ToJudge) else request
+        if isinstance(asked, Generation) and len(answer) != asked.decoding.samples:
+            what = f"writes {len(answer)} texts where {asked.decoding.samples} were asked for"
+            raise PresageError(what, where=who, hint=_MISMATCH)
+
+
+_MISMATCH = "what was answered before is kept: --resume goes on once it is mended"
+
+
+def _check_finite(answers: Sequence[Any], who: str) -> None:
     for number in (getattr(part, "logprob", None) for one in answers for part in _parts(one)):
         if number is not None and not math.isfinite(number):
             hint = "its numbers overflow: another dtype, or a damaged model"
-            raise PresageError(f"gives a log-probability of {number}", where=model.name if model else None, hint=hint)
+            raise PresageError(f"gives a log-probability of {number}", where=who, hint=hint)
 
 
 def parts(questions: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -20,7 +19,8 @@ from presage.tasks.task import Metric
 
 Rows = list[dict[str, Any]]
 TASKS = ["task", "declared", "version", "method", "shots", "metric", "better", "n", "value", "stderr", "lo", "hi",
-         "chance", "invalid", "truncated"]  # fmt: skip
+         "chance", "invalid", "truncated", "judge_truncated"]  # fmt: skip
+COUNTS = ("invalid", "truncated", "judge_truncated")
 METHODS = ["task", "method"]
 CATEGORIES = ["task", "category", "metric", "n", "value", "stderr"]
 _NOWHERE = Path("this examination")
@@ -55,12 +55,6 @@ class Summary:
         """{task: ids found in the training text}; None where that was not looked for."""
         found = self._verdicts.items()
         return {task: {name for name, state in of.items() if state == FLAGGED} for task, of in found} or None
-
-    @property
-    def names(self) -> dict[str, str]:
-        """{label: what tables of one task's own know it as}: the declared name, where no other label has it too."""
-        labels = Counter(plan.declared for plan in self.plans)
-        return {plan.label: plan.declared if labels[plan.declared] == 1 else plan.label for plan in self.plans}
 
     @property
     def task_rows(self) -> Rows:
@@ -109,10 +103,7 @@ class Summary:
         rows = self._rows[plan.label]
         facts = {"task": plan.label, "declared": plan.declared, "version": plan.task.version}
         facts |= {"method": _method(plan), "shots": plan.shots}
-        counts = {
-            "invalid": sum(bool(row["extra"].get("invalid")) for row in rows),
-            "truncated": sum(bool(row["extra"].get("truncated")) for row in rows),
-        }
+        counts = {name: sum(bool(row["extra"].get(name)) for row in rows) for name in COUNTS}
         for metric in plan.task.method.metrics:
             total = self._totals[plan.label, metric.name]
             chance = {"chance": plan.chance} if metric.name == "accuracy" else {}

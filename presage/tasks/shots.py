@@ -19,14 +19,23 @@ class Shots:
 
     name: what the draw depends on, by default the task's; a task asked in another way shows the same shots as the
     declared one. own: whether the pool is of the questions themselves, where ids say what is the same; in another pool
-    the same id is chance, and an identical question is never shown.
+    the same id is chance, and an identical question is never shown. asked: all questions, for an error to say how many
+    shots each of them could be shown.
     """
 
     def __init__(
-        self, task: Task, pool: Sequence[Example], k: int, seed: int, *, name: str = "", own: bool = True
+        self,
+        task: Task,
+        pool: Sequence[Example],
+        k: int,
+        seed: int,
+        *,
+        name: str = "",
+        own: bool = True,
+        asked: Sequence[Example] = (),
     ) -> None:
         self.task, self.k, self.seed, self.name, self.own = task, k, seed, name or task.name, own
-        self._all = list(pool)
+        self._all, self._asked = list(pool), asked
         self._by_category: dict[str, list[Example]] = {}
         for example in self._all:
             self._by_category.setdefault(example.category, []).append(example)
@@ -35,17 +44,27 @@ class Shots:
         """The solved examples shown before this one: never itself, nor one of its group."""
         if self.k == 0:
             return []
-        pool = self._by_category.get(example.category, []) if self.task.by_category else self._all
-        pool = [one for one in pool if not self._same(one, example)]
+        pool = self._pool(example)
         if self.k > len(pool):
-            place = f" of category '{example.category}'" if self.task.by_category else ""
-            hint = f"at most {len(pool)} shots"
-            raise ConfigError(f"{self.k} shots of a pool of {len(pool)}{place}", where=self.task.name, hint=hint)
+            raise self._too_few(example, len(pool))
         if self.task.draw == "first":
             return pool[: self.k]
         key = (example.id,) if self.task.draw == "each" else ()
         chosen = stream(self.seed, "shots", self.name, *key).choice(len(pool), self.k, replace=False)
         return [pool[i] for i in chosen]
+
+    def _pool(self, example: Example) -> list[Example]:
+        """What may be shown before this one."""
+        pool = self._by_category.get(example.category, []) if self.task.by_category else self._all
+        return [one for one in pool if not self._same(one, example)]
+
+    def _too_few(self, example: Example, count: int) -> ConfigError:
+        """A number of shots that all can be shown, which may be fewer than this one can."""
+        most = min((len(self._pool(one)) for one in self._asked), default=count)
+        place = f" of category '{example.category}'" if self.task.by_category else ""
+        others = f", others of {most}: none is shown its own group" if most < count else ""
+        what = f"{self.k} shots of a pool of {count}{place}{others}"
+        return ConfigError(what, where=self.task.name, hint=f"at most {most} shots")
 
     def _same(self, one: Example, example: Example) -> bool:
         if example.group and one.group == example.group:

@@ -69,7 +69,7 @@ TASKS: tuple[Task, ...] = (
     ),
     _task("boolq", BOOLQ, plain(_boolq), HarnessChoice()),
     _task("rte", RTE, plain(_rte), HarnessChoice()),
-    _task("blimp", BLIMP, plain(lambda example: ""), HarnessChoice()),
+    _task("blimp", BLIMP, plain(lambda example: ""), HarnessChoice(whole=True)),
     _task("truthfulqa_mc1", Files(truthful_listed, PATTERNS), prompted(), HarnessChoice()),
     _task("truthfulqa_mc2", MC2, prompted(), MultipleTrue(metric="acc")),
 )

@@ -13,15 +13,19 @@ import numpy as np
 
 from presage.data.verbs import Continuation, Likelihood
 from presage.tasks.methods.choice import LETTERS, graded
+from presage.tasks.methods.pairs import SEPARATOR
 from presage.tasks.task import LIKELIHOOD, Example, Graded, Metric, Steps
 
 
 @dataclass(frozen=True)
 class HarnessChoice:
-    """Multiple choice: acc, and where the task has it acc_norm. letters: of the options' letters, as in MMLU."""
+    """Multiple choice: acc, and where the task has it acc_norm. letters: of the options' letters, as in MMLU. whole:
+    options are texts by themselves and nothing is asked before them, so that after shots they are set off as these are.
+    """
 
     norm: bool = False
     letters: bool = False
+    whole: bool = False
 
     needs = LIKELIHOOD
 
@@ -30,7 +34,8 @@ class HarnessChoice:
         return (Metric("acc"), Metric("acc_norm")) if self.norm else (Metric("acc"),)
 
     def examine(self, example: Example, context: str) -> Steps:
-        answers: list[Likelihood] = yield [Continuation(context, f" {text}") for text in self._texts(example)]
+        lead = f"{SEPARATOR} " if self.whole and context else " "
+        answers: list[Likelihood] = yield [Continuation(context, lead + text) for text in self._texts(example)]
         logprobs = [answer.logprob for answer in answers]
         found = graded(example, logprobs, answers)
         by_length = [logprob / len(text) for logprob, text in zip(logprobs, self._texts(example), strict=True)]

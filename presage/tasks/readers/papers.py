@@ -85,10 +85,15 @@ def _question(row: Row, several: bool) -> Example:
     sets = letter_sets(len(shown), several=True)
     options = sets if several else shown
     answer = sets.index(right) if several else LETTERS.index(right)
-    group = hashlib.sha256(passage.encode()).hexdigest()[:16] if passage else ""  # the same in the solved examples
+    group = _passage(passage) if passage else ""
     fields: dict[str, Any] = {"shown": list(shown)} if several else {}
     text = f"{passage}\n\n{question}" if passage else question
     return Example(row.id, text, options, answer, group=group, fields=fields)
+
+
+def _passage(text: str) -> str:
+    """The same in the solved examples, where lines may break elsewhere."""
+    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:16]
 
 
 def _right(row: Row, count: int) -> str:
