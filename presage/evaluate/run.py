@@ -31,6 +31,7 @@ from presage.evaluate.executing import Executing
 from presage.evaluate.logged import digest, row
 from presage.evaluate.runner import Runner, parts
 from presage.evaluate.summary import Summary
+from presage.infer.opening import opened
 from presage.tasks.methods.asked import asked_by
 from presage.tasks.methods.free import without_beams
 from presage.tasks.methods.letters import by_generation
@@ -106,9 +107,9 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
     `model` stands in for the one the config names. Raises DataError and ConfigError for tasks that cannot be asked,
     Unavailable where programs cannot be run safely.
     """
-    examined = model or _opened(config.spec, config.key_file, config.settings)
+    examined = model or opened(config.spec, config.key_file, config.settings)
     plans, skipped = planned(config, examined)
-    judge = _opened(config.judge, config.judge_key_file) if config.judge else None
+    judge = opened(config.judge, config.judge_key_file) if config.judge else None
     with contextlib.ExitStack() as stack:
         sandbox, plans = _executor(stack, config, plans, skipped)
         if not plans:
@@ -174,25 +175,6 @@ def _changed(task: Task, config: Config, model: LanguageModel | None) -> Task:
         task = without_beams(task)
     unlikely = model is not None and not model.has_likelihood
     return by_generation(task) if unlikely and "likelihood" in task.method.needs else task
-
-
-def _opened(spec: str, key_file: str, settings: Sequence[str] = ()) -> LanguageModel:
-    """A model; only an endpoint is given the key."""
-    from presage.infer.opening import URLS, open_model
-
-    given = dict(map(_setting, settings))
-    key = {"key_file": Path(key_file)} if key_file and spec.startswith(URLS) else {}
-    return open_model(spec, **given, **key)
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigError(f"'{text}' is not key=value", where="settings")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
 
 
 def _executor(
