@@ -256,6 +256,8 @@ def _scores(run: RunDir) -> Iterator[str]:
         f"{count} prompts were cut from the left to fit" for name, count in counts if count and name != "invalid"
     )
     yield from (f"skipped: {row['task']}: {row['reason']}" for row in run.read_table("skipped"))
+    if (run.path / "tables" / "warnings.csv").is_file():
+        yield from (f"warning: {row['warning']}" for row in run.read_table("warnings"))
     yield from ["", str(run.path)]
 
 

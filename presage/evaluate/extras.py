@@ -9,7 +9,7 @@ from typing import Any
 
 from presage.evaluate import calibration, limits
 from presage.evaluate.exam import COLUMNS as EXAMS
-from presage.evaluate.exam import exam_rows
+from presage.evaluate.exam import exam_rows, incomplete
 from presage.evaluate.languages import BASELINE_COLUMNS, PUBLISHED, baseline_rows, language_rows
 from presage.evaluate.languages import COLUMNS as LANGUAGES
 from presage.evaluate.summary import Rows, Summary
@@ -28,8 +28,10 @@ def tables(summary: Summary, exams: Sequence[Exam], data: Path, corpus_end: date
     flagged = summary.flagged
     if flagged is not None:
         flagged = {names[label]: ids for label, ids in flagged.items()}
-    if exams:
-        yield "exams", (exam_rows(exams, rows, data, flagged, summary.seed), EXAMS)
+    if scored := exam_rows(exams, rows, data, flagged, summary.seed):
+        yield "exams", (scored, EXAMS)
+    if missing := incomplete(exams, rows):
+        yield "warnings", ([{"warning": _unscored(*one)} for one in missing.items()], ("warning",))
     if languages := language_rows(row | {"task": names[row["task"]]} for row in summary.task_rows):
         yield "languages", (languages, LANGUAGES)
         yield "baselines", (baseline_rows(languages, PUBLISHED), BASELINE_COLUMNS)
@@ -37,6 +39,10 @@ def tables(summary: Summary, exams: Sequence[Exam], data: Path, corpus_end: date
         yield "position", (position, limits.POSITION_COLUMNS)
     if corpus_end and any(row["task"] == limits.DATED for row in rows):
         yield "dated", (limits.before_after(rows, corpus_end), limits.DATE_COLUMNS)
+
+
+def _unscored(exam: str, sections: Sequence[str]) -> str:
+    return f"the exam {exam} has no score: of its sections these were not asked: {', '.join(sections)}"
 
 
 def calibrated(summary: Summary) -> tuple[dict[str, Table], dict[str, Any]]:

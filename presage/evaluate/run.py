@@ -24,7 +24,7 @@ from presage.core.progress import Progress
 from presage.core.run import RunDir, note
 from presage.data.verbs import LanguageModel
 from presage.evaluate import extras
-from presage.evaluate.asking import Asked, Plan, Question, distinct, exam_of, plans_of
+from presage.evaluate.asking import Asked, Plan, Question, distinct, exams_of, plans_of
 from presage.evaluate.checked import corpus_of, scanned
 from presage.evaluate.contamination import Report
 from presage.evaluate.executing import Executing
@@ -292,7 +292,7 @@ def _reports(config: Config, plans: Sequence[Plan]) -> dict[str, Report]:
 def _write(
     directory: RunDir, config: Config, summary: Summary, skipped: Sequence[tuple[str, str]], model: LanguageModel
 ) -> None:
-    exams = [exam for asked in config.tasks if (exam := exam_of(asked.task))]
+    exams = exams_of(asked.task for asked in config.tasks)
     calibrated, results = extras.calibrated(summary)
     tables = summary.tables() | calibrated | dict(extras.tables(summary, exams, _folders(config)[0], config.corpus_end))
     for name, (rows, columns) in tables.items():
