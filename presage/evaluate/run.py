@@ -25,7 +25,7 @@ from presage.core.run import RunDir, note
 from presage.data.verbs import LanguageModel
 from presage.evaluate import extras
 from presage.evaluate.asking import Asked, Plan, Question, distinct, exams_of, plans_of
-from presage.evaluate.checked import corpus_of, scanned
+from presage.evaluate.checked import ARITHMETIC, arithmetic_rows, corpus_of, scanned
 from presage.evaluate.contamination import Report
 from presage.evaluate.executing import Executing
 from presage.evaluate.logged import digest, row
@@ -295,6 +295,9 @@ def _write(
     exams = exams_of(asked.task for asked in config.tasks)
     calibrated, results = extras.calibrated(summary)
     tables = summary.tables() | calibrated | dict(extras.tables(summary, exams, _folders(config)[0], config.corpus_end))
+    corpus = _corpus(config)
+    if corpus is not None and (arithmetic := arithmetic_rows(summary.plans, corpus)):
+        tables["arithmetic"] = arithmetic, list(ARITHMETIC)
     for name, (rows, columns) in tables.items():
         directory.table(name, rows, list(columns))
     directory.table("files", _files(summary.plans), ["task", "file", "sha256"])
