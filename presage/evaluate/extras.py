@@ -10,7 +10,7 @@ from typing import Any
 from presage.evaluate import calibration, limits
 from presage.evaluate.exam import COLUMNS as EXAMS
 from presage.evaluate.exam import exam_rows, incomplete
-from presage.evaluate.languages import BASELINE_COLUMNS, PUBLISHED, baseline_rows, language_rows
+from presage.evaluate.languages import BASELINE_COLUMNS, baseline_rows, baselines_of, language_rows
 from presage.evaluate.languages import COLUMNS as LANGUAGES
 from presage.evaluate.summary import Rows, Summary
 from presage.tasks.exam.model import Exam
@@ -34,7 +34,7 @@ def tables(summary: Summary, exams: Sequence[Exam], data: Path, corpus_end: date
         yield "warnings", ([{"warning": _unscored(*one)} for one in missing.items()], ("warning",))
     if languages := language_rows(row | {"task": names[row["task"]]} for row in summary.task_rows):
         yield "languages", (languages, LANGUAGES)
-        yield "baselines", (baseline_rows(languages, PUBLISHED), BASELINE_COLUMNS)
+        yield "baselines", (baseline_rows(languages, baselines_of(languages)), BASELINE_COLUMNS)
     if position := limits.position_rows(rows):
         yield "position", (position, limits.POSITION_COLUMNS)
     if corpus_end and any(row["task"] == limits.DATED for row in rows):
