@@ -31,6 +31,7 @@ def code(
     timeout: float = 3.0,
     jobs: int | None = None,
     tier: str | None = None,
+    cut: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
     resume: Resume = False,
     i_accept_unsandboxed_execution: Accept = False,
@@ -57,6 +58,9 @@ def code(
         Programs at once; one per core by default.
     tier
         bwrap+seccomp or landlock+seccomp; the first that holds by default.
+    cut
+        End each completion before the first of the texts that end one, where the model was not stopped there:
+        HumanEval's a line that begins with class, def, #, if or print, MBPP's [DONE]. As they are, by default.
     out
         Also write a verdict for every sample as JSON lines, each as soon as it is known.
     i_accept_unsandboxed_execution
@@ -64,6 +68,7 @@ def code(
         scores are not comparable with others.
     """
     from presage.tasks.code import by_temperature, read_problems, read_samples
+    from presage.tasks.code import cut as cut_off
     from presage.tasks.sandbox import Sandbox
 
     be_quiet(quiet)
@@ -72,6 +77,7 @@ def code(
     wanted = _numbers(k)
     known = read_problems(problems)
     given = read_samples(samples, known)
+    given = cut_off(given, known) if cut else given
     pools = by_temperature(given)
     with Sandbox.open(accept_unsandboxed=i_accept_unsandboxed_execution, tier=tier, jobs=jobs) as sandbox:
         begun = out is not None and resume and out.is_file()

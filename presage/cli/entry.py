@@ -26,6 +26,7 @@ from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     ledger,
     make,
     make_hindsight,
+    make_translations,
     models,
     plan,
     runs,

@@ -260,7 +260,18 @@ def _scores(run: RunDir) -> Iterator[str]:
         some = ", ".join(f"{task} {count}" for task, count in found.items() if count)
         yield from [f"{sum(found.values())} {what}: {some}"] if some else []
     yield from (f"skipped: {row['task']}: {row['reason']}" for row in run.read_table("skipped"))
+    yield from (
+        f"{row['task']}: {row['either']} of {row['problems']} problems stand in the training text as 'a + b =' or "
+        "'a plus b'"
+        for row in _if_any(run, "arithmetic")
+    )
+    yield from (f"warning: {row['warning']}" for row in _if_any(run, "warnings"))
     yield from ["", str(run.path)]
+
+
+def _if_any(run: RunDir, table: str) -> list[dict[str, str]]:
+    """The rows of a table that is written only where it has some."""
+    return run.read_table(table) if (run.path / "tables" / f"{table}.csv").is_file() else []
 
 
 def _quoted(run: RunDir) -> list[dict[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,12 @@ def exam_of(name: str) -> Exam | None:
     """The exam that "exam:NAME" or "exam:FILE.json" is as a whole; None for any other task."""
     whole = name.startswith(PREFIX) and ":" not in name.removeprefix(PREFIX)
     return exam_named(name) if whole else None
+
+
+def exams_of(names: Iterable[str]) -> list[Exam]:
+    """Every exam that these tasks are, or are sections of, once."""
+    wholes = [":".join(name.split(":")[:2]) for name in names if name.startswith(PREFIX)]
+    return list({exam.name: exam for exam in map(exam_named, wholes)}.values())
 
 
 def _plan(label: str, declared: Task, asked: Asked, data: Path, seed: int, change: Any) -> Plan:

@@ -292,6 +292,19 @@ def rescaled(asked: Sequence[Question], t: float) -> list[Question]:
     return [Question(_at(one.probabilities, t), one.gold, one.group) for one in asked]
 
 
+def cross_fitted(asked: Sequence[Question], seed: int = 0) -> list[Question]:
+    """The questions at a temperature that each had no part in: fitted on one half of the groups for the other half, and
+    the other way round. Empty where all are of one group.
+    """
+    group = _groups(asked)
+    count = int(group.max()) + 1
+    if count < 2:
+        return []
+    half = stream(seed, "halves").permutation(count)[group] % 2
+    first, second = ([one for one, where in zip(asked, half, strict=True) if where == side] for side in (0, 1))
+    return [*rescaled(first, temperature(second)), *rescaled(second, temperature(first))]
+
+
 def _at(probabilities: Sequence[float], t: float) -> tuple[float, ...]:
     logs = np.log(np.maximum(probabilities, LEAST)) / t
     weights = np.exp(logs - logs.max())
@@ -342,4 +355,8 @@ def _results(asked: Sequence[Question], seed: int) -> dict[str, dict[str, Any]]:
         "selective_area": Mean(area(asked), _spread(top, _area_of(top), seed), len(asked)),
         "temperature": Mean(temperature(asked), None, len(asked)),
     }
+    if fitted := cross_fitted(asked, seed):
+        points = _every_option(fitted)
+        found["ece_rescaled"] = Mean(ece(reliability(fitted)), _spread(points, _ece_of(points), seed), len(every.right))
+        found["log_score_rescaled"] = log_score(fitted)
     return {name: vars(one) for name, one in found.items()}

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from presage.core.errors import PresageError
 from presage.data.records import read_split
 from presage.evaluate.asking import Plan
 from presage.evaluate.contamination import Report, Scanner, scan_together
 from presage.evaluate.memorisation import training_text
+from presage.tasks.arithmetic import KINDS, in_corpus
+
+ARITHMETIC = ("task", "problems", "signs", "words", "either")
+"""Of tables/arithmetic.csv: problems asked, and how many stand in the text as "a + b =", as "a plus b", either way."""
 
 
 def scanned(plans: Sequence[Plan], corpus: Path, seed: int) -> dict[str, Report]:
@@ -17,6 +22,13 @@ def scanned(plans: Sequence[Plan], corpus: Path, seed: int) -> dict[str, Report]
     scanners = [Scanner(plan.items, seed=seed) for plan in plans]
     reports = scan_together(scanners, read_split(corpus, "train"))
     return dict(zip((plan.label for plan in plans), reports, strict=True))
+
+
+def arithmetic_rows(plans: Sequence[Plan], corpus: Path) -> list[dict[str, Any]]:
+    """A row (ARITHMETIC) for every task of sums or differences, from the training split (GPT-3 report, §3.9.1)."""
+    asked = {one.label: [q.example for q in one.questions] for one in plans if one.declared in KINDS}
+    found = in_corpus(asked, (document.text for document in read_split(corpus, "train")))
+    return [{"task": label} | vars(one) for label, one in found.items()]
 
 
 def corpus_of(run: Path) -> Path | None:

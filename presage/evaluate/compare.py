@@ -12,7 +12,7 @@ from typing import Any
 from presage.core.errors import DataError
 from presage.core.run import RunDir
 from presage.data.records import whole_file
-from presage.evaluate.differences import Difference, difference, of_aggregates
+from presage.evaluate.differences import Difference, difference, examples_needed, of_aggregates
 from presage.evaluate.statistics import clustered, holm
 from presage.tasks.task import Graded, Metric, average
 
@@ -47,8 +47,16 @@ class Row:
             return ""
         return (
             f"{self.task}: {self.metric} differs by {abs(found.difference.value):.4f}; these {found.n} examples show "
-            f"differences from {found.detectable:.4f} on (power 0.8 at 5 %)"
+            f"differences from {found.detectable:.4f} on (power 0.8 at 5 %){self._needed}"
         )
+
+    @property
+    def _needed(self) -> str:
+        """How many examples of this kind, grouped as these are, would show the difference; empty where it is 0."""
+        apart, n = self.difference.difference, self.difference.n
+        if not apart.value or apart.stderr is None:
+            return ""
+        return f"; {examples_needed(apart.value, apart.stderr * math.sqrt(n)):,} would be needed to show one like this"
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,8 @@ def detectable(stderr: float | None, df: float, alpha: float = ALPHA, power: flo
 def examples_needed(difference: float, deviation: float, alpha: float = ALPHA, power: float = POWER) -> int:
     """How many examples show such a difference: ((z[1 - alpha / 2] + z[power]) deviation / difference)^2; Miller §5.
 
-    deviation: of one example's paired difference. Raises ValueError for a difference of 0.
+    deviation: of one example's paired difference; of examples in groups, the clustered error times sqrt(n). Raises
+    ValueError for a difference of 0.
     """
     if difference == 0:
         raise ValueError("no number of examples shows a difference of 0")

@@ -215,10 +215,11 @@ def _steps(value: float, step: float, up: float) -> float:
 # ---- rows of tables/exams.csv ----------------------------------------------------------------------------------------
 
 
-def incomplete(exams: Iterable[Exam], rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Names of exams of which some sections were asked and others not: they have no score."""
+def incomplete(exams: Iterable[Exam], rows: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """{exam: sections that were not asked} of exams of which others were: they have no score."""
     asked = {str(row["task"]) for row in rows}
-    return [exam.name for exam in exams if 0 < len(asked & _tasks(exam)) < len(exam.sections)]
+    missing = [(exam, [one.name for one in exam.sections if exam.task_name(one) not in asked]) for exam in exams]
+    return {exam.name: names for exam, names in missing if 0 < len(names) < len(exam.sections)}
 
 
 def exam_rows(

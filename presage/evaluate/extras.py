@@ -11,8 +11,8 @@ from typing import Any
 from presage.evaluate import calibration, limits
 from presage.evaluate.asking import Plan
 from presage.evaluate.exam import COLUMNS as EXAMS
-from presage.evaluate.exam import exam_rows
-from presage.evaluate.languages import BASELINE_COLUMNS, PUBLISHED, baseline_rows, language_rows
+from presage.evaluate.exam import exam_rows, incomplete
+from presage.evaluate.languages import BASELINE_COLUMNS, baseline_rows, baselines_of, language_rows
 from presage.evaluate.languages import COLUMNS as LANGUAGES
 from presage.evaluate.summary import Rows, Summary
 from presage.tasks.exam.model import Exam
@@ -45,9 +45,11 @@ def tables(summary: Summary, exams: Sequence[Exam], data: Path, corpus_end: date
     What was asked several times, as with 0 and with 5 shots, has its rows for each, told apart by "@K". Raises
     DataError for an exam's table that is missing or malformed.
     """
-    if exams:
-        once = {exam.name: exam for exam in exams}.values()
-        yield "exams", ([row for exam in once for row in _exam_rows(summary, exam, data)], EXAMS)
+    scored, unscored = _exam_tables(summary, exams, data)
+    if scored:
+        yield "exams", (scored, EXAMS)
+    if unscored:
+        yield "warnings", (unscored, ("warning",))
     languages, baselines = _language_tables(summary)
     if languages:
         yield "languages", (languages, LANGUAGES)
@@ -72,15 +74,30 @@ def _askings(plans: Sequence[Plan], wanted: Callable[[str], bool]) -> list[_Aski
     ]
 
 
-def _exam_rows(summary: Summary, exam: Exam, data: Path) -> Iterator[dict[str, Any]]:
-    """A row every time that the whole exam was sat."""
-    sections = {exam.task_name(section) for section in exam.sections}
-    for asking in _askings(summary.plans, lambda name: name in sections):
-        flagged = summary.flagged
-        if flagged is not None:
-            flagged = {asking.declared[label]: ids for label, ids in flagged.items() if label in asking.declared}
-        found = exam_rows([exam], asking.of(summary.rows), data, flagged, summary.seed)
-        yield from (row | {"exam": f"{row['exam']}{asking.suffix}"} for row in asking.named(found, "title"))
+def _exam_tables(summary: Summary, exams: Sequence[Exam], data: Path) -> tuple[Rows, Rows]:
+    """A row every time that a whole exam was sat, and a warning for those of which there never were but parts."""
+    scored, unscored = [], []
+    for exam in exams:
+        sections = {exam.task_name(section) for section in exam.sections}
+        sittings = _askings(summary.plans, sections.__contains__)
+        found = [row for asking in sittings for row in _exam_rows(summary, exam, asking, data)]
+        scored += found
+        unscored += [] if found else [_unscored(summary, exam, asking) for asking in sittings]
+    return scored, unscored
+
+
+def _exam_rows(summary: Summary, exam: Exam, asking: _Asking, data: Path) -> Iterator[dict[str, Any]]:
+    flagged = summary.flagged
+    if flagged is not None:
+        flagged = {asking.declared[label]: ids for label, ids in flagged.items() if label in asking.declared}
+    found = exam_rows([exam], asking.of(summary.rows), data, flagged, summary.seed)
+    yield from (row | {"exam": f"{row['exam']}{asking.suffix}"} for row in asking.named(found, "title"))
+
+
+def _unscored(summary: Summary, exam: Exam, asking: _Asking) -> dict[str, str]:
+    missing = ", ".join(incomplete([exam], asking.of(summary.rows))[exam.name])
+    what = f"the exam {exam.name}{asking.suffix} has no score: of its sections these were not asked: {missing}"
+    return {"warning": what}
 
 
 def _language_tables(summary: Summary) -> tuple[Rows, Rows]:
@@ -89,7 +106,7 @@ def _language_tables(summary: Summary) -> tuple[Rows, Rows]:
     for asking in _askings(summary.plans, lambda name: name.startswith(TRANSLATED)):
         found = language_rows(asking.of(summary.task_rows))
         languages += asking.named(found, "name")
-        baselines += asking.named(baseline_rows(found, PUBLISHED) if found else [], "name")
+        baselines += asking.named(baseline_rows(found, baselines_of(found)) if found else [], "name")
     return languages, baselines
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from presage.core.errors import DataError
-from presage.tasks.translated import PREFIX
+from presage.tasks.translated import ENGLISH, PREFIX
 from presage.tasks.translation import LANGUAGES
 
 COLUMNS = ("language", "name", "n", "value", "stderr", "lo", "hi")
@@ -67,10 +67,11 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
         raise DataError(f"not a row of a task: {error}", where=row.get("task")) from None
 
 
-def baseline_of(task: Mapping[str, Any], name: str) -> Baseline:
-    """A run's score as a baseline, from a row of its tables/tasks.csv."""
-    row = _row(task)
-    return Baseline(name, row["value"], f"{task['task']} of {name}", row["stderr"] or 0.0)
+def baselines_of(languages: Iterable[Mapping[str, Any]]) -> list[Baseline]:
+    """The published ones, and the model's own English score with its error, where it was asked in English too."""
+    own = [Baseline("this model, English", row["value"], "this examination", row["stderr"] or 0.0)
+           for row in languages if row["language"] == ENGLISH]  # fmt: skip
+    return [*PUBLISHED, *own]
 
 
 def above(languages: Iterable[Mapping[str, Any]], baseline: Baseline) -> list[str]:
@@ -93,7 +94,7 @@ def _low(row: Mapping[str, Any], baseline: Baseline) -> float:
 
 def baseline_rows(languages: Sequence[Mapping[str, Any]], baselines: Sequence[Baseline]) -> list[dict[str, Any]]:
     """A row (BASELINE_COLUMNS) for every baseline. English itself is not counted among the languages."""
-    others = [row for row in languages if row["language"] != "en"]
+    others = [row for row in languages if row["language"] != ENGLISH]
     return [_baseline_row(others, one) for one in baselines]
 
 

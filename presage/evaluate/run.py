@@ -7,11 +7,10 @@ without asking again what was answered.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -23,13 +22,14 @@ from presage.core.progress import Progress
 from presage.core.run import RunDir, note
 from presage.data.verbs import LanguageModel
 from presage.evaluate import extras, kept
-from presage.evaluate.asking import Asked, Plan, distinct, exam_of, plans_of
-from presage.evaluate.checked import corpus_of, scanned
+from presage.evaluate.asking import Asked, Plan, distinct, exams_of, plans_of
+from presage.evaluate.checked import ARITHMETIC, arithmetic_rows, corpus_of, scanned
 from presage.evaluate.contamination import Report
 from presage.evaluate.executing import Executing
 from presage.evaluate.logged import row
 from presage.evaluate.runner import Runner, parts
 from presage.evaluate.summary import Summary
+from presage.infer.opening import opened
 from presage.tasks.methods.asked import asked_by
 from presage.tasks.methods.free import without_beams
 from presage.tasks.methods.letters import by_generation
@@ -118,9 +118,9 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
     `model` stands in for the one the config names. Raises DataError and ConfigError for tasks that cannot be asked,
     Unavailable where programs cannot be run safely.
     """
-    examined = model or _opened(config.spec, config.key_file, config.settings)
+    examined = model or opened(config.spec, config.key_file, config.settings)
     plans, skipped = planned(config, examined)
-    judge = _opened(config.judge, config.judge_key_file) if config.judge else None
+    judge = opened(config.judge, config.judge_key_file) if config.judge else None
     with contextlib.ExitStack() as stack:
         sandbox, plans = _executor(stack, config, plans, skipped)
         if not plans:
@@ -189,25 +189,6 @@ def _changed(task: Task, config: Config, model: LanguageModel | None) -> Task:
     return by_generation(task) if unlikely and "likelihood" in task.method.needs else task
 
 
-def _opened(spec: str, key_file: str, settings: Sequence[str] = ()) -> LanguageModel:
-    """A model; only an endpoint is given the key."""
-    from presage.infer.opening import URLS, open_model
-
-    given = dict(map(_setting, settings))
-    key = {"key_file": Path(key_file)} if key_file and spec.startswith(URLS) else {}
-    return open_model(spec, **given, **key)
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigError(f"'{text}' is not key=value", where="settings")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
-
-
 def _executor(
     stack: contextlib.ExitStack, config: Config, plans: list[Plan], skipped: list[tuple[str, str]]
 ) -> tuple[Executing | None, list[Plan]]:
@@ -263,9 +244,12 @@ def _reports(config: Config, plans: Sequence[Plan]) -> dict[str, Report]:
 def _write(
     directory: RunDir, config: Config, summary: Summary, skipped: Sequence[tuple[str, str]], model: LanguageModel
 ) -> None:
-    exams = [exam for asked in config.tasks if (exam := exam_of(asked.task))]
+    exams = exams_of(asked.task for asked in config.tasks)
     calibrated, results = extras.calibrated(summary)
     tables = summary.tables() | calibrated | dict(extras.tables(summary, exams, _folders(config)[0], config.corpus_end))
+    corpus = _corpus(config)
+    if corpus is not None and (arithmetic := arithmetic_rows(summary.plans, corpus)):
+        tables["arithmetic"] = arithmetic, list(ARITHMETIC)
     for name, (rows, columns) in tables.items():
         directory.table(name, rows, list(columns))
     directory.table("files", _files(summary.plans), ["task", "file", "sha256"])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from presage.core.errors import ConfigError
 from presage.data.verbs import LanguageModel
 
 URLS = ("http://", "https://")
@@ -24,3 +28,20 @@ def open_model(spec: str, **settings: Any) -> LanguageModel:
 
     given = Settings.parse(settings, where=spec)
     return open_hf(spec[3:], given) if spec.startswith("hf:") else open_run(spec, given)
+
+
+def opened(spec: str, key_file: str = "", settings: Sequence[str] = ()) -> LanguageModel:
+    """The same with settings as a person writes them, key=value; only an endpoint is given the key."""
+    given = dict(map(_setting, settings))
+    key = {"key_file": Path(key_file)} if key_file and spec.startswith(URLS) else {}
+    return open_model(spec, **given, **key)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"'{text}' is not key=value", where="settings")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

@@ -21,7 +21,8 @@ SHARES = ((0, 0.25, 0.5, 0.75, 1), ("0", "25 %", "50 %", "75 %", "100 %"))
 MEASURES = {"ece": "ECE", "ece_expected": "ECE if calibrated", "brier": "Brier", "log_score": "log score, nats",
             "temperature": "temperature"}  # fmt: skip
 FURTHER = {"ece_top": "ECE of the top option", "brier_option": "Brier of an option",
-           "selective_area": "area under accuracy on the surest"}  # fmt: skip
+           "selective_area": "area under accuracy on the surest",
+           "ece_rescaled": "ECE rescaled", "log_score_rescaled": "log score rescaled"}  # fmt: skip
 
 
 def given(s: Sources) -> bool:
@@ -159,7 +160,11 @@ def _table(s: Sources) -> Table:
 
 
 def _further(s: Sources) -> Table:
-    return Table("Further measures of calibration", ["task", *FURTHER.values()], _scores(s, FURTHER), fold=True)
+    note = Text(
+        "Rescaled: with the log-probabilities divided by a temperature, each half of the questions by the one that was "
+        "fitted on the other half; beside the scores as they are, what a temperature would mend."
+    )
+    return Table("Further measures of calibration", ["task", *FURTHER.values()], _scores(s, FURTHER), note, fold=True)
 
 
 def _scores(s: Sources, names: Iterable[str]) -> list[list[Cell]]:

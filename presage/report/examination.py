@@ -16,6 +16,7 @@ TASKS, SHOWN = (ROLE, "tables/tasks.csv"), (ROLE, "tables/shown.csv")
 CATEGORIES, WARNINGS = (ROLE, "tables/categories.csv"), (ROLE, "tables/warnings.csv")
 NAMED = (("result.json", "model.value"), ("config.json", "config.model"))
 """Where a run says which model was examined; else its role stands for it."""
+ARITHMETIC = (ROLE, "tables/arithmetic.csv")
 HEADLINE = 3  # tasks in the headline
 SPACE = "\N{NO-BREAK SPACE}"
 NONE = "–"
@@ -37,7 +38,8 @@ def section(s: Sources) -> Section:
                 "of a model that is asked for its likeliest option."
             )
         )
-    return Section(ROLE, "Examination", [*blocks, _scores(s), *_others(s), *_categories(s), *_warnings(s), _limits()])
+    blocks += [_scores(s), *_others(s), *_categories(s), *_arithmetic(s), *_warnings(s), _limits()]
+    return Section(ROLE, "Examination", blocks)
 
 
 def headline(s: Sources) -> Text:
@@ -170,6 +172,20 @@ def _categories(s: Sources) -> Iterator[Block]:
     ]  # fmt: skip
     if rows:
         yield Table("By category", ["task", "category", "metric", "n", "value"], rows, fold=True)
+
+
+def _arithmetic(s: Sources) -> Iterator[Block]:
+    counts = ("problems", "signs", "words", "either")
+    rows: list[list[Cell]] = [
+        [s.fact(*ARITHMETIC, f"{i}.task"), *(s.fact(*ARITHMETIC, f"{i}.{name}", "count") for name in counts)]
+        for i in range(len(s.rows(*ARITHMETIC)))
+    ]
+    note = Text(
+        "Of the sums and differences asked, those that stand in the training text, as the GPT-3 report counted."
+    )
+    if rows:
+        columns = ["task", "problems", "as a + b =", "as a plus b", "either way"]
+        yield Table("Arithmetic in the training text", columns, rows, note)
 
 
 def _warnings(s: Sources) -> Iterator[Block]:

@@ -1,4 +1,4 @@
-"""Programs as a task: HumanEval and MBPP, samples of them, verdicts to pass@k, and choosing a sample without tests.
+"""Programs as a task: HumanEval and MBPP, samples of them, and verdicts to pass@k.
 
 What the Codex paper did (Chen et al. 2021; the sheet's section 6): completions end at the first of five texts, pass@k
 is unbiased and taken only when every problem has at least k samples, and samples of two temperatures are never pooled.
@@ -12,8 +12,8 @@ import builtins
 import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from presage.core.errors import DataError, did_you_mean
@@ -57,6 +57,12 @@ class Sample:
     task: str
     completion: str
     temperature: float | None = None
+
+
+def cut(samples: Iterable[Sample], problems: Iterable[CodeProblem]) -> list[Sample]:
+    """Samples whose completions end before the first of the texts that end one of their problem's."""
+    stops = {problem.id: problem.stops for problem in problems}
+    return [replace(one, completion=truncated(one.completion, stops[one.task])) for one in samples]
 
 
 def truncated(completion: str, stops: Sequence[str] = STOP) -> str:
@@ -232,53 +238,3 @@ def pass_at_k(samples: Sequence[Sample], passed: Sequence[bool], k: int) -> Rate
     if min(tried.values()) < k:
         return None
     return Rate.of([expected_pass_at_k(n, right[task], k) for task, n in tried.items()])
-
-
-# ---- choosing without tests ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A sample of one problem: the sum of its tokens' log-probabilities, how many tokens, and whether it passed."""
-
-    logprob: float
-    tokens: int
-    passed: bool
-
-
-@dataclass(frozen=True)
-class Reranked:
-    """Share of problems solved by the one sample that each rule chooses."""
-
-    random: Rate
-    mean_logprob: Rate
-    sum_logprob: Rate
-
-
-def rerank(problems: Mapping[str, Sequence[Scored]]) -> Reranked:
-    """Choose one sample of each problem: at random (in expectation), by the highest mean, by the highest sum.
-
-    Chen et al. 2021, section 3.3 (figure 7): the mean beats random, the sum can be worse. Among samples that tie, one
-    is drawn, in expectation. Raises DataError for a problem without samples, a sample without tokens, and scores that
-    are no numbers.
-    """
-    for name, samples in problems.items():
-        if not samples or any(one.tokens < 1 or not math.isfinite(one.logprob) for one in samples):
-            raise DataError("every problem needs samples, every sample tokens and a finite log-probability", where=name)
-    if not problems:
-        raise DataError("no problems to choose samples of", where="rerank")
-
-    def rate(score: Callable[[Scored], float]) -> Rate:
-        return Rate.of([_expected(samples, score) for samples in problems.values()])
-
-    return Reranked(
-        random=rate(lambda one: 0.0),
-        mean_logprob=rate(lambda one: one.logprob / one.tokens),
-        sum_logprob=rate(lambda one: one.logprob),
-    )
-
-
-def _expected(samples: Sequence[Scored], score: Callable[[Scored], float]) -> float:
-    """The chance that the best by a score passes."""
-    best = max(map(score, samples))
-    return statistics.fmean(one.passed for one in samples if score(one) == best)

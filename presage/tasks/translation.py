@@ -15,6 +15,7 @@ from typing import Protocol
 
 from presage.core.errors import DataError
 from presage.core.files import atomic_write
+from presage.core.progress import Progress
 from presage.core.strict import half_surrogate, read_json
 from presage.data.documents import read_bytes
 from presage.data.verbs import Completion, Decoding, Generation
@@ -45,6 +46,16 @@ class Translator(Protocol):
     def translate(self, texts: Sequence[str], source: str, target: str) -> list[str]:
         """The translations, in the order of the texts. Raises DataError for a text it cannot translate."""
         ...
+
+
+class Untranslated(DataError):
+    """Some texts have no translation, {text: why}; `found` has those of the others asked with them."""
+
+    def __init__(self, why: Mapping[str, str], found: Mapping[str, str], *, where: object, hint: str | None = None):
+        self.why, self.found = dict(why), dict(found)
+        first, reason = next(iter(self.why.items()))
+        more = f"; nor of {len(self.why) - 1:,} more" if len(self.why) > 1 else ""
+        super().__init__(f"no translation of '{first[:SHOWN]}': {reason}{more}", where=where, hint=hint)
 
 
 @dataclass(frozen=True)
@@ -118,13 +129,24 @@ class Prompted:
         return f"prompted:{self.model}"
 
     def translate(self, texts: Sequence[str], source: str, target: str) -> list[str]:
-        """What the model writes after "Translation:", up to a line of its own mark. Raises DataError for nothing."""
+        """What the model writes after "Translation:", up to a line of its own mark.
+
+        Raises Untranslated for an empty reply, for one that was cut off, and for a text that the model saw in part.
+        """
         asked = [Generation(_prompt(text, source, target), self._decoding()) for text in texts]
-        found = [completions[0].text.strip() for completions in self.generate(asked)]
-        for text, translation in zip(texts, found, strict=True):
-            if not translation:
-                raise DataError(f"no translation of '{text[:SHOWN]}': an empty reply", where=self.name)
+        replies = [completions[0] for completions in self.generate(asked)]
+        found = [reply.text.strip() for reply in replies]
+        faults = {text: why for text, reply in zip(texts, replies, strict=True) if (why := self._fault(reply))}
+        if faults:
+            good = {text: one for text, one in zip(texts, found, strict=True) if text not in faults}
+            raise Untranslated(faults, good, where=self.name)
         return found
+
+    def _fault(self, reply: Completion) -> str:
+        if reply.truncated:
+            return "the model's context does not hold it"
+        cut = f"a reply cut off at {self.max_tokens:,} tokens" if reply.finish == "length" else ""
+        return cut or ("" if reply.text.strip() else "an empty reply")
 
     def _decoding(self) -> Decoding:
         return Decoding(self.max_tokens, (f"\n{_END}",))
@@ -158,16 +180,35 @@ class Cached:
         return self.inner.name
 
     def translate(self, texts: Sequence[str], source: str, target: str) -> list[str]:
-        """From the cache, and what is not there from the inner translator. A damaged file is translated again."""
+        """From the cache, and what is not there from the inner translator. A damaged file is translated again.
+
+        Raises Untranslated when all others are kept, or at once where a whole batch has no translation.
+        """
         places = {text: self._place(text, source, target) for text in texts}
         found = {text: kept for text, path in places.items() if (kept := _kept(path, text)) is not None}
         missing = [text for text in places if text not in found]
-        for first in range(0, len(missing), self.batch):
-            some = missing[first : first + self.batch]
-            for text, translation in zip(some, self.inner.translate(some, source, target), strict=True):
-                found[text] = translation
-                self._keep(places[text], dict(zip(KEYS, (source, target, text, translation), strict=True)))
+        faults: dict[str, str] = {}
+        with Progress(f"to {target}", len(places), unit="texts") as bar:
+            bar.begin(len(found))
+            for first in range(0, len(missing), self.batch):
+                some, why = self._asked(missing[first : first + self.batch], source, target)
+                for text, translation in some.items():
+                    self._keep(places[text], dict(zip(KEYS, (source, target, text, translation), strict=True)))
+                found |= some
+                faults |= why
+                bar.update(len(found))
+                if not some:
+                    break
+        if faults:
+            raise Untranslated(faults, found, where=self.name, hint="what was translated is kept, and not asked again")
         return [found[text] for text in texts]
+
+    def _asked(self, texts: Sequence[str], source: str, target: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """({text: translation}, {text: why there is none})."""
+        try:
+            return dict(zip(texts, self.inner.translate(texts, source, target), strict=True)), {}
+        except Untranslated as error:
+            return error.found, error.why
 
     def _place(self, text: str, source: str, target: str) -> Path:
         digest = hashlib.sha256("\x1f".join((self.inner.name, source, target, text)).encode()).hexdigest()

@@ -20,6 +20,7 @@ from presage.evaluate.calibration import (
     area,
     brier,
     brier_option,
+    cross_fitted,
     ece,
     expected_ece,
     log_score,
@@ -131,6 +132,18 @@ def test_temperature_never_worsens_the_log_score(asked: list[Question]) -> None:
     assert area(rescaled(asked, 1.0)) == pytest.approx(area(asked))
 
 
+def test_no_question_has_a_part_in_the_temperature_it_is_measured_at() -> None:
+    """Whole groups of opposite kinds: each half is at the temperature of the other, whatever its own would be."""
+    sure = [Question((0.9, 0.1), 0, "right") for _ in range(20)]
+    wrong = [Question((0.9, 0.1), 1, "wrong") for _ in range(20)]
+    fitted = {one.group: one.probabilities[0] for one in cross_fitted([*sure, *wrong])}
+    assert fitted["right"] == pytest.approx(0.5, abs=0.03), "fitted on what is always wrong: as flat as may be"
+    assert fitted["wrong"] == pytest.approx(1.0, abs=1e-6), "fitted on what is always right: as sharp as may be"
+    assert cross_fitted(sure) == []
+    assert "ece_rescaled" not in results(sure)
+    assert "ece_rescaled" in results([*sure, *wrong])
+
+
 @given(asked_questions, st.integers(2, 3))
 def test_copies_in_one_group_change_neither_value_nor_error(asked: list[Question], copies: int) -> None:
     grouped = [Question(q.probabilities, q.gold, f"g{i}") for i, q in enumerate(asked) for _ in range(copies)]
@@ -164,6 +177,8 @@ def test_a_model_too_sure_is_found_out_and_temperature_brings_it_back() -> None:
     assert found["ece"]["value"] > found["ece_expected"]["value"] + 5 * found["ece"]["stderr"]
     assert found["temperature"]["value"] == pytest.approx(2.5, rel=0.07)
     assert ece(reliability(rescaled(simulated(sharper=2.5, seed=1), found["temperature"]["value"]))) < 0.02
+    assert found["ece_rescaled"]["value"] < 0.02 < found["ece"]["value"] - found["ece_rescaled"]["value"]
+    assert found["log_score_rescaled"]["value"] < found["log_score"]["value"]
     top = reliability(asked, top=True)[-1]
     assert top.fraction is not None and top.mean_probability is not None and top.fraction < top.mean_probability - 0.05
     assert found["brier"]["value"] > results(simulated())["brier"]["value"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics as plain
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,13 @@ def test_a_difference_too_small_is_said_to_be(tmp_path: Path) -> None:
     (row,) = compare(a, b).rows
     assert row.difference.difference.value == pytest.approx(1 / 40)
     assert "these 40 examples show differences from 0.12" in row.too_small
+    deviation = plain.stdev((i + (i < 3)) % 2 - i % 2 for i in range(40))
+    needed = ((1.959964 + 0.841621) * deviation * 40) ** 2
+    assert f"; {math.ceil(needed):,} would be needed to show one like this" in row.too_small
+    again = write(tmp_path / "c", [sample(i, (i + (i < 2)) % 2) for i in range(40)])
+    (row,) = compare(a, again).rows
+    assert row.difference.difference.value == 0
+    assert row.too_small.endswith("(power 0.8 at 5 %)"), "no number of examples shows a difference of 0"
 
 
 def test_only_what_both_have_is_compared(tmp_path: Path) -> None:

@@ -10,11 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from presage import cli
 from presage.core.errors import DataError
+from presage.core.run import RunDir
+from presage.evaluate import asking
 from presage.evaluate.exam import COLUMNS, Answered, exam_rows, incomplete, scaled, score_exam
 from presage.evaluate.runner import Runner
 from presage.evaluate.score_tables import Steps, percentile_band, read_table
 from presage.evaluate.statistics import wilson
+from presage.infer import opening
+from presage.report import examination
+from presage.report.blocks import Items
+from presage.report.facts import Sources
 from presage.tasks.exam.model import Chart, Exam, Fixed, Knots, Linear, Points, Scale, Section, TableFile, exam_tasks
 from presage.tasks.exam.reader import read_exam
 from presage.tasks.shots import Shots
@@ -234,8 +241,9 @@ def test_without_a_scan_or_without_clean_questions_there_is_one_score() -> None:
 def test_an_exam_without_a_section_has_no_row() -> None:
     exam = made(GRE, None, None)
     assert exam_rows([exam], sat(3, 4), NOTHING) == []
-    assert incomplete([exam], sat(3, 4)) == ["e"]
-    assert incomplete([exam], sat(3, 4, "another")) == []
+    assert incomplete([exam], sat(3, 4)) == {"e": ["s1"]}
+    assert incomplete([exam], sat(3, 4, "another")) == {}
+    assert incomplete([exam], sat(3, 4) + sat(1, 4, "exam:e:s1")) == {}
     assert len(exam_rows([exam], sat(3, 4) + sat(1, 4, "exam:e:s1"), NOTHING)) == 1
 
 
@@ -260,6 +268,36 @@ FILE = {
          "shots": [{"question": "Why stop?", "essay": "To live."}], "questions": [{"question": "Why go?"}]},
     ],
 }  # fmt: skip
+
+
+def test_an_exam_of_which_a_section_was_not_asked_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "driving.json").write_text(json.dumps(FILE))
+    (tmp_path / "driving.csv").write_text("score,percentile\n0,0\n60,40\n70,55\n")
+    exam = read_exam(tmp_path / "driving.json")
+    tasks = {task.name: task for task in exam_tasks(exam)}
+    monkeypatch.setattr(asking, "find_task", tasks.__getitem__)
+    monkeypatch.setattr(asking, "exam_named", {"exam:driving": exam}.__getitem__)
+
+    def write(prompt: str, _: int) -> str:
+        return "3 / 6\nShort." if "Be fair." in prompt else "A]" if prompt.endswith("[") else " I see."
+
+    monkeypatch.setattr(opening, "open_model", lambda spec, **_: ToyModel(write=write, has_likelihood=False))
+    half, both = tmp_path / "half", tmp_path / "both"
+    assert cli.main(["eval", "hf:toy", "--tasks", "exam:driving:signs", "--out", str(half)]) == 0
+    warning = "the exam driving has no score: of its sections these were not asked: essay"
+    assert f"warning: {warning}\n" in capsys.readouterr().out
+    assert [row["warning"] for row in RunDir.open(half).read_table("warnings")] == [warning]
+    told = examination.section(Sources({"examination": half})).blocks
+    lines = [str(line) for block in told if isinstance(block, Items) for line in block.items]
+    assert f"The examination itself warns: {warning}" in lines
+    assert not (half / "tables" / "exams.csv").exists()
+
+    sections = "exam:driving:signs,exam:driving:essay"
+    assert cli.main(["eval", "hf:toy", "--tasks", sections, "--judge", "hf:toy", "--out", str(both)]) == 0
+    assert "warning" not in capsys.readouterr().out
+    assert [row["exam"] for row in RunDir.open(both).read_table("exams")] == ["driving"], "all sections are the exam"
 
 
 def test_an_exam_in_a_file_is_sat_graded_and_scored(tmp_path: Path) -> None:

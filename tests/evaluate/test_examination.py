@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from presage import cli
 from presage.core.errors import ConfigError, PresageError, RunError, Unavailable
 from presage.core.run import RunDir
 from presage.data import corpus
+from presage.data.records import read_split
 from presage.evaluate import asking
 from presage.evaluate import run as stage
 from presage.evaluate.asking import Asked
@@ -19,6 +23,10 @@ from presage.evaluate.joined import join
 from presage.evaluate.scored import read_scores
 from presage.evaluate.summary import _file_names
 from presage.infer import opening
+from presage.report import examination
+from presage.report.blocks import Table
+from presage.report.facts import Sources
+from presage.tasks.library import find
 from presage.tasks.methods.choice import Choice, plain
 from presage.tasks.methods.noted import Gap
 from presage.tasks.methods.program import Program
@@ -241,6 +249,34 @@ def test_without_a_sandbox_programs_are_skipped(tmp_path: Path, monkeypatch: pyt
     made = _run(tmp_path / "b", tasks=asked, skip_missing=True)
     assert made.read_table("skipped") == [{"task": "programs", "reason": "no isolation here"}]
     assert made.value("capitals/accuracy") == 5 / 8
+
+
+def test_sums_that_stand_in_the_training_text_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = {name: find(name) for name in ("two_digit_addition", "two_digit_subtraction", "two_digit_multiplication")}
+    monkeypatch.setattr(asking, "find_task", tasks.__getitem__)
+    monkeypatch.setattr(opening, "open_model", lambda spec, **_: ToyModel())
+    sums = [re.findall(r"\d+", one.question) for one in tasks["two_digit_addition"].data.examples(tmp_path, 0)]
+    once = [pair for pair, count in Counter(map(tuple, sums)).items() if count == 1]
+    (texts := tmp_path / "texts").mkdir()
+    for number in range(20):
+        (texts / f"{number}.txt").write_text(f"The {number}th text says nothing of numbers, but at some length.\n" * 5)
+    said = "Ada adds. {} + {} = all, {} plus {} too, and {} + {} is not asked so.\n"
+    (texts / "sums.txt").write_text(said.format(*once[0], *once[1], *once[2]) * 20)
+    read = corpus.run(corpus.Config(sources=(corpus.Source(name="m", paths=(str(texts),)),)), tmp_path / "corpus")
+    assert "sums" in " ".join(one.path for one in read_split(read.path, "train"))
+
+    arguments = ["eval", "hf:toy", "--tasks", ",".join(tasks), "--shots", "0", "--out", str(tmp_path / "eval")]
+    assert cli.main([*arguments, "--corpus", str(read.path), "--data", str(tmp_path)]) == 0
+    shown = "two_digit_addition@0: 2 of 2000 problems stand in the training text as 'a + b =' or 'a plus b'\n"
+    assert shown in capsys.readouterr().out
+    first, second = RunDir.open(tmp_path / "eval").read_table("arithmetic")
+    assert list(first.values()) == ["two_digit_addition@0", "2000", "1", "1", "2"]
+    assert list(second.values()) == ["two_digit_subtraction@0", "2000", "0", "0", "0"]
+    blocks = examination.section(Sources({"examination": tmp_path / "eval"})).blocks
+    [table] = [one for one in blocks if isinstance(one, Table) and one.caption.startswith("Arithmetic")]
+    assert [str(cell) for cell in table.rows[0]] == ["two_digit_addition@0", "2,000", "1", "1", "2"]
 
 
 def test_a_password_of_a_proxy_is_not_written(tmp_path: Path) -> None:

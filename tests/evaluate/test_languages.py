@@ -12,8 +12,8 @@ from presage.evaluate.languages import (
     PUBLISHED,
     Baseline,
     above,
-    baseline_of,
     baseline_rows,
+    baselines_of,
     language_rows,
     surely_above,
 )
@@ -48,13 +48,16 @@ def test_an_interval_that_reaches_below_does_not_count() -> None:
     assert surely_above(rows, PUBLISHED[-1]) == ["fr"]
 
 
-def test_a_run_as_a_baseline_brings_its_error() -> None:
-    """Both off by 0.01: the difference of 0.013 is within 0.0141."""
-    rows = language_rows([task("fr", 0.713), task("de", 0.715)])
-    other = baseline_of(task("en", 0.70), "the smaller model")
-    assert other.stderr == pytest.approx(0.01 / 1.96)
-    assert surely_above(rows, other) == ["de"]
+def test_the_models_own_english_is_a_baseline_with_its_error() -> None:
+    """Both off by 0.01 / 1.96: the difference of 0.013 is within 0.0141."""
+    rows = language_rows([task("fr", 0.713), task("de", 0.715), task("en", 0.70)])
+    *published, own = baselines_of(rows)
+    assert tuple(published) == PUBLISHED == tuple(baselines_of(rows[:2]))
+    assert own.stderr == pytest.approx(0.01 / 1.96)
+    assert surely_above(rows, own) == ["de"]
     assert surely_above(rows, Baseline("exact", 0.70, "")) == ["de", "fr"]
+    last = baseline_rows(rows, [own])[0]
+    assert (last["name"], last["above"], last["surely"], last["of"]) == ("this model, English", 2, 1, 2)
 
 
 def test_other_tasks_and_metrics_are_left_out() -> None:

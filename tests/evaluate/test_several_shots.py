@@ -76,7 +76,7 @@ def exams(out: Path, monkeypatch: pytest.MonkeyPatch, *names: str) -> list[tuple
     library(monkeypatch, *exam_tasks(EXAM), *exam_tasks(GRADED))
     known = {f"exam:{one.name}": one for one in (EXAM, GRADED)}
     monkeypatch.setattr(asking, "exam_of", known.get)
-    monkeypatch.setattr(stage, "exam_of", known.get)
+    monkeypatch.setattr(asking, "exam_named", lambda name: known[name])
     made = stage.run(
         stage.Config(model="toy", tasks=examination.asked_of(names)), out, model=ToyModel(write=_writes)
     )  # fmt: skip

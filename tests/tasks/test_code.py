@@ -6,7 +6,6 @@ import gzip
 import itertools
 import json
 import math
-import random
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from presage import cli
 from presage.core.errors import DataError, PresageError, Unavailable
 from presage.tasks import code, sandbox
-from presage.tasks.code import STOP, Sample, Scored, by_temperature, pass_at_k, read_problems, read_samples, rerank
+from presage.tasks.code import STOP, Sample, by_temperature, pass_at_k, read_problems, read_samples
 from presage.tasks.sandbox import Sandbox
 from presage.tasks.sandbox.tiers import TIERS
 from tests.imports import ROOT
@@ -228,48 +227,6 @@ def test_temperatures_are_never_mixed() -> None:
         by_temperature([*samples, Sample("a", "x")])
 
 
-# ---- choosing without tests ------------------------------------------------------------------------------------------
-
-
-def test_the_three_ways_to_choose() -> None:
-    short_wrong, long_right = Scored(-4.0, 2, False), Scored(-10.0, 20, True)
-    chosen = rerank({"a": [short_wrong, long_right], "b": [short_wrong, long_right, Scored(-90.0, 20, True)]})
-    assert (chosen.mean_logprob.value, chosen.sum_logprob.value) == (1.0, 0.0)
-    assert math.isclose(chosen.random.value, (1 / 2 + 2 / 3) / 2)
-    assert chosen.mean_logprob.stderr == 0.0
-    assert chosen.random.stderr is not None and math.isclose(chosen.random.stderr, (2 / 3 - 1 / 2) / 2)
-
-
-def test_ties_are_drawn_in_expectation() -> None:
-    same = [Scored(-1.0, 1, True), Scored(-1.0, 1, False), Scored(-2.0, 2, False), Scored(-8.0, 2, True)]
-    chosen = rerank({"a": same})
-    assert math.isclose(chosen.mean_logprob.value, 1 / 3)
-    assert chosen.sum_logprob.value == 0.5
-
-
-def test_the_mean_finds_what_the_sum_cannot() -> None:
-    """Where right programs are long and likely per token, as Codex found: the mean beats chance, the sum is below."""
-    chance = random.Random(0)
-
-    def draw() -> Scored:
-        passed = chance.random() < 0.4
-        tokens = chance.randint(40, 80) if passed else chance.randint(10, 60)
-        return Scored(tokens * (chance.gauss(-0.3, 0.1) - (0 if passed else 0.1)), tokens, passed)
-
-    chosen = rerank({str(n): [draw() for _ in range(20)] for n in range(200)})
-    assert chosen.mean_logprob.value > chosen.random.value > chosen.sum_logprob.value
-
-
-@pytest.mark.parametrize(
-    "bad", [[], [Scored(-1.0, 0, True)], [Scored(math.nan, 1, True)], [Scored(-math.inf, 1, True)]]
-)
-def test_nothing_to_choose(bad: list[Scored]) -> None:
-    with pytest.raises(DataError, match="a: every problem needs samples"):
-        rerank({"a": bad})
-    with pytest.raises(DataError):
-        rerank({})
-
-
 # ---- the verb --------------------------------------------------------------------------------------------------------
 
 
@@ -306,6 +263,21 @@ def test_the_verb(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.Captu
     }
     status, _, complaint = run(capsys, *words)
     assert status == 2 and "there is something of this name" in complaint
+
+
+def test_the_verb_cuts_what_was_written_after_the_function(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, problems = tmp_path / "results.jsonl", write(tmp_path / "p.jsonl", ADD, MBPP)
+    longer = {"test/0": "    return a + b\nprint(add(1, ", "2": "def add(a, b):\n  return a + b\n#\n[DONE]\n[BEGIN]"}
+    samples = write(tmp_path / "long.jsonl", *({"task_id": t, "completion": c} for t, c in longer.items()))
+    words = ("code", samples, "--problems", problems, "--timeout", 20, "--quiet", "--i-accept-unsandboxed-execution")
+    assert "pass@1 0.0000" in run(capsys, *words)[1]
+    assert "pass@1 1.0000" in run(capsys, *words, "--cut", "--out", out)[1]
+    kept = [json.loads(line)["completion"] for line in out.read_text().splitlines()]
+    assert kept == ["    return a + b", "def add(a, b):\n  return a + b\n#\n"], "each at the stops of its own problem"
+    assert run(capsys, *words, "--cut", "--out", out, "--resume")[0] == 0
+    assert "not the verdict on this line of the samples" in run(capsys, *words, "--out", out, "--resume")[2]
 
 
 def test_the_verb_goes_on_where_it_stopped(

@@ -116,11 +116,16 @@ def test_problems_in_a_corpus_are_counted_in_both_spellings() -> None:
         "7 plus 8 makes; 123 plus 456",
         "5 + 5 is 10",
     ]
-    assert in_corpus(asked, texts) == Memorised(4, 1, 2, 2)
-    assert in_corpus(asked, ["90 - 100 = -10 = 90 minus 100"]) == Memorised(4, 1, 1, 1)
-    assert in_corpus(asked, ["1 + 5 + 5 = 11"]).signs == 1, "the end of a longer sum holds it too"
-    with pytest.raises(DataError, match="none of the examples"):
-        in_corpus([Example("1", "What is 3 times 4?")], texts)
+    assert in_corpus({"t": asked}, texts) == {"t": Memorised(4, 1, 2, 2)}
+    assert in_corpus({"t": asked}, ["90 - 100 = -10 = 90 minus 100"]) == {"t": Memorised(4, 1, 1, 1)}
+    assert in_corpus({"t": asked}, ["1 + 5 + 5 = 11"])["t"].signs == 1, "the end of a longer sum holds it too"
+    each = {"first": asked[:1], "others": asked[1:], "twice": [*asked[:1]] * 2}
+    assert in_corpus(each, texts) == {
+        "first": Memorised(1, 1, 1, 1), "others": Memorised(3, 0, 1, 1), "twice": Memorised(2, 2, 2, 2)}  # fmt: skip
+
+
+def test_without_sums_the_texts_are_not_read() -> None:
+    assert in_corpus({"t": [Example("1", "What is 3 times 4?")]}, (pytest.fail("read") for _ in "a")) == {}
 
 
 # ---- scrambling ------------------------------------------------------------------------------------------------------

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import random
 import re
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from presage.core.errors import ConfigError
 from presage.data.microcode import problems
-from presage.data.verbs import Continuation
+from presage.data.verbs import Completion, Continuation
 from presage.tasks.methods import last_word
 from presage.tasks.methods.last_word import LastContentWord, LastWord, proposals
 from presage.tasks.methods.microcode import Microcode, example_of, problem_of
 from presage.tasks.methods.novel_words import NovelWord, uses
 from presage.tasks.methods.perplexity import Perplexity, bits_per_byte, byte_perplexity, word_perplexity
 from presage.tasks.methods.probes import Favoured, Gendered, leaning, words_of
-from presage.tasks.methods.program import STOPS, Program
+from presage.tasks.methods.program import STOPS, Program, count
 from presage.tasks.methods.stop_words import STOP_WORDS
 from presage.tasks.task import Example, Graded
 from tests.tasks.asking import Sandboxed, ScoredModel, TokenModel, examine, examine_all, writes
@@ -153,7 +158,60 @@ def test_mean_and_sum_of_log_probabilities_choose_differently() -> None:
     blind = ScoredModel(write=lambda prompt, sample: names[sample], score=lambda text: (None, None))
     graded = examine(Program(3), _PROBLEM, "", blind, sandbox=Sandboxed(lambda source: source.endswith("short")))
     assert graded.extra["unranked"]
-    assert graded.scores["pass_mean_logprob"] == 0.0
+    assert graded.answer == "long"
+    for rule in ("pass_mean_logprob", "pass_sum_logprob", "pass_random"):
+        assert graded.scores[rule] == pytest.approx(1 / 3), "nothing to choose by: any of the three"
+
+
+Sampled = tuple[float | None, int, bool]
+
+
+def chosen(*samples: Sampled) -> tuple[float, float, float]:
+    """pass_mean_logprob, pass_sum_logprob and pass_random of samples (log-probability, tokens, passed)."""
+    written = [Completion(str(n), logprob, tokens, "stop") for n, (logprob, tokens, _) in enumerate(samples)]
+    scores = count(written, [passed for _, _, passed in samples], (1,)).scores
+    assert scores["pass@1"] == pytest.approx(scores["pass_random"])
+    return scores["pass_mean_logprob"], scores["pass_sum_logprob"], scores["pass_random"]
+
+
+def test_the_three_ways_to_choose() -> None:
+    short_wrong, long_right, worst_right = (-4.0, 2, False), (-10.0, 20, True), (-90.0, 20, True)
+    assert chosen(short_wrong, long_right) == (1.0, 0.0, 1 / 2)
+    assert chosen(short_wrong, long_right, worst_right) == (1.0, 0.0, 2 / 3)
+
+
+def test_among_samples_that_tie_one_is_drawn_in_expectation() -> None:
+    same: list[Sampled] = [(-1.0, 1, True), (-1.0, 1, False), (-2.0, 2, False), (-8.0, 2, True)]
+    for order in itertools.permutations(same):
+        assert chosen(*order)[:2] == (pytest.approx(1 / 3), 0.5)
+
+
+@given(st.lists(st.tuples(st.sampled_from((-4.0, -2.0, -1.0)), st.integers(1, 4), st.booleans()), min_size=2))
+def test_choosing_against_a_naive_twin(samples: list[Sampled]) -> None:
+    means = [Fraction(logprob or 0.0) / tokens for logprob, tokens, _ in samples]
+    sums = [Fraction(logprob or 0.0) for logprob, _, _ in samples]
+    for scores, found in zip((means, sums), chosen(*samples), strict=False):
+        ties = [passed for score, (_, _, passed) in zip(scores, samples, strict=True) if score == max(scores)]
+        assert found == pytest.approx(sum(ties) / len(ties))
+
+
+def test_the_mean_finds_what_the_sum_cannot() -> None:
+    """Where right programs are long and likely per token, as Codex found: the mean beats chance, the sum is below."""
+    chance = random.Random(0)
+
+    def draw() -> Sampled:
+        passed = chance.random() < 0.4
+        tokens = chance.randint(40, 80) if passed else chance.randint(10, 60)
+        return tokens * (chance.gauss(-0.3, 0.1) - (0 if passed else 0.1)), tokens, passed
+
+    problems = [chosen(*(draw() for _ in range(20))) for _ in range(200)]
+    mean, total, at_random = (sum(column) / 200 for column in zip(*problems, strict=True))
+    assert mean > at_random > total
+
+
+@pytest.mark.parametrize("bad", [None, math.nan, -math.inf, math.inf])
+def test_a_sample_without_a_number_leaves_nothing_to_choose_by(bad: float | None) -> None:
+    assert chosen((-1.0, 1, True), (bad, 1, False)) == (0.5, 0.5, 0.5)
 
 
 def test_the_five_stops_and_one_temperature() -> None:

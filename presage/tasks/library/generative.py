@@ -223,7 +223,7 @@ _SUMMARIES = (
 
 _HUMANEVAL_FILES = Files(programs.humaneval, (("HumanEval.jsonl*",),))
 _AS_IS = Template(lambda example: example.fields["prompt"], lambda example: example.fields["solution"])
-HUMANEVAL = Task("humaneval", 1, _HUMANEVAL_FILES, _AS_IS, Program(), f"{GPT4}, Table 2: 0-shot; greedy, one sample")
+HUMANEVAL = Task("humaneval", 2, _HUMANEVAL_FILES, _AS_IS, Program(), f"{GPT4}, Table 2: 0-shot; greedy, one sample")
 
 
 def humaneval(what: str) -> Task:
@@ -255,7 +255,7 @@ class _Mbpp(Files):
 
 _MBPP = Task(
     "mbpp",
-    1,
+    2,
     _Mbpp(programs.mbpp, (("mbpp.jsonl*",),)),
     Template(_with_tests, lambda example: f"\n{example.fields['solution']}\n[DONE]"),
     Program(decoding=Decoding(max_tokens=512, stops=("[DONE]",)), whole=True),

@@ -108,7 +108,7 @@ TASKS: tuple[Task, ...] = (
         3,
     ),
     Task(
-        "microcode", 1, Generated(_problems, 70), _MICROCODE, Microcode(), "ours: functions graded by our interpreter"
+        "microcode", 2, Generated(_problems, 70), _MICROCODE, Microcode(), "ours: functions graded by our interpreter"
     ),
 )
 FAMILIES: tuple[Family, ...] = tuple(

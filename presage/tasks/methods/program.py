@@ -5,13 +5,15 @@ pass@k as the unbiased estimate from n >= k samples. 1 - (1 - c/n)^k would be bi
 one estimate would be of no model at all.
 
 Choosing one of the samples without tests: by the mean log-probability of its tokens (better than chance in the paper),
-by their sum (can be worse), or at random.
+by their sum (can be worse), or at random; among samples that tie, one is drawn, in expectation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
+from statistics import fmean
 from typing import Any
 
 from presage.core.errors import ConfigError
@@ -89,31 +91,33 @@ def pass_metrics(ks: Sequence[int], samples: int) -> tuple[Metric, ...]:
 
 
 def count(written: Sequence[Completion], passed: Sequence[bool], ks: Sequence[int]) -> Graded:
-    """n samples and what became of each, as scores; the answer shown is the one chosen by mean log-probability.
+    """n samples and what became of each, as scores; the answer shown is the first chosen by mean log-probability.
 
-    Without log-probabilities there is nothing to choose by: the first sample is taken, and extra says "unranked".
+    Without log-probabilities there is nothing to choose by: all tie, the first is shown, and extra says "unranked".
     """
     n, c = len(passed), sum(passed)
     scores = {f"pass@{k}": expected_pass_at_k(n, c, k) for k in ks}
-    mean = _best(written, lambda one: (one.logprob or 0.0) / max(1, one.tokens or 0))
-    total = _best(written, lambda one: one.logprob or 0.0)
+    ranked = all(one.tokens is not None and one.logprob is not None and isfinite(one.logprob) for one in written)
+    mean = _best(written, lambda one: (one.logprob or 0.0) / max(1, one.tokens or 0) if ranked else 0.0)
+    total = _best(written, lambda one: (one.logprob or 0.0) if ranked else 0.0)
     if n > 1:
         scores |= {
-            "pass_mean_logprob": float(passed[mean]),
+            "pass_mean_logprob": fmean(passed[place] for place in mean),
             "pass_random": c / n,
-            "pass_sum_logprob": float(passed[total]),
+            "pass_sum_logprob": fmean(passed[place] for place in total),
         }
     extra = {
         "passed": [bool(one) for one in passed],
         "completions": [one.text for one in written],
-        "unranked": any(one.logprob is None or one.tokens is None for one in written),
+        "unranked": not ranked,
         "truncated": max(one.truncated for one in written),
         "invalid": not any(one.text.strip() for one in written),
     }
-    return Graded(scores, written[mean].text, extra)
+    return Graded(scores, written[mean[0]].text, extra)
 
 
-def _best(written: Sequence[Completion], score: Callable[[Completion], float]) -> int:
-    if any(one.logprob is None or one.tokens is None for one in written):
-        return 0
-    return max(range(len(written)), key=lambda place: score(written[place]))
+def _best(written: Sequence[Completion], score: Callable[[Completion], float]) -> list[int]:
+    """The places of the samples with the highest score."""
+    scores = [score(one) for one in written]
+    highest = max(scores)
+    return [place for place, one in enumerate(scores) if one == highest]
