@@ -122,7 +122,7 @@ def test_over_a_ladder_every_rung_and_number_of_shots(tmp_path: Path, monkeypatc
     for name, flops in (("b", 2e9), ("a", 5e9)):
         trained(tmp_path / "ladder/rungs" / name, flops)
     monkeypatch.setattr(examination, "fitted_rungs", lambda ladder, each: [{"name": "b"}, {"name": "a"}])
-    monkeypatch.setattr(stage, "_opened", lambda *_: ToyModel())
+    monkeypatch.setattr(stage, "opened", lambda *_: ToyModel())
     settings: dict[str, Any] = {"tasks": examination.asked_of(["capitals", "own_shots"], (0, 3))}
     made = examination.over_ladder(tmp_path / "ladder", tmp_path / "out", **settings)
     found = [(row["task"], row["model"], row["shots"]) for row in made.read_table("ladder")]
