@@ -19,7 +19,7 @@ from presage.core.config import Parent
 from presage.core.errors import ConfigError, DataError, PresageError, Unavailable
 from presage.core.files import sha256
 from presage.core.progress import Progress
-from presage.core.run import RunDir, note
+from presage.core.run import RunDir, load_config, note
 from presage.data.verbs import LanguageModel
 from presage.evaluate import extras, kept
 from presage.evaluate.asking import Asked, Plan, distinct, exams_of, plans_of
@@ -29,7 +29,7 @@ from presage.evaluate.executing import Executing
 from presage.evaluate.logged import row
 from presage.evaluate.runner import Runner, parts
 from presage.evaluate.summary import Summary
-from presage.infer.opening import opened
+from presage.infer.opening import URLS, opened
 from presage.tasks.methods.asked import asked_by
 from presage.tasks.methods.free import without_beams
 from presage.tasks.methods.letters import by_generation
@@ -68,6 +68,8 @@ class Config(BaseConfig):
     part: int = Field(default=256, ge=1)
     """Examples asked together, and kept together."""
     seed: int = 0
+    threads: int | None = Field(default=None, ge=1)
+    """Of a model that is computed here: with others the last digits differ. None: as many as there are, recorded."""
 
     @field_validator("corpus_end", mode="before")
     @classmethod
@@ -118,6 +120,7 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
     `model` stands in for the one the config names. Raises DataError and ConfigError for tasks that cannot be asked,
     Unavailable where programs cannot be run safely.
     """
+    config = _with_threads(config, out if resume else None)
     examined = model or opened(config.spec, config.key_file, config.settings)
     plans, skipped = planned(config, examined)
     judge = opened(config.judge, config.judge_key_file) if config.judge else None
@@ -137,6 +140,19 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
         _spent(directory, examined, judge)
         directory.finish()
     return directory
+
+
+def _with_threads(config: Config, begun: Path | None) -> Config:
+    """The config with the threads that are used from now on: those given, those it began with, or those there are."""
+    if config.spec.startswith(URLS):
+        return config
+    import torch
+
+    written = begun / "config.json" if begun else None
+    recorded = load_config(Config, written).threads if written and written.is_file() else None
+    threads = config.threads or recorded or torch.get_num_threads()
+    torch.set_num_threads(threads)
+    return config.model_copy(update={"threads": threads})
 
 
 def planned(config: Config, model: LanguageModel | None = None) -> tuple[list[Plan], list[tuple[str, str]]]:

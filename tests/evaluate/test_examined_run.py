@@ -28,7 +28,7 @@ TASKS = (
 
 
 def test_the_stage_keeps_its_contract(stem: Path, tmp_path: Path) -> None:
-    made = check_stage(stage, stage.Config(run=stem, tasks=TASKS, part=3), tmp_path, kills=3)
+    made = check_stage(stage, stage.Config(run=stem, tasks=TASKS, part=3, threads=1), tmp_path, kills=3)
     rows = list(made.rows("samples.jsonl"))
     assert {row["task"] for row in rows} == {"next_passage", "two_digit_addition@1", "microcode"}
     assert made.value("model") == stem.name
