@@ -90,7 +90,9 @@ def _stage(stage: Any, config: Any, out: Path, resume: bool) -> RunDir:
     """Run a stage; with `resume`, go on with it or take it as it is."""
     if resume and (out / "DONE").is_file():
         done = RunDir.open(out)
-        if changed := done.changed(config):
+        begun = done.config(type(config))
+        found = {"threads": begun.threads} if getattr(config, "threads", 0) is None else {}
+        if changed := done.changed(config.model_copy(update=found)):
             raise ConfigError(f"was made with another {', '.join(changed)}", where=out, hint="choose another --out")
         return done
     made: RunDir = stage.run(config, out, resume=resume)
