@@ -6,8 +6,11 @@ import dataclasses
 import errno
 import os
 import re
+import select
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -193,7 +196,9 @@ def test_a_file_that_may_be_read_is_not_truncated_by_opening_it(version: int) ->
             tier = dataclasses.replace(box.tier, python=python, landlock=version)
             flags = (0, os.O_TRUNC, 3 | os.O_TRUNC, os.O_RDWR, os.O_WRONLY, os.O_CREAT, 3)
             test = f"assert [opened({str(file)!r}, flags) for flags in {flags}] == {['opened'] + [38] * 6}"
-            verdict = pair.judge(Program("p", OPENED, ("opened",), test, timeout_s=20.0), tier, box.slots[0])
+            verdict = pair.judge(
+                Program("p", OPENED, ("opened",), test, timeout_s=20.0), tier, box.slots[0], box.watcher
+            )
             assert (verdict.reason, verdict.detail, file.read_text()) == ("passed", "", "kept")
     except Unavailable as error:
         pytest.skip(str(error))
@@ -218,6 +223,31 @@ def test_packages_within_a_library_are_left_out(tmp_path: Path) -> None:
     words = [*tiers._namespaces(one)]
     assert words[words.index("--tmpfs") + 1] == str(tmp_path / "site-packages")
     assert words.count("--remount-ro") == 2
+
+
+def test_what_was_begun_ends_when_its_beginner_is_killed() -> None:
+    """As where bubblewrap was killed before its child was told to go on: nobody else would end that."""
+    text = """
+import subprocess, time
+from presage.tasks.sandbox.python import find_python
+from presage.tasks.sandbox.watcher import Watcher
+watcher = Watcher(find_python(None))
+made = [subprocess.Popen(["/bin/sleep", "600"], start_new_session=True) for _ in range(3)]
+for one in made:
+    watcher.begun(one.pid)
+watcher.ended(made[2].pid)
+print(*(one.pid for one in made), flush=True)
+time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True) as beginner:
+        assert beginner.stdout is not None
+        *ended, kept = (os.pidfd_open(int(pid)) for pid in beginner.stdout.readline().split())
+        beginner.kill()
+        assert all(select.select([one], [], [], 20)[0] for one in ended), "what was begun outlives its beginner"
+        assert not select.select([kept], [], [], 0)[0], "one that had ended is not touched: its number may be another's"
+        signal.pidfd_send_signal(kept, signal.SIGKILL)
+        for one in (*ended, kept):
+            os.close(one)
 
 
 def test_the_host_is_watched(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from presage.tasks.sandbox import inside
 from presage.tasks.sandbox.program import LARGEST, Program, Reason, Verdict
 from presage.tasks.sandbox.python import as_user
 from presage.tasks.sandbox.tiers import Tier
+from presage.tasks.sandbox.watcher import Watcher
 
 START = 60.0  # seconds in which both processes must stand ready, however busy the machine is
 SHOWN = 200  # characters of a detail
@@ -36,21 +37,24 @@ class Users:
     checker: int | None = None
 
 
-def judge(program: Program, tier: Tier, users: Users) -> Verdict:
-    """Run one program. Raises Unavailable if its processes could not be started, which is no verdict on it."""
+def judge(program: Program, tier: Tier, users: Users, watcher: Watcher) -> Verdict:
+    """Run one program, whose processes the watcher ends if this one cannot.
+
+    Raises Unavailable if they could not be started, which is no verdict on it.
+    """
     try:
-        return _judge(program, tier, users)
+        return _judge(program, tier, users, watcher)
     except OSError as error:  # nothing that a program does raises one here
         hint = "raise the limits on open files and processes, or give fewer --jobs"
         raise Unavailable(f"no process can be started or watched: {error}", where=tier.name, hint=hint) from None
 
 
-def _judge(program: Program, tier: Tier, users: Users) -> Verdict:
+def _judge(program: Program, tier: Tier, users: Users, watcher: Watcher) -> Verdict:
     if any(len(text.encode("utf-8", "surrogatepass")) > LARGEST for text in program.texts):
         return Verdict(program.id, "refused", f"more than {LARGEST:,} bytes of source", 0.0, tier.name)
     nonce = secrets.token_hex(16)
     with contextlib.ExitStack() as stack:
-        verdicts, errors = _start(stack, program, tier, users, nonce)
+        verdicts, errors = _start(stack, program, tier, users, watcher, nonce)
         if _read(verdicts, 1, time.monotonic() + START) != b"+":
             raise Unavailable(f"a process could not be started: {_said(errors)}", where=tier.name)
         start = time.monotonic()
@@ -67,7 +71,9 @@ def _judge(program: Program, tier: Tier, users: Users) -> Verdict:
 # ---- starting and ending ---------------------------------------------------------------------------------------------
 
 
-def _start(stack: contextlib.ExitStack, program: Program, tier: Tier, users: Users, nonce: str) -> tuple[int, int]:
+def _start(
+    stack: contextlib.ExitStack, program: Program, tier: Tier, users: Users, watcher: Watcher, nonce: str
+) -> tuple[int, int]:
     """Start both processes, which end with the stack; the pipes for the verdict and for errors of the start."""
     with contextlib.ExitStack() as theirs:  # what this process holds only until they have it
         asked, ask = _pipe(theirs, theirs)
@@ -76,10 +82,10 @@ def _start(stack: contextlib.ExitStack, program: Program, tier: Tier, users: Use
         errors, error = _pipe(stack, theirs)
         locks = tier.locks(program.timeout_s)
         job = _job(theirs, locks, {"source": program.source})
-        one = _Role(stack, tier, users.candidate, "candidate", (job, asked, answer), error)
+        one = _Role(stack, tier, users.candidate, watcher, "candidate", (job, asked, answer), error)
         work = {"setup": program.setup, "entries": list(program.entries), "test": program.test, "nonce": nonce}
         job = _job(theirs, locks, work)
-        other = _Role(stack, tier, users.checker, "checker", (job, ask, answered, verdict), error)
+        other = _Role(stack, tier, users.checker, watcher, "checker", (job, ask, answered, verdict), error)
     for role in (one, other):
         role.know_inner()
     return verdicts, errors
@@ -106,8 +112,16 @@ class _Role:
     """A process of one role; with the stack it ends, and all that it started."""
 
     def __init__(
-        self, stack: contextlib.ExitStack, tier: Tier, user: int | None, role: str, fds: Sequence[int], error: int
+        self,
+        stack: contextlib.ExitStack,
+        tier: Tier,
+        user: int | None,
+        watcher: Watcher,
+        role: str,
+        fds: Sequence[int],
+        error: int,
     ) -> None:
+        self.watcher = watcher
         self.inner: int | None = None  # bubblewrap's child, which is process 1 of the namespace
         with contextlib.ExitStack() as theirs:
             self.told: int | None
@@ -126,6 +140,7 @@ class _Role:
                 start_new_session=True,
             )
             stack.callback(self._end)
+            watcher.begun(self.process.pid)
 
     def know_inner(self) -> None:
         """Learn which process bubblewrap made, while it surely lives or has not been reaped."""
@@ -144,6 +159,7 @@ class _Role:
             else:  # its namespace ends with it, and bubblewrap when it has seen that
                 signal.pidfd_send_signal(self.inner, signal.SIGKILL)
         self.process.wait()
+        self.watcher.ended(self.process.pid)
         if self.inner is not None:
             os.close(self.inner)
 

@@ -11,6 +11,7 @@ from presage.core.errors import Unavailable
 from presage.tasks.sandbox.pair import Users, judge
 from presage.tasks.sandbox.program import Program
 from presage.tasks.sandbox.tiers import Tier
+from presage.tasks.sandbox.watcher import Watcher
 
 SECONDS = 20.0  # a busy machine is no failure
 SECRET = "canary"
@@ -70,7 +71,7 @@ def probe(tier: Tier, users: Users) -> None:
         test = f"assert add(1, 2) == 3\nmade = attempts({port}, {str(canary)!r}, {str(target)!r})\n"
         test += "assert made == [], ', '.join(made)"
         program = Program("probe", _ATTEMPTS, ("add", "attempts"), test, timeout_s=SECONDS)
-        verdict = judge(program, tier, users)
+        verdict = judge(program, tier, users, stack.enter_context(Watcher(tier.python)))
         broken = [] if verdict.passed else [verdict.detail or verdict.reason]
         broken += ["a file was written"] if target.exists() or canary.read_text() != SECRET else []
         broken += ["a connection came through"] if _was_called(listener) else []

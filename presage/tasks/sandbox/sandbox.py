@@ -18,6 +18,7 @@ from presage.tasks.sandbox.probe import probe
 from presage.tasks.sandbox.program import Program, Verdict
 from presage.tasks.sandbox.python import Python, find_python
 from presage.tasks.sandbox.tiers import ACCEPT, BWRAP, NONE, TIERS, Tier, make, namespaces_refused
+from presage.tasks.sandbox.watcher import Watcher
 
 # Users that a slot runs as when root opens the sandbox: nobody's own, in the range that systemd keeps for such users,
 # below the 65,536 that a container's root may have. Two sandboxes at once may share some; neither can reach the other.
@@ -29,7 +30,7 @@ class Sandbox:
     """Judges programs, several at once. Open it with `Sandbox.open`, close it or use it in a `with`."""
 
     def __init__(self, tier: Tier, slots: Sequence[Users]) -> None:
-        self.tier, self.slots = tier, tuple(slots)
+        self.tier, self.slots, self.watcher = tier, tuple(slots), Watcher(tier.python)
         self._free: queue.SimpleQueue[Users] = queue.SimpleQueue()
         for slot in slots:
             self._free.put(slot)
@@ -104,13 +105,14 @@ class Sandbox:
     def _judge(self, program: Program) -> Verdict:
         users = self._free.get()
         try:
-            return judge(program, self.tier, users)
+            return judge(program, self.tier, users, self.watcher)
         finally:
             self._free.put(users)
 
     def close(self) -> None:
         """Wait for what runs, drop what does not yet."""
         self._threads.shutdown(cancel_futures=True)
+        self.watcher.close()
 
     def __enter__(self) -> Self:
         return self
