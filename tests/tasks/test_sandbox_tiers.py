@@ -225,28 +225,26 @@ def test_packages_within_a_library_are_left_out(tmp_path: Path) -> None:
     assert words.count("--remount-ro") == 2
 
 
-def test_what_was_begun_ends_when_its_beginner_is_killed() -> None:
+def test_what_bears_the_mark_ends_when_its_beginner_is_killed() -> None:
     """As where bubblewrap was killed before its child was told to go on: nobody else would end that."""
     text = """
-import subprocess, time
+import subprocess, sys, time
 from presage.tasks.sandbox.python import find_python
 from presage.tasks.sandbox.watcher import Watcher
 watcher = Watcher(find_python(None))
-made = [subprocess.Popen(["/bin/sleep", "600"], start_new_session=True) for _ in range(3)]
-for one in made:
-    watcher.begun(one.pid)
-watcher.ended(made[2].pid)
+sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+made = [subprocess.Popen([*sleep, mark]) for mark in (watcher.mark, watcher.mark, watcher.mark + "0")]
 print(*(one.pid for one in made), flush=True)
 time.sleep(600)
 """
     with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True) as beginner:
         assert beginner.stdout is not None
-        *ended, kept = (os.pidfd_open(int(pid)) for pid in beginner.stdout.readline().split())
+        *marked, other = (os.pidfd_open(int(pid)) for pid in beginner.stdout.readline().split())
         beginner.kill()
-        assert all(select.select([one], [], [], 20)[0] for one in ended), "what was begun outlives its beginner"
-        assert not select.select([kept], [], [], 0)[0], "one that had ended is not touched: its number may be another's"
-        signal.pidfd_send_signal(kept, signal.SIGKILL)
-        for one in (*ended, kept):
+        assert all(select.select([one], [], [], 20)[0] for one in marked), "what was begun outlives its beginner"
+        assert not select.select([other], [], [], 0)[0]
+        signal.pidfd_send_signal(other, signal.SIGKILL)
+        for one in (*marked, other):
             os.close(one)
 
 

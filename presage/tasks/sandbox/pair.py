@@ -121,13 +121,12 @@ class _Role:
         fds: Sequence[int],
         error: int,
     ) -> None:
-        self.watcher = watcher
         self.inner: int | None = None  # bubblewrap's child, which is process 1 of the namespace
         with contextlib.ExitStack() as theirs:
             self.told: int | None
             tell: int | None
             self.told, tell = _pipe(stack, theirs) if tier.in_namespaces else (None, None)
-            words = ["-c", _text(), inside.MARK, role, *map(str, fds)]
+            words = ["-c", _text(), watcher.mark, role, *map(str, fds)]
             self.process = subprocess.Popen(
                 [*tier.command(tell), *words],
                 **as_user(user),
@@ -140,7 +139,6 @@ class _Role:
                 start_new_session=True,
             )
             stack.callback(self._end)
-            watcher.begun(self.process.pid)
 
     def know_inner(self) -> None:
         """Learn which process bubblewrap made, while it surely lives or has not been reaped."""
@@ -159,7 +157,6 @@ class _Role:
             else:  # its namespace ends with it, and bubblewrap when it has seen that
                 signal.pidfd_send_signal(self.inner, signal.SIGKILL)
         self.process.wait()
-        self.watcher.ended(self.process.pid)
         if self.inner is not None:
             os.close(self.inner)
 
