@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from presage.cli import chain
 from presage.core.config import Config
+from presage.core.errors import BudgetError, Stopped
 from presage.core.run import RunDir
 from presage.data import microcode
 from presage.data.documents import Document
 from presage.data.records import write_documents
 from presage.evaluate import scan, scores
 from presage.forecast import attempts
-from presage.recipes import demo
+from presage.recipes import demo, examined
 
 SEED = 3
 
@@ -21,7 +23,7 @@ SEED = 3
 @pytest.fixture
 def texts(tmp_path: Path) -> RunDir:
     """A corpus run whose training text holds generated functions, as the demo's does, and the third problem."""
-    leaked = examined()[2]
+    leaked = solved()[2]
     with RunDir.create(tmp_path / "corpus", "corpus", Config()) as run:
         leak = Document("web", "forum.txt", f"How do I write this?\n\n{leaked.prompt}{leaked.solution}\n")
         train = [*microcode.documents(SEED, 200, demo.LEVELS), leak]
@@ -31,33 +33,35 @@ def texts(tmp_path: Path) -> RunDir:
     return run
 
 
-def examined() -> list[microcode.Problem]:
+def solved() -> list[microcode.Problem]:
     """As the stage `attempts` draws them."""
     return microcode.problems(SEED, demo.PROBLEMS, demo.LEVELS)
 
 
 def test_the_problems_looked_for_are_those_that_models_attempt(texts: RunDir) -> None:
-    config = demo._scan(texts, True, SEED)
-    assert [item.id for item in config.sets[0].items()] == [problem.id for problem in examined()]
+    config = examined.scan(texts.path, SEED, problems=demo.PROBLEMS, levels=demo.LEVELS)
+    assert [item.id for item in config.sets[0].items()] == [problem.id for problem in solved()]
     assert (config.sets[1].kind, config.contaminated_copy) == ("hindsight", scan.Copy(of="microcode", items=12))
 
 
 def test_without_an_examination_there_is_still_a_task_to_look_for(texts: RunDir) -> None:
-    config = demo._scan(texts, False, SEED)
+    config = examined.scan(texts.path, SEED, problems=0, levels=demo.LEVELS)
     assert [one.name for one in config.sets] == ["hindsight"]
     assert config.contaminated_copy and config.contaminated_copy.of == "hindsight"
 
 
 def test_pass_rates_become_scores_beside_the_scan(texts: RunDir, tmp_path: Path) -> None:
-    scanned = scan.run(demo._scan(texts, True, SEED), tmp_path / "contamination")
-    assert (scanned.value("microcode/flagged"), scanned.value("copy/found")) == (1, demo.PLANTED)
+    scanned = scan.run(
+        examined.scan(texts.path, SEED, problems=demo.PROBLEMS, levels=demo.LEVELS), tmp_path / "contamination"
+    )
+    assert (scanned.value("microcode/flagged"), scanned.value("copy/found")) == (1, examined.PLANTED)
     with RunDir.create(tmp_path / "target-attempts", "attempts", Config()) as tried:
         common = {"difficulty": 1, "compute": 1e12, "run": "target", "split": "fit", "n": 50, "nll": 4.0}
         passed = [50 if number == 2 else number for number in range(demo.PROBLEMS)]
-        rows = [{"problem": p.id, "passed": k} | common for p, k in zip(examined(), passed, strict=True)]
+        rows = [{"problem": p.id, "passed": k} | common for p, k in zip(solved(), passed, strict=True)]
         tried.table("samples", rows, attempts.COLUMNS)
         tried.finish()
-    judged = scores.run(demo._scores(tried, scanned, tmp_path / demo.SCORES), tmp_path / "scores")
+    judged = scores.run(examined.scores(tried, scanned, tmp_path / demo.SCORES), tmp_path / "scores")
     (row,) = judged.read_table("scores")
     assert (row["task"], row["n"], row["contaminated"], row["untestable"]) == ("microcode", "36", "1", "0")
     assert float(row["raw"]) == pytest.approx(sum(passed) / 50 / 36)
@@ -73,3 +77,18 @@ def test_where_reading_takes_all_the_time_the_demo_is_late_and_not_broken_off() 
     slow = 1e10  # FLOPs a second
     budgets = demo.ladder_stage.target_and_rungs(0.5 * seconds * slow, demo.RATIO, demo.BUDGETS, demo.DECADES)
     assert demo.RULE.affords(budgets[0])
+
+
+def test_where_the_time_buys_no_training_minutes_are_said(monkeypatch: pytest.MonkeyPatch, texts: RunDir) -> None:
+    monkeypatch.setattr(demo, "_target_rate", lambda *_: 1e3)
+    with pytest.raises(BudgetError, match=r"of 3 minutes 30 s are left to train in.*the same command goes on"):
+        demo._affordable(texts.path, 3, 30, SEED)
+
+
+def test_a_demo_that_was_stopped_goes_on_by_the_same_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise Stopped("stopped by a signal at step 3, saved", where=tmp_path, hint="--resume goes on")
+
+    monkeypatch.setattr(demo, "run", stopped)
+    with pytest.raises(Stopped, match=r"at step 3, saved \(the same command goes on\)"):
+        chain.demo(out=tmp_path)

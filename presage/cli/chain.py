@@ -44,10 +44,14 @@ def demo(
     seed
         Seed of everything random.
     """
+    from presage.core.errors import Stopped
     from presage.recipes import demo as recipe
 
     be_quiet(quiet)
-    recipe.run(out, minutes=minutes, corpus=corpus, microcode=microcode, seed=seed)
+    try:
+        recipe.run(out, minutes=minutes, corpus=corpus, microcode=microcode, seed=seed)
+    except Stopped as stopped:
+        raise Stopped(stopped.what, where=stopped.where, hint="the same command goes on") from None
     emit([str(out / "report" / "report.html")])
 
 

@@ -6,7 +6,6 @@ every rung follows from it; the measured speeds are sealed with the forecast.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +15,7 @@ from typing import Any, TypeVar
 from presage.core.config import Config
 from presage.core.device import Device, measure
 from presage.core.errors import BudgetError, DataError
-from presage.core.run import RunDir, atomic_write, load_config, note
+from presage.core.run import RunDir, load_config, note
 from presage.core.workers import usable_cores
 from presage.data import corpus as corpus_stage
 from presage.data import shards as shards_stage
@@ -25,7 +24,6 @@ from presage.evaluate import memorisation as memorisation_stage
 from presage.evaluate import run as eval_stage
 from presage.evaluate import scan as scan_stage
 from presage.evaluate import scores as scores_stage
-from presage.evaluate.sets import ItemSet
 from presage.forecast import attempts as attempts_stage
 from presage.forecast import collapsed as collapse_stage
 from presage.forecast import ladder as ladder_stage
@@ -97,12 +95,6 @@ SORTING = 0.25
 """As many again of these attempts, to sort the problems by difficulty."""
 ATTEMPT_SECONDS = 80.0
 """What both examinations take at SAMPLES attempts."""
-HINDSIGHT = 315
-"""Items of Hindsight Neglect that are looked for in the corpus, as many as the original task has."""
-PLANTED = 12
-"""Items planted into the deliberately contaminated copy."""
-COPIES = 20
-"""Items of each set whose copies, exact and edited, are planted one by one."""
 CONTINUED = {"prompts": 128, "prompt_tokens": 32, "new_tokens": 96}
 """Held-out openings that the target continues up to its context, to be compared with the training text."""
 SCORES = "microcode-scores.jsonl"
@@ -171,8 +163,12 @@ def run(
         shards_stage, lambda: shards_stage.Config(corpus=texts.path, tokenizer=vocabulary.path), out / "shards"
     )
     examined = _has_microcode(texts)
-    scanned = _stage(scan_stage, lambda: _scan(texts, examined, seed), out / "contamination")
-    rungs = _stage(ladder_stage, lambda: _ladder(tokens.path, minutes, left(), seed), out / "ladder")
+    scanned = _stage(
+        scan_stage,
+        lambda: examination.scan(texts.path, seed, problems=PROBLEMS if examined else 0, levels=LEVELS),
+        out / "contamination",
+    )
+    rungs = _stage(ladder_stage, lambda: _affordable(tokens.path, minutes, left(), seed), out / "ladder")
     samples = SAMPLES if minutes >= ENOUGH else FEW_SAMPLES
     examine = partial(
         attempts_stage.Config,
@@ -202,7 +198,9 @@ def run(
         out / "score",
     )
     ledger.append_score(out / LEDGER, score.path)
-    judged = _stage(scores_stage, lambda: _scores(last, scanned, out / SCORES), out / "scores") if last else None
+    judged = (
+        _stage(scores_stage, lambda: examination.scores(last, scanned, out / SCORES), out / "scores") if last else None
+    )
     asked = _stage(
         eval_stage, lambda: examination.config(target.path, seed, short=minutes < ENOUGH), out / "examination"
     )
@@ -259,24 +257,6 @@ def _has_microcode(texts: RunDir) -> bool:
     return any(source.kind == "microcode" for source in texts.config(corpus_stage.Config).sources)
 
 
-def _scan(texts: RunDir, examined: bool, seed: int) -> scan_stage.Config:
-    """Every task that presage generates: the problems examined, if there are any, and Hindsight Neglect."""
-    problems = ItemSet(name="microcode", kind="microcode", count=PROBLEMS, levels=LEVELS, seed=seed)
-    sets = (*([problems] if examined else []), ItemSet(name="hindsight", kind="hindsight", count=HINDSIGHT, seed=seed))
-    copy = scan_stage.Copy(of=sets[0].name, items=PLANTED)
-    return scan_stage.Config(sets=sets, corpus=(texts.path,), plant=COPIES, contaminated_copy=copy, seed=seed)
-
-
-def _scores(tried: RunDir, scanned: RunDir, file: Path) -> scores_stage.Config:
-    """The target's pass rates as a file of scores, to be joined with the scan."""
-    with atomic_write(file) as out:
-        for row in tried.read_table("samples"):
-            n = int(row["n"])
-            score = {"id": row["problem"], "score": int(row["passed"]) / n, "n": n, "task": "microcode"}
-            out.write(json.dumps(score).encode() + b"\n")
-    return scores_stage.Config(scores=(Path("..") / file.name,), contamination=scanned.path)
-
-
 def _memorised(target: RunDir, out: Path, seed: int) -> RunDir | None:
     """What the target writes against its training text; None where no file of one's own is long enough."""
     settings = {"run": target.path, "seed": seed} | CONTINUED
@@ -295,6 +275,17 @@ def _stage(stage: Any, make: Callable[[], Config], out: Path) -> RunDir:
     config = load_config(stage.Config, out / "config.json") if begun else make()
     finished: RunDir = stage.run(config, out, resume=begun)
     return finished
+
+
+def _affordable(shards: Path, minutes: float, seconds: float, seed: int) -> ladder_stage.Config:
+    """The ladder for what is left of the time. Raises BudgetError in words of minutes where that buys none."""
+    try:
+        return _ladder(shards, minutes, seconds, seed)
+    except BudgetError:
+        raise BudgetError(
+            f"of {minutes:g} minutes {seconds:.0f} s are left to train in, too few at this machine's speed just now",
+            hint="the same command goes on from here with all its minutes; or give it more: --minutes",
+        ) from None
 
 
 def _ladder(shards: Path, minutes: float, seconds: float, seed: int) -> ladder_stage.Config:

@@ -6,10 +6,16 @@ of them write the small functions they have read: there their probabilities are 
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from presage.core.files import atomic_write
+from presage.core.run import RunDir
 from presage.evaluate import run as stage
+from presage.evaluate import scan as scan_stage
+from presage.evaluate import scores as scores_stage
 from presage.evaluate.asking import Asked
+from presage.evaluate.sets import ItemSet
 
 ARITHMETIC = ("two_digit_addition", "two_digit_subtraction", "three_digit_addition", "three_digit_subtraction",
               "four_digit_addition", "four_digit_subtraction", "five_digit_addition", "five_digit_subtraction",
@@ -20,6 +26,12 @@ SHOTS = 3
 """Of arithmetic: as many as the demo's context holds."""
 SECONDS = 45.0
 """What the examination takes, on two cores."""
+HINDSIGHT = 315
+"""Items of Hindsight Neglect that are looked for in the corpus, as many as the original task has."""
+PLANTED = 12
+"""Items planted into the deliberately contaminated copy."""
+COPIES = 20
+"""Items of each set whose copies, exact and edited, are planted one by one."""
 
 
 def config(target: Path, seed: int, *, short: bool) -> stage.Config:
@@ -29,3 +41,22 @@ def config(target: Path, seed: int, *, short: bool) -> stage.Config:
     asked += [Asked(task="microcode", limit=few), Asked(task="position_loss", limit=few)]
     asked += [Asked(task=name, shots=SHOTS, limit=few) for name in ARITHMETIC]
     return stage.Config(run=target, tasks=tuple(asked), seed=seed)
+
+
+def scan(corpus: Path, seed: int, *, problems: int, levels: tuple[int, ...]) -> scan_stage.Config:
+    """Every task that presage generates, looked for in the corpus: the problems examined, and Hindsight Neglect."""
+    sets = (ItemSet(name="hindsight", kind="hindsight", count=HINDSIGHT, seed=seed),)
+    if problems:
+        sets = (ItemSet(name="microcode", kind="microcode", count=problems, levels=levels, seed=seed), *sets)
+    copy = scan_stage.Copy(of=sets[0].name, items=PLANTED)
+    return scan_stage.Config(sets=sets, corpus=(corpus,), plant=COPIES, contaminated_copy=copy, seed=seed)
+
+
+def scores(tried: RunDir, scanned: RunDir, file: Path) -> scores_stage.Config:
+    """The target's pass rates as a file of scores, to be joined with the scan."""
+    with atomic_write(file) as out:
+        for row in tried.read_table("samples"):
+            n = int(row["n"])
+            score = {"id": row["problem"], "score": int(row["passed"]) / n, "n": n, "task": "microcode"}
+            out.write(json.dumps(score).encode() + b"\n")
+    return scores_stage.Config(scores=(Path("..") / file.name,), contamination=scanned.path)
