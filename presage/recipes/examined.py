@@ -45,7 +45,7 @@ def config(target: Path, seed: int, *, short: bool) -> stage.Config:
 
 def scan(corpus: Path, seed: int, *, problems: int, levels: tuple[int, ...]) -> scan_stage.Config:
     """Every task that presage generates, looked for in the corpus: the problems examined, and Hindsight Neglect."""
-    sets = (ItemSet(name="hindsight", kind="hindsight", count=HINDSIGHT, seed=seed),)
+    sets: tuple[ItemSet, ...] = (ItemSet(name="hindsight", kind="hindsight", count=HINDSIGHT, seed=seed),)
     if problems:
         sets = (ItemSet(name="microcode", kind="microcode", count=problems, levels=levels, seed=seed), *sets)
     copy = scan_stage.Copy(of=sets[0].name, items=PLANTED)
