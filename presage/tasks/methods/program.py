@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from statistics import fmean
-from typing import Any
+from typing import Any, Self
 
 from presage.core.errors import ConfigError
-from presage.data.verbs import Completion, Decoding
+from presage.data.verbs import Completion, Decoding, Generation
 from presage.tasks.methods.free import ask, decoded
 from presage.tasks.microcode import expected_pass_at_k
 from presage.tasks.task import SANDBOX, Example, Execute, Graded, Metric, Steps, Verdict
@@ -29,20 +29,13 @@ RERANKED = ("pass_mean_logprob", "pass_random", "pass_sum_logprob")
 
 
 @dataclass(frozen=True)
-class Program:
-    """Complete `samples` times, execute, count.
-
-    whole: the completion is the program; else it goes on where the example's field "prompt" ends. The fields "entry",
-    "test" and "setup" say what is called, how it is checked, and what the check needs. Raises ConfigError where a k is
-    larger than n.
-    """
+class Sampled:
+    """Complete `samples` times at one temperature, and count what passes: what methods that write programs have in
+    common. Raises ConfigError where a k is larger than n."""
 
     samples: int = 1
     ks: tuple[int, ...] = (1,)
     decoding: Decoding = GREEDY
-    whole: bool = False
-    timeout_s: float = 3.0
-    needs = SANDBOX
 
     def __post_init__(self) -> None:
         if max(self.ks) > self.samples or min(self.ks) < 1:
@@ -51,21 +44,41 @@ class Program:
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """pass@k for every k, and where there is a choice among samples, what choosing reaches."""
-        return pass_metrics(self.ks, self.samples)
+        names = [f"pass@{k}" for k in self.ks] + (list(RERANKED) if self.samples > 1 else [])
+        return tuple(Metric(name) for name in names)
 
-    def decoded(self, samples: int | None = None, **changes: Any) -> Program:
-        """With other settings of decoding; with other samples, every k of 1, 10 and 100 that they allow.
-
-        A temperature above 0 brings the paper's nucleus, top_p 0.95. Raises ConfigError for several samples at 0.
-        """
+    def decoded(self, samples: int | None = None, **changes: Any) -> Self:
+        """With other settings of decoding; with other samples, every k of 1, 10 and 100 that they allow. Raises
+        ConfigError for several samples at temperature 0."""
         n = samples or self.samples
+        ks = tuple(k for k in (1, 10, 100) if k <= n) if samples else self.ks
+        return replace(self, samples=n, ks=ks, decoding=decoded(self.decoding, n, **changes))
+
+    def asked(self, example: Example, context: str) -> Generation:
+        """The request for all samples."""
+        return ask(example, context, replace(self.decoding, samples=self.samples))
+
+
+@dataclass(frozen=True)
+class Program(Sampled):
+    """Complete `samples` times, execute, count.
+
+    whole: the completion is the program; else it goes on where the example's field "prompt" ends. The fields "entry",
+    "test" and "setup" say what is called, how it is checked, and what the check needs.
+    """
+
+    whole: bool = False
+    timeout_s: float = 3.0
+    needs = SANDBOX
+
+    def decoded(self, samples: int | None = None, **changes: Any) -> Self:
+        """As of every method that samples. A temperature above 0 brings the paper's nucleus, top_p 0.95."""
         nucleus = {"top_p": CODEX.top_p} if changes.get("temperature") and self.decoding.top_p is None else {}
-        decoding = decoded(self.decoding, n, **nucleus, **changes)
-        return replace(self, samples=n, ks=ks_of(n) if samples else self.ks, decoding=decoding)
+        return super().decoded(samples, **nucleus, **changes)
 
     def examine(self, example: Example, context: str) -> Steps:
         """Write n times, execute all, count."""
-        answers: list[list[Completion]] = yield [ask(example, context, replace(self.decoding, samples=self.samples))]
+        answers: list[list[Completion]] = yield [self.asked(example, context)]
         written = answers[0]
         start = "" if self.whole else str(example.fields["prompt"])
         entry, test, setup = (str(example.fields.get(key, "")) for key in ("entry", "test", "setup"))
@@ -77,17 +90,6 @@ class Program:
         graded = count(written, [verdict.passed for verdict in verdicts], self.ks)
         reasons = [verdict.reason for verdict in verdicts]
         return Graded(graded.scores, graded.answer, {**graded.extra, "reasons": reasons})
-
-
-def ks_of(samples: int) -> tuple[int, ...]:
-    """Every k of 1, 10 and 100 that so many samples allow."""
-    return tuple(k for k in (1, 10, 100) if k <= samples)
-
-
-def pass_metrics(ks: Sequence[int], samples: int) -> tuple[Metric, ...]:
-    """The metrics of n samples."""
-    names = [f"pass@{k}" for k in ks] + (list(RERANKED) if samples > 1 else [])
-    return tuple(Metric(name) for name in names)
 
 
 def count(written: Sequence[Completion], passed: Sequence[bool], ks: Sequence[int]) -> Graded:
