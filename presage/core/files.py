@@ -13,6 +13,8 @@ from typing import Any
 
 from presage.core.errors import CorruptError, DataError, RunError
 
+FORM = "not in the form that presage writes"
+
 
 def own_files(root: Path) -> list[Path]:
     """Every file below `root`, in path order, but those of runs nested in it."""
@@ -88,9 +90,34 @@ def is_same_file(file: Any, path: Path) -> bool:
         return False
 
 
+def read_json(path: Path) -> Any:
+    """A JSON file. Raises RunError when it cannot be read, CorruptError when it is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise RunError("missing file", where=path) from None
+    except OSError as error:
+        raise RunError(f"cannot be read: {error.strerror}", where=path) from None
+    except (ValueError, RecursionError) as error:
+        raise CorruptError(f"not JSON: {error}", where=path) from None
+
+
+def object_of(data: Any, where: Path, **kinds: type) -> dict[str, Any]:
+    """What was read, where it is an object with these keys of these kinds. Raises CorruptError otherwise."""
+    if not isinstance(data, dict):
+        raise CorruptError(f"{FORM}: no JSON object", where=where)
+    wrong = next((key for key, kind in kinds.items() if not isinstance(data.get(key), kind)), None)
+    if wrong is not None:
+        raise CorruptError(f"{FORM}: '{wrong}'", where=where)
+    return data
+
+
 def whole_lines(path: Path) -> list[bytes]:
-    """Lines of a file of rows; a torn last one (a process killed while writing) is left out."""
-    text = path.read_bytes()
+    """Lines of a file of rows; a torn last one (a process killed while writing) is left out. Raises RunError."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise RunError(f"cannot be read: {error.strerror}", where=path) from None
     lines = text.splitlines()
     return lines if text.endswith(b"\n") or not lines or _is_json(lines[-1]) else lines[:-1]
 
@@ -98,7 +125,7 @@ def whole_lines(path: Path) -> list[bytes]:
 def _is_json(line: bytes) -> bool:
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
@@ -107,7 +134,7 @@ def parse_row(line: bytes, where: str) -> dict[str, Any]:
     """One line of a file of rows. Raises CorruptError."""
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise CorruptError("a line that is not JSON", where=where) from None
     if not isinstance(row, dict):
         raise CorruptError("a line that is not a JSON object", where=where)
@@ -115,5 +142,8 @@ def parse_row(line: bytes, where: str) -> dict[str, Any]:
 
 
 def row_step(line: bytes, where: str) -> float:
-    """The step a row belongs to; -1 for a row of no step."""
-    return float(parse_row(line, where).get("step", -1))
+    """The step a row belongs to; -1 for a row of no step. Raises CorruptError."""
+    step = parse_row(line, where).get("step", -1)
+    if isinstance(step, bool) or not isinstance(step, int | float):
+        raise CorruptError(f"a step that is no number: {json.dumps(step)[:40]}", where=where)
+    return step

@@ -10,10 +10,10 @@ from typing import Any
 
 from presage.core.config import diff, flatten
 from presage.core.errors import CorruptError, PresageError, RunError
+from presage.core.files import FORM
 from presage.core.run import RunDir
 
 MARKS = ("DONE", "origin.json")
-FORM = "not in the form that presage writes"
 
 
 def runs_below(root: Path | str) -> list[RunDir]:

@@ -25,8 +25,10 @@ from presage.core.files import (
     digest_of,
     is_same_file,
     is_temporary,
+    object_of,
     own_files,
     parse_row,
+    read_json,
     remove_temporary,
     row_step,
     sha256,
@@ -136,14 +138,14 @@ class RunDir:
             raise RunError("not a run directory, so it cannot be resumed", where=self.path, hint="choose another --out")
 
     def _check_same(self, written: dict[str, Any], parents: dict[str, Any]) -> None:
-        before = self.read_json("config.json")
+        before = self.read_object("config.json", stage=str, config=dict)
         if before["stage"] != written["stage"]:
             raise RunError(f"holds a '{before['stage']}' run, not a '{written['stage']}' run", where=self.path)
         changed = diff(before["config"], written["config"])
         if changed:
             lines = "; ".join(f"{k}: {a!r} -> {b!r}" for k, (a, b) in by_element(changed).items())
             raise RunError(f"the config differs from the one it began with: {lines}", where=self.path, hint=AS_BEFORE)
-        origin = self.origin
+        origin = self.read_object("origin.json", code=str, parents=dict)
         for role, parent in parents.items():
             if origin["parents"].get(role) != parent:
                 raise RunError(f"parent '{role}' is not the one it began with", where=self.path, hint=AS_BEFORE)
@@ -250,17 +252,17 @@ class RunDir:
     @property
     def stage(self) -> str:
         """The stage that this run is of."""
-        return str(self.read_json("config.json")["stage"])
+        return str(self.read_object("config.json", stage=str)["stage"])
 
     @property
     def digest(self) -> str:
         """The digest of a finished run; RunError when it is not finished."""
-        return str(self.read_json("DONE")["digest"])
+        return str(self.read_object("DONE", digest=str)["digest"])
 
     @property
     def origin(self) -> dict[str, Any]:
         """origin.json: code, libraries, machine, seed, parents."""
-        return dict(self.read_json("origin.json"))
+        return self.read_object("origin.json")
 
     def config(self, kind: type[C]) -> C:
         """The config this run was made from, its parent paths resolved against this directory."""
@@ -268,7 +270,7 @@ class RunDir:
 
     def results(self) -> dict[str, dict[str, Any]]:
         """result.json: {name: {value, stderr, lo, hi, level, n, unit}}; empty when there is none yet."""
-        return dict(self.read_json("result.json")) if (self.path / "result.json").exists() else {}
+        return self.read_object("result.json") if (self.path / "result.json").exists() else {}
 
     def value(self, name: str) -> Any:
         """The value of one entry of result.json. Raises RunError when it is not there."""
@@ -279,7 +281,7 @@ class RunDir:
 
     def changed(self, config: Config) -> dict[str, tuple[Any, Any]]:
         """{dotted key: (in this run's config, in the one given)} where they differ; empty when it is the same."""
-        return diff(self.read_json("config.json")["config"], _relative_paths(config, self.path))
+        return diff(self.read_object("config.json", config=dict)["config"], _relative_paths(config, self.path))
 
     def rows(self, name: str = "metrics.jsonl") -> Iterator[dict[str, Any]]:
         """Rows of a .jsonl file; a torn last line (a run killed while writing) is ignored."""
@@ -288,14 +290,12 @@ class RunDir:
             yield parse_row(line, f"{path}:{number}")
 
     def read_json(self, name: str) -> Any:
-        """A JSON file of the run. Raises RunError when it is missing, CorruptError when it is not JSON."""
-        path = self.path / name
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            raise RunError("missing file", where=path) from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise CorruptError(f"not JSON: {error}", where=path) from None
+        """A JSON file of the run. Raises RunError when it cannot be read, CorruptError when it is not JSON."""
+        return read_json(self.path / name)
+
+    def read_object(self, name: str, **kinds: type) -> dict[str, Any]:
+        """As `read_json`, an object with these keys of these kinds. Raises CorruptError where it is none."""
+        return object_of(self.read_json(name), self.path / name, **kinds)
 
     def read_table(self, name: str) -> list[dict[str, str]]:
         """The rows of tables/NAME.csv, every value as text."""
@@ -314,7 +314,7 @@ class RunDir:
 
     def problems(self) -> list[tuple[str, str]]:
         """[(file, what is wrong)] against DONE: changed, missing and added files; empty when the run is whole."""
-        done = self.read_json("DONE")
+        done = self.read_object("DONE", files=dict, digest=str)
         recorded, found = done["files"], dict(file_digests(self.path))
         wrong = [(name, "missing") for name in recorded if name not in found and name not in self.omitted()]
         wrong += [(name, "not listed in DONE") for name in found if name not in recorded]

@@ -172,3 +172,45 @@ def test_half_written_files_and_folders_do_not_count_and_go_when_resumed(tmp_pat
         assert not list(run.path.rglob("*.tmp"))
         run.finish()
     assert run.problems() == []
+
+
+# ---- damage that is JSON --------------------------------------------------------------------------------------------
+
+NO_OBJECT = ["[]", "3", "null", '"text"', "{}", '{"stage": 1, "config": [], "code": [], "parents": []}', "[" * 100_000]
+
+
+@pytest.mark.parametrize("text", NO_OBJECT, ids=lambda text: str(text)[:12])
+@pytest.mark.parametrize("name", ["config.json", "origin.json"])
+def test_a_run_whose_facts_are_damaged_is_not_gone_on_with(tmp_path: Path, name: str, text: str) -> None:
+    RunDir.create(tmp_path / "a", "leaf", Leaf()).close()
+    (tmp_path / "a" / name).write_text(text)
+    with pytest.raises(CorruptError, match=f"{name}: ") as caught:
+        RunDir.create(tmp_path / "a", "leaf", Leaf(), resume=True)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"files": [], "digest": []}'])
+def test_a_damaged_done_is_named(tmp_path: Path, text: str) -> None:
+    run = make(tmp_path / "a")
+    (run.path / "DONE").write_text(text)
+    with pytest.raises(CorruptError, match="DONE: "):
+        run.problems()
+    with pytest.raises(CorruptError, match="DONE: "):
+        _ = run.digest
+
+
+@pytest.mark.parametrize("name", ["config.json", "origin.json", "samples.jsonl"])
+def test_a_directory_in_the_place_of_a_file_is_named(tmp_path: Path, name: str) -> None:
+    run = RunDir.create(tmp_path / "a", "leaf", Leaf())
+    (run.path / name).unlink(missing_ok=True)
+    (run.path / name).mkdir()
+    with pytest.raises(RunError, match=rf"{name}: cannot be read: Is a directory"):
+        list(run.rows(name)) if name.endswith("l") else run.read_json(name)
+    run.close()
+
+
+@pytest.mark.parametrize("step", ['"a"', "[1]", "true", "null"])
+def test_a_step_that_is_no_number_is_named(tmp_path: Path, step: str) -> None:
+    with rows_after(tmp_path / "a", f'{{"step": {step}}}\n'.encode()) as run:
+        with pytest.raises(CorruptError, match=r"metrics.jsonl:5: a step that is no number"):
+            run.cut_rows(10)
