@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 
 from presage.core import origin as origins
 from presage.core.config import Config, by_element, diff
-from presage.core.errors import ConfigError, CorruptError, RunError
+from presage.core.errors import ConfigError, RunError
 from presage.core.files import (
     atomic_write,
     cannot_write,

@@ -76,7 +76,7 @@ def _divided(spec: str) -> tuple[Path, int | None]:
 def _is_foreign(path: Path) -> bool:
     try:
         return "model_type" in json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise CorruptError("not readable as JSON", where=path) from None
 
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from presage.core.errors import ConfigError
 from presage.model.losses import CHUNK_ELEMENTS
 from presage.model.prefixes import common, pays
-from presage.model.sampling import Sampling, pick, row_seeds, uniforms
+from presage.model.sampling import Draws, Sampling, pick, row_seeds
 from presage.model.transformer import Transformer
 
 
@@ -187,23 +187,23 @@ def write(
     with evaluating(model):
         for first in range(0, len(order) if max_new_tokens > 0 else 0, batch_size):
             part = order[first : first + batch_size]
-            chance = torch.stack([uniforms(seeds[i], max_new_tokens) for i in part])
-            new = _write(model, [starts[i] for i in part], chance, sampling, lambda row, ids: over(part[row], ids))  # noqa: B023
+            draws, texts = Draws([seeds[i] for i in part]), [starts[i] for i in part]
+            new = _write(model, texts, max_new_tokens, draws, sampling, lambda row, ids: over(part[row], ids))  # noqa: B023
             for i, written in zip(part, new, strict=True):
                 results[i] = written
     return results
 
 
 def _write(
-    model: Transformer, starts: list[list[int]], chance: Tensor, sampling: Sampling, over: Ends
+    model: Transformer, starts: list[list[int]], steps: int, draws: Draws, sampling: Sampling, over: Ends
 ) -> list[Written]:
-    """One batch, chance [B, steps]. `active` lists the rows that the cache holds; finished ones leave it by halves."""
-    context, steps = model.config.context_length, chance.shape[1]
+    """One batch of at most `steps`. `active` lists the rows that the cache holds; finished ones leave it by halves."""
+    context = model.config.context_length
     texts, active = [list(start) for start in starts], list(range(len(starts)))
     done, sums = [False] * len(starts), [0.0] * len(starts)
     cache, logits = prefill(model, texts, min(context, max(map(len, texts)) + steps))
     for number in range(steps):
-        picked = pick(logits, chance[active, number].to(logits.device), sampling)
+        picked = pick(logits, draws.at(number, active).to(logits.device), sampling)
         values, _ = _score_rows(logits.float(), picked)
         for row, token, value in zip(active, picked.tolist(), values.tolist(), strict=True):
             if not done[row]:

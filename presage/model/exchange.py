@@ -7,23 +7,22 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from presage.core.config import Config
-from presage.core.errors import ConfigError, CorruptError, RunError
+from presage.core.errors import CorruptError, RunError
 from presage.core.run import RunDir, atomic_write, sha256
 from presage.data.attempt import attempt
 from presage.data.bpe import EOT
 from presage.model.config import ModelConfig
 from presage.model.hf_tensors import tensors_from_hf, tensors_to_hf
-from presage.model.huggingface import config_from_hf, config_to_hf
+from presage.model.huggingface import NotOurs, config_from_hf, config_to_hf
 from presage.model.transformer import Transformer
 from presage.model.weights import (
     MODEL_FILE,
+    check_shapes,
     filled,
     load_run,
-    load_tensors,
     model_tensors,
     read_tensors,
     write_manifest,
@@ -86,7 +85,7 @@ def import_hf(source: Path | str, out: Path | str) -> RunDir:
     """
     source, out = Path(source), Path(out)
     config, tensors, files = _open(source)
-    _check_shapes(config, tensors, source)
+    check_shapes(config, tensors, source)
     written = ImportConfig(model=config, source={name: sha256(path) for name, path in files.items()})
     with attempt(out, "import", written, seed=0, resume=False) as run:
         folder = run.path / "checkpoints" / f"{0:08d}"
@@ -142,12 +141,6 @@ def _read_all(paths: list[Path]) -> dict[str, Tensor]:
     return {name: tensor for path in paths for name, tensor in read_tensors(path).items()}
 
 
-def _check_shapes(config: ModelConfig, tensors: dict[str, Tensor], where: Path) -> None:
-    """Refuse before anything is written: a model without storage has shapes enough."""
-    with torch.device("meta"):
-        load_tensors(Transformer(config), {name: t.to("meta") for name, t in tensors.items()}, where)
-
-
 def _eot(tokenizer: Path, config: ModelConfig) -> int | None:
     """Id of <|endoftext|>, if the tokenizer has one. Refuses a tokenizer with ids that the model does not have."""
     state = _read_json(tokenizer)
@@ -157,7 +150,7 @@ def _eot(tokenizer: Path, config: ModelConfig) -> int | None:
     except (KeyError, TypeError, ValueError, AttributeError):
         raise CorruptError("not a tokenizer.json of the `tokenizers` library", where=tokenizer) from None
     if last >= config.vocab_size:
-        raise ConfigError(f"token id {last} is outside the model's vocabulary of {config.vocab_size}", where=tokenizer)
+        raise NotOurs(f"token id {last} is outside the model's vocabulary of {config.vocab_size}", where=tokenizer)
     return added.get(EOT)
 
 
@@ -173,7 +166,7 @@ def _tokenizer_config(config: ModelConfig, eot: int | None) -> dict[str, Any]:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise CorruptError(f"not readable as JSON: {error}", where=path) from None
     if not isinstance(data, dict):
         raise CorruptError("not a JSON object", where=path)

@@ -15,6 +15,11 @@ from presage.model.config import ModelConfig
 
 Condition = tuple[str, Callable[[ModelConfig], bool]]
 
+
+class NotOurs(ConfigError):
+    """A config of an architecture or with a feature that our Transformer does not have; another engine may."""
+
+
 # Keys of config.json that change no logit: bookkeeping, training, token ids that text is framed with, other heads.
 INERT = frozenset(
     {
@@ -206,16 +211,19 @@ def config_to_hf(config: ModelConfig) -> dict[str, Any]:
 
 
 def config_from_hf(data: dict[str, Any], where: object = None) -> ModelConfig:
-    """Our config of a Hugging Face config.json. Raises ConfigError naming every key that we cannot honour."""
+    """Our config of a Hugging Face config.json.
+
+    Raises NotOurs naming every key that we cannot honour, and another ConfigError for a value that is none.
+    """
     name = data.get("model_type")
-    if name not in FAMILIES:
+    if not isinstance(name, str) or name not in FAMILIES:
         known = ", ".join(FAMILIES)
-        raise ConfigError(f"model_type {name!r} is not supported", where=where, hint=f"supported: {known}")
+        raise NotOurs(f"model_type {name!r:.60} is not supported", where=where, hint=f"supported: {known}")
     family, data = FAMILIES[name], _plain_layers(_plain_rope(data, where), where)
     _check_keys(family, data, where)
     config = ModelConfig.parse(family.needs | _read_fields(family, data, where), where)
     if obstacles := family.obstacles(config):
-        raise ConfigError(f"not a shape that {name} can have: {'; '.join(obstacles)}", where=where)
+        raise NotOurs(f"not a shape that {name} can have: {'; '.join(obstacles)}", where=where)
     return config
 
 
@@ -223,10 +231,10 @@ def _check_keys(family: Family, data: dict[str, Any], where: object) -> None:
     known = family.keys.keys() | family.fixed.keys() | INERT
     unknown = sorted(key for key, value in data.items() if key not in known and value is not None)
     if unknown:
-        raise ConfigError(f"keys we cannot honour: {', '.join(f'{k}={data[k]!r:.60}' for k in unknown)}", where=where)
+        raise NotOurs(f"keys we cannot honour: {', '.join(f'{k}={data[k]!r:.60}' for k in unknown)}", where=where)
     for key, value in family.fixed.items():
         if data.get(key, value) != value:
-            raise ConfigError(f"{key}={data[key]!r} is not supported, only {value!r}", where=where)
+            raise NotOurs(f"{key}={data[key]!r:.60} is not supported, only {value!r}", where=where)
 
 
 def _read_fields(family: Family, data: dict[str, Any], where: object) -> dict[str, Any]:
@@ -234,12 +242,12 @@ def _read_fields(family: Family, data: dict[str, Any], where: object) -> dict[st
     for key, field in family.keys.items():
         value = data.get(key, family.absent.get(key))
         if value is None and key not in family.absent:
-            raise ConfigError(f"missing key '{key}'", where=where)
+            raise NotOurs(f"missing key '{key}'", where=where)
         if ours.get(field, value) != value:
             others = " and ".join(k for k, f in family.keys.items() if f == field)
-            raise ConfigError(f"{others} differ, which is not supported", where=where)
+            raise NotOurs(f"{others} differ, which is not supported", where=where)
         ours |= {field: value} if value is not None else {}
-    if not all(isinstance(ours[field], int) and ours[field] > 0 for field in ("d_model", "n_heads")):
+    if not all(type(ours[field]) is int and ours[field] > 0 for field in ("d_model", "n_heads")):
         raise ConfigError("width and heads must be positive integers", where=where)
     return family.derived(ours) | ours
 
@@ -251,15 +259,15 @@ def _plain_rope(data: dict[str, Any], where: object) -> dict[str, Any]:
     if rope is None:
         return data
     if not isinstance(rope, dict) or rope.keys() - {"rope_theta", "rope_type"}:
-        raise ConfigError(f"rope_parameters={rope!r:.80} is not supported, only rope_theta", where=where)
+        raise NotOurs(f"rope_parameters={rope!r:.80} is not supported, only rope_theta", where=where)
     theta = rope.get("rope_theta", 10_000.0)
     if rope.get("rope_type", "default") != "default" or data.get("rope_theta", theta) != theta:
-        raise ConfigError(f"rope_parameters={rope!r:.80} is not supported, only one rope_theta", where=where)
+        raise NotOurs(f"rope_parameters={rope!r:.80} is not supported, only one rope_theta", where=where)
     return data | {"rope_theta": theta}
 
 
 def _plain_layers(data: dict[str, Any], where: object) -> dict[str, Any]:
     types = data.get("layer_types") or []
-    if set(types) - {"full_attention"}:
-        raise ConfigError(f"layer_types {sorted(set(types))} is not supported, only full_attention", where=where)
+    if not isinstance(types, list) or any(one != "full_attention" for one in types):
+        raise NotOurs(f"layer_types={types!r:.80} is not supported, only full_attention", where=where)
     return {key: value for key, value in data.items() if key != "layer_types"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -63,6 +65,22 @@ def row_seeds(seed: int, rows: int) -> list[int]:
     return [derive(seed, "generate", row) for row in range(rows)]
 
 
-def uniforms(seed: int, count: int) -> Tensor:
-    """[count] float64 in [0, 1): one number per new token of a row; a longer row begins with a shorter one's."""
-    return torch.from_numpy(stream(seed, "sample").random(count))
+class Draws:
+    """Streams of chance of some rows: one number per new token, the same whatever the most that may be written.
+
+    Numbers are drawn as they are asked for, so that nothing is as large as the most tokens that a caller allows.
+    """
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self._streams = [stream(seed, "sample") for seed in seeds]
+        self._block, self._first = torch.empty(len(seeds), 0, dtype=torch.float64), 0
+
+    def at(self, number: int, rows: Sequence[int]) -> Tensor:
+        """[len(rows)] float64 in [0, 1): what new token `number` of each of these rows is drawn by. Asked in order."""
+        while number >= self._first + self._block.shape[1]:
+            self._first += self._block.shape[1]
+            self._block = torch.stack([torch.from_numpy(one.random(_BLOCK)) for one in self._streams])
+        return self._block[list(rows), number - self._first]
+
+
+_BLOCK = 256

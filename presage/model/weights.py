@@ -87,11 +87,31 @@ def load_model(folder: Path) -> Transformer:
 
 
 def filled(config: ModelConfig, tensors: dict[str, Tensor], where: object = None) -> Transformer:
-    """A model of this shape with these weights, in evaluation mode; the global generator is left as it was."""
+    """A model of this shape with these weights, in evaluation mode; the global generator is left as it was.
+
+    Raises ConfigError where the weights are of another shape, before anything of the config's size is built.
+    """
+    check_shapes(config, tensors, where)
     with torch.random.fork_rng(devices=[]):
         model = Transformer(config)
     load_tensors(model, tensors, where)
     return model.eval()
+
+
+def check_shapes(config: ModelConfig, tensors: dict[str, Tensor], where: object = None) -> None:
+    """As `load_tensors` would refuse them, at the cost of no memory whatever sizes a damaged config says."""
+    held = sum(tensor.numel() for tensor in tensors.values())
+    if config.n_params > _TOO_MANY * held:
+        what = f"{config.n_params:,} parameters by its config, but {held:,} in its weights"
+        raise ConfigError(what, where=where, hint="the config or the weights are of another model")
+    if config.position == "rope" and config.context_length * config.d_head > _LONGEST:
+        raise ConfigError(f"a context of {config.context_length:,} tokens is too long to be computed", where=where)
+    with torch.device("meta"):  # a model without storage has shapes enough
+        load_tensors(Transformer(config), {name: tensor.to("meta") for name, tensor in tensors.items()}, where)
+
+
+_TOO_MANY = 8  # times the numbers there are: below, each tensor is compared and the wrong one named
+_LONGEST = 1 << 31  # numbers in the tables of rotary positions
 
 
 # ---- the model of a run ---------------------------------------------------------------------------------------------
@@ -104,7 +124,7 @@ def load_run(path: Path | str, step: int | None = None) -> tuple[Transformer, Pa
     run, checkpoint or tokenizer is missing, CorruptError when the weights are damaged.
     """
     run = RunDir(Path(path))
-    written = run.read_json("config.json").get("config", {})
+    written = run.read_object("config.json").get("config", {})
     if not isinstance(written, dict) or not isinstance(written.get("model"), dict):
         raise RunError("no model in this run", where=run.path, hint="give a pretrain or import run")
     config = ModelConfig.parse(written["model"], where=run.path / "config.json")

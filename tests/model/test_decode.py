@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from presage.core.errors import ConfigError
+from presage.core.seeds import stream
 from presage.model import decode, prefixes
 from presage.model.config import ModelConfig
-from presage.model.sampling import Sampling, pick, row_seeds
+from presage.model.sampling import Draws, Sampling, pick, row_seeds
 from presage.model.transformer import Transformer
 from tests.model.shapes import CONFIGS, CONTEXT, VOCAB, lively, random_tokens
 
@@ -266,3 +267,22 @@ def test_only_kept_tokens_are_drawn(logits: list[float], chance: float, top_k: i
     assert values.double().softmax(-1)[0, token] > 0
     assert top_k is None or len(larger) < top_k
     assert top_p is None or values.double().softmax(-1)[values > logits[token]].sum() <= top_p + 1e-9
+
+
+# ---- streams of chance ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 600])
+def test_numbers_drawn_by_and_by_are_those_drawn_at_once(count: int) -> None:
+    seeds, rows = [7, 8, 9], [2, 0]
+    whole = torch.stack([torch.from_numpy(stream(seed, "sample").random(count)) for seed in seeds])
+    draws = Draws(seeds)
+    assert torch.equal(torch.stack([draws.at(number, rows) for number in range(count)], 1), whole[rows])
+
+
+def test_a_limit_beyond_all_texts_costs_nothing() -> None:
+    model = lively(CONFIGS["qwen3"])
+    prompts = [[1, 2, 3], [4]]
+    (first, *_), _ = free = decode.generate(model, prompts, 4, seed=3)
+    stops = [first, free[1][0]]
+    assert decode.generate(model, prompts, 10**31, seed=3, stop_ids=stops) == [row[:1] for row in free]

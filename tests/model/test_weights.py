@@ -137,3 +137,22 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
         weights.save_model(build(CONFIGS["gpt2"], 1), tmp_path)
     assert (tmp_path / "model.safetensors").read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "field", ["vocab_size", "context_length", "n_layers", "d_model", "d_ff", "n_heads", "n_kv_heads"]
+)
+@pytest.mark.parametrize("config", [CONFIGS["qwen3"], CONFIGS["gpt2"]], ids=["qwen3", "gpt2"])
+def test_sizes_that_no_weights_have_are_refused_before_anything_is_built(config: ModelConfig, field: str) -> None:
+    tensors = weights.model_tensors(lively(config))
+    size = 10**12 * config.n_kv_heads
+    other = config.model_copy(update={field: size})
+    with pytest.raises(ConfigError, match=r"parameters by its config|is too long to be computed"):
+        weights.filled(other, tensors, "here")
+
+
+def test_a_config_that_is_no_object_is_said(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "copy")
+    (copy / "config.json").write_text("[]")
+    with pytest.raises(CorruptError, match=r"config.json: not in the form"):
+        weights.load_run(copy)
