@@ -15,8 +15,9 @@ from presage.infer.asking import Asking
 from presage.infer.foreign import ForeignEngine
 from presage.infer.local import Engine, Facts, LocalModel
 from presage.infer.own import OwnEngine
-from presage.infer.text import ForeignText, OwnText, Text
+from presage.infer.text import OF_MODEL, OF_TOKENIZER, ForeignText, OwnText, Text
 from presage.model.exchange import load_hf, weight_files
+from presage.model.huggingface import NotOurs
 from presage.model.weights import MODEL_FILE, checkpoint, load_run
 
 FORMS = "a model is a run directory (DIR), hf:DIR, or an http(s):// address"
@@ -49,6 +50,7 @@ def open_run(spec: str, settings: Settings) -> LocalModel:
         "backend": "run",
         "engine": "presage",
         "weights": str(manifest["files"][MODEL_FILE]),
+        "config": sha256(path / "config.json"),
         "dtype": "float32",
         "step": int(folder.name),
     }
@@ -92,7 +94,10 @@ def open_hf(folder: str, settings: Settings) -> LocalModel:
 
 
 def _engine(path: Path, settings: Settings) -> tuple[Engine, Facts]:
-    """Our Transformer where it computes exactly this model; else, or where it is asked for, transformers."""
+    """Our Transformer where it computes exactly this model; else, or where it is asked for, transformers.
+
+    That another engine knows the architecture does not mend weights or a config: what is damaged is refused by either.
+    """
     weights = {name: path / name for name in weight_files(path)}
     missing = next((file for file in weights.values() if not file.is_file()), None)
     if missing:
@@ -101,15 +106,17 @@ def _engine(path: Path, settings: Settings) -> tuple[Engine, Facts]:
     digests = {name: sha256(file) for name, file in weights.items()}
     digest = next(iter(digests.values())) if len(digests) == 1 else digest_of(digests)
     facts: Facts = {"backend": "hf", "engine": "presage", "weights": digest, "dtype": "float32"}
+    read = [path / name for name in (*OF_MODEL, *OF_TOKENIZER)]
+    facts["config"] = digest_of({file.name: sha256(file) for file in read if file.is_file()})
     reason = None
     if settings.engine != "transformers":
         try:
             return OwnEngine(load_hf(path), settings.batch_size, settings.batch_tokens), facts
-        except ConfigError as error:
+        except NotOurs as error:  # weights that are damaged are so for any engine
             if settings.engine == "presage":
                 raise
             reason = error
-    foreign = ForeignEngine.load(path, settings.batch_size, settings.batch_tokens, reason)
+    foreign = ForeignEngine.load(path, list(weights.values()), settings.batch_size, settings.batch_tokens, reason)
     return foreign, facts | {"engine": f"transformers {foreign.version}"}
 
 

@@ -6,7 +6,8 @@ is run, nothing is fetched, and only safetensors are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from torch import Tensor
 
 from presage.core.errors import ConfigError, PresageError
 from presage.infer.asking import Ids, Pair
+from presage.infer.checked import one_line, open_checked, quiet
 from presage.model.beam import beam_search
 from presage.model.decode import Ends, Written, pad
 from presage.model.losses import CHUNK_ELEMENTS
-from presage.model.sampling import Sampling, pick, uniforms
+from presage.model.sampling import Draws, Sampling, pick
 from presage.model.scoring import Scored
 
 LENGTHS = ("n_positions", "max_position_embeddings", "n_ctx", "max_seq_len", "seq_length")
@@ -28,31 +30,54 @@ LENGTHS = ("n_positions", "max_position_embeddings", "n_ctx", "max_seq_len", "se
 class ForeignEngine:
     """AutoModelForCausalLM of a directory."""
 
-    def __init__(self, model: Any, version: str, batch_rows: int, batch_tokens: int) -> None:
-        self.model, self.version = model, version
+    def __init__(self, model: Any, version: str, folder: Path, batch_rows: int, batch_tokens: int) -> None:
+        self.model, self.version, self.folder = model, version, folder
         self.batch_rows, self.batch_tokens = batch_rows, batch_tokens
         self.context = _context(model.config)
 
     @classmethod
-    def load(cls, folder: Path, batch_rows: int, batch_tokens: int, why: PresageError | None = None) -> ForeignEngine:
-        """Raises ConfigError where transformers is missing or cannot build the model, saying `why` ours cannot."""
+    def load(
+        cls,
+        folder: Path,
+        files: Sequence[Path],
+        batch_rows: int,
+        batch_tokens: int,
+        why: PresageError | None = None,
+    ) -> ForeignEngine:
+        """The model of a directory with its weights in `files`, tried on one token.
+
+        Raises ConfigError where transformers is missing or cannot compute the model, saying `why` ours cannot, and
+        where the weights are not the model's.
+        """
         reason = f"; presage's own engine: {why.what}" if why else ""
         try:
             import transformers
         except ImportError:
             what = f"this model needs transformers{reason}"
             raise ConfigError(what, where=folder, hint="pip install 'presage[hf]'") from None
-        options = {"local_files_only": True, "trust_remote_code": False, "use_safetensors": True}
-        try:
-            model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **options)
-        except Exception as error:  # whatever a foreign architecture raises
-            first = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ConfigError(f"transformers cannot open this model: {first:.200}{reason}", where=folder) from None
-        model.train(False)
-        return cls(model, transformers.__version__, batch_rows, batch_tokens)
+        model = open_checked(folder, files, reason)
+        engine = cls(model, transformers.__version__, folder, batch_rows, batch_tokens)
+        with quiet(), one_line("compute this model", folder, reason):
+            _Steps(model, engine.context).begin([0])
+        return engine
+
+    @contextmanager
+    def _computing(self, rows: Iterable[Ids]) -> Iterator[None]:
+        """Refuses ids that the model does not have, which a tokenizer.json may, and says in a line what goes wrong."""
+        with quiet(), one_line("compute this model", self.folder):
+            known = len(self.model.get_input_embeddings().weight)
+            wrong = next((i for row in rows for i in row if not 0 <= i < known), None)
+            if wrong is not None:
+                what = f"id {wrong} is not in the vocabulary of {known}"
+                raise ConfigError(what, where=self.folder, hint="its tokenizer has tokens that the model does not")
+            yield
 
     def score(self, pairs: Sequence[Pair]) -> list[Scored]:
         """Rows of about one length together, filled up on the right, which a causal model does not see."""
+        with self._computing(ids for pair in pairs for ids in pair):
+            return self._scored(pairs)
+
+    def _scored(self, pairs: Sequence[Pair]) -> list[Scored]:
         asked = (i for i, (_, tail) in enumerate(pairs) if tail)
         order = sorted(asked, key=lambda i: sum(map(len, pairs[i])), reverse=True)
         found: list[Scored] = [(torch.empty(0), torch.empty(0, dtype=torch.bool))] * len(pairs)
@@ -89,10 +114,10 @@ class ForeignEngine:
         """Every prompt by itself, token by token."""
 
         def one(number: int, prompt: Ids, seed: int) -> Written:
-            chance, steps, ids, total = uniforms(seed, most), _Steps(self.model, self.context), list[int](), 0.0
+            draws, steps, ids, total = Draws([seed]), _Steps(self.model, self.context), list[int](), 0.0
             logits = steps.begin(prompt)
             while True:
-                token = int(pick(logits, chance[len(ids)][None].to(logits.device), sampling))
+                token = int(pick(logits, draws.at(len(ids), [0]).to(logits.device), sampling))
                 total += float(logits.double().log_softmax(-1)[0, token])
                 ids.append(token)
                 ended = token in stops or ends(number, ids)
@@ -100,14 +125,16 @@ class ForeignEngine:
                     return Written(ids, total, ended)
                 logits = steps.go_on([0], [[*prompt, *ids]])
 
-        return [one(number, *asked) for number, asked in enumerate(zip(prompts, seeds, strict=True))]
+        with self._computing(prompts):
+            return [one(number, *asked) for number, asked in enumerate(zip(prompts, seeds, strict=True))]
 
     def beam(
         self, prompt: Ids, most: int, width: int, penalty: float, stops: frozenset[int], ends: Callable[[Ids], bool]
     ) -> Written:
         """The continuation that beam search finds."""
         steps = _Steps(self.model, self.context)
-        return beam_search(steps, prompt, most, width=width, penalty=penalty, stop_ids=stops, ends=ends)
+        with self._computing([prompt]):
+            return beam_search(steps, prompt, most, width=width, penalty=penalty, stop_ids=stops, ends=ends)
 
 
 class _Steps:

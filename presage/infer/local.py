@@ -65,7 +65,7 @@ class LocalModel:
     has_beams = True
 
     def identity(self) -> Facts:
-        """backend, engine, name, digests of weights and tokenizer, dtype, begin, stride, context_length."""
+        """backend, engine, name, digests of weights, config and tokenizer, dtype, begin, stride, context_length."""
         asking = {"begin": self.asking.begin, "stride": self.asking.stride, "context_length": self.asking.context}
         return self.facts | {"name": self.name, "tokenizer": self.asking.text.digest} | asking
 

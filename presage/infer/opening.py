@@ -19,7 +19,7 @@ def open_model(spec: str, **settings: Any) -> LanguageModel:
     Raises ConfigError for a spec or a setting that is none, RunError for what is missing, CorruptError for what is
     damaged, each in one line; an address raises what UrlModel.open does.
     """
-    if spec.startswith(URLS):
+    if is_url(spec):
         from presage.infer.url import UrlModel
 
         url: LanguageModel = UrlModel.open(spec, **settings)
@@ -30,10 +30,15 @@ def open_model(spec: str, **settings: Any) -> LanguageModel:
     return open_hf(spec[3:], given) if spec.startswith("hf:") else open_run(spec, given)
 
 
+def is_url(spec: str) -> bool:
+    """Whether it is the address of an endpoint, whose scheme may be written in capitals."""
+    return spec.lower().startswith(URLS)
+
+
 def opened(spec: str, key_file: str = "", settings: Sequence[str] = ()) -> LanguageModel:
     """The same with settings as a person writes them, key=value; only an endpoint is given the key."""
     given = dict(map(_setting, settings))
-    key = {"key_file": Path(key_file)} if key_file and spec.startswith(URLS) else {}
+    key = {"key_file": Path(key_file)} if key_file and is_url(spec) else {}
     return open_model(spec, **given, **key)
 
 

@@ -14,6 +14,8 @@ from presage.core.strict import read_json
 from presage.data.bpe import EOT, Tokenizer
 
 TOKENIZER = "tokenizer.json"
+OF_TOKENIZER = ("tokenizer_config.json", "special_tokens_map.json")
+OF_MODEL = ("generation_config.json", "config.json")
 
 
 class Text(Protocol):
@@ -146,11 +148,11 @@ def _closing(tokenizer: Any) -> int:
 def _framing(folder: Path, tokenizer: Any) -> tuple[int | None, frozenset[int]]:
     """The id a document begins with (bos, else eos) and those that end one; the tokenizer's files go first."""
     own, models = ({"bos": list[int](), "eos": list[int]()} for _ in range(2))
-    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+    for name in OF_TOKENIZER:
         data = _read(folder / name)
         for kind, found in own.items():
             found += _id_of(tokenizer, data.get(f"{kind}_token"))
-    for name in ("generation_config.json", "config.json"):
+    for name in OF_MODEL:
         data = _read(folder / name)
         for kind, found in models.items():
             found += _ids_of(data.get(f"{kind}_token_id"))
@@ -180,4 +182,7 @@ def _id_of(tokenizer: Any, token: object) -> list[int]:
 
 def _ids_of(value: object) -> list[int]:
     values = value if isinstance(value, list) else [value]
-    return [one for one in values if isinstance(one, int) and not isinstance(one, bool)]
+    return [one for one in values if isinstance(one, int) and not isinstance(one, bool) and 0 <= one < _NO_ID]
+
+
+_NO_ID = 1 << 31

@@ -21,13 +21,14 @@ from presage.infer.url_context import characters, cut, is_too_long, share_to_kee
 from presage.infer.url_dialect import Dialect
 from presage.infer.url_limits import Clock
 from presage.infer.url_settings import UrlSettings, read_address, read_key
-from presage.infer.url_usage import Usage
+from presage.infer.url_usage import Usage, counted
 
 _PROBE = "The days of the week are Monday, Tuesday,"
 _EMPTY = Completion("", None, None, "stop")
 _CHARACTERS_A_TOKEN = 4  # for limits of rate, before the endpoint says how many it were
 _SEEDS = 1 << 31
 _MOST = 100  # samples asked for in one request
+_MOST_TOKENS = 1 << 20  # of a sample, for limits of rate: none is longer, whatever is allowed
 _BROKEN = 500
 _CUTS = 40  # each drops a tenth or more, so that nothing is left of any prompt
 
@@ -187,7 +188,7 @@ class UrlModel:
         spent: int | None = None
         while (missing := min(_MOST, decoding.samples - len(found))) > 0:
             body = self._body(prompt, decoding, missing, derive(seed, "samples", len(found)) if found else seed)
-            tokens = _about(prompt) + decoding.max_tokens * missing
+            tokens = _about(prompt) + min(decoding.max_tokens, _MOST_TOKENS) * missing
             answer = self._post(self._path, body, tokens)
             spent = spent if spent is not None else _prompt_tokens(answer)
             rows = choices(answer)[:missing]
@@ -279,7 +280,9 @@ _ECHO: dict[str, Any] = {"echo": True, "logprobs": 1}
 def _only_model(client: Client) -> str:
     found = client.get("models").get("data")
     names = (
-        [str(one["id"]) for one in found if isinstance(one, dict) and "id" in one] if isinstance(found, list) else []
+        [client.line(str(one["id"])) for one in found if isinstance(one, dict) and "id" in one]
+        if isinstance(found, list)
+        else []
     )
     if len(names) != 1:
         hint = f"add #MODEL: {', '.join(names[:20])}" if names else "add #MODEL to the address"
@@ -328,13 +331,8 @@ def _about(prompt: Prompt) -> float:
 
 
 def _prompt_tokens(answer: dict[str, Any]) -> int | None:
-    return _counted(answer, "prompt_tokens")
+    return counted(answer.get("usage"), "prompt_tokens")
 
 
 def _completion_tokens(answer: dict[str, Any]) -> int | None:
-    return _counted(answer, "completion_tokens")
-
-
-def _counted(answer: dict[str, Any], name: str) -> int | None:
-    value = usage.get(name) if isinstance(usage := answer.get("usage"), dict) else None
-    return value if isinstance(value, int) else None
+    return counted(answer.get("usage"), "completion_tokens")

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from presage.data.verbs import Completion, Decoding, Likelihood
 
 _TIE = 1e-6
+_LARGEST = 1e30  # of any text's: what is beyond is damage
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -84,7 +85,8 @@ def _spelling(tokens: list[str], text: str) -> int | None:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether it is a log-probability that can be added to others: JSON has numbers that no float holds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
 
 
 # ---- echoes ----------------------------------------------------------------------------------------------------------

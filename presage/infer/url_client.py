@@ -152,12 +152,12 @@ class Client:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             hint = "is it running, and is the address right? When it is back, --resume goes on"
-            raise _Again(f"cannot be reached: {self._line(str(error)) or type(error).__name__}", hint) from None
+            raise _Again(f"cannot be reached: {self.line(str(error)) or type(error).__name__}", hint) from None
         except httpx.TimeoutException:
             raise _Again(f"does not answer within {self.settings.timeout_s:g} s") from None
         except httpx.TransportError as error:
-            raise _Again(f"the connection broke: {self._line(str(error)) or type(error).__name__}") from None
-        except (httpx.InvalidURL, httpx.HTTPError, RuntimeError) as error:
+            raise _Again(f"the connection broke: {self.line(str(error)) or type(error).__name__}") from None
+        except (httpx.InvalidURL, httpx.HTTPError, RuntimeError, UnicodeError) as error:  # the last: a host's name
             text = f"cannot be asked: {type(error).__name__}"
             raise EndpointError(text, where=self.address.host, hint=_GOES_ON) from None
 
@@ -207,10 +207,10 @@ class Client:
         inner = error if isinstance(error, dict) else {"message": error}
         message = inner.get("message") or inner.get("detail") or ""
         named = f" [{inner['param']}]" if isinstance(inner.get("param"), str) else ""
-        return self._line(f"{message}{named}") or "no reason given", str(inner.get("code") or inner.get("type") or "")
+        return self.line(f"{message}{named}") or "no reason given", str(inner.get("code") or inner.get("type") or "")
 
-    def _line(self, text: str) -> str:
-        """One printable line without the key."""
+    def line(self, text: str) -> str:
+        """One printable line without the key: what an endpoint says, for people and files."""
         words = " ".join("".join(c if c.isprintable() else " " for c in self._key.hide(text)).split())
         return words if len(words) <= _SHOWN else f"{words[:_SHOWN]} ..."
 
@@ -220,6 +220,9 @@ def _open(settings: UrlSettings) -> httpx.Client:
     limits = httpx.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency)
     try:
         return httpx.Client(timeout=timeout, limits=limits, proxy=settings.proxy, trust_env=False)
+    except ImportError:  # of socks5://
+        hint = "pip install 'httpx[socks]', or http://HOST:PORT"
+        raise ConfigError("this kind of proxy needs the package socksio", where="proxy", hint=hint) from None
     except (ValueError, httpx.InvalidURL):
         raise ConfigError("not the address of a proxy", where="proxy", hint="http://HOST:PORT") from None
 

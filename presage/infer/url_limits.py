@@ -12,6 +12,7 @@ from random import Random
 _FIRST_S, _LONGEST_S = 1.0, 60.0
 _BURST_S = 10.0
 _INSTANT_S = 1e-6  # what rounding leaves of a wait
+_NAP_S = 1e8  # the system sleeps no longer at once
 
 
 class Clock:
@@ -26,7 +27,7 @@ class Clock:
         return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
+        time.sleep(min(seconds, _NAP_S))
 
 
 class Bucket:

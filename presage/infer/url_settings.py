@@ -34,14 +34,14 @@ class UrlSettings(Config):
     concurrency: int = Field(default=8, gt=0, le=1024)
     requests_per_minute: float | None = Field(default=None, gt=0)
     tokens_per_minute: float | None = Field(default=None, gt=0)
-    timeout_s: float = Field(default=300.0, gt=0)
+    timeout_s: float = Field(default=300.0, gt=0, le=1e6)
     """Of one attempt."""
-    deadline_s: float = Field(default=1800.0, gt=0)
+    deadline_s: float = Field(default=1800.0, gt=0, le=1e8)
     """Of one request with all its attempts."""
     attempts: int = Field(default=8, gt=0)
-    price_in: float = Field(default=0.0, ge=0)
+    price_in: float = Field(default=0.0, ge=0, le=1e12)
     """Of a million tokens of prompt, in any currency."""
-    price_out: float = Field(default=0.0, ge=0)
+    price_out: float = Field(default=0.0, ge=0, le=1e12)
     max_body_bytes: int = Field(default=1 << 26, gt=0)
     proxy: str | None = Field(default=None, repr=False)
     plain_http: bool = False
@@ -67,6 +67,7 @@ def read_address(spec: str, model_name: str | None) -> Address:
     try:
         parts = urlsplit(spec.strip())
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # as it is looked up: no part longer than 63 characters, none empty
     except ValueError:
         raise ConfigError("not the address of an endpoint", hint=_FORM) from None
     if parts.username is not None or parts.password is not None or parts.query:

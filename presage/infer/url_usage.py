@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _MILLION = 1_000_000
+_MOST = 1 << 40  # tokens of one answer: a count beyond is damage
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Usage:
     def answered(self, answer: Any) -> int:
         """Count what an answer says it took; the tokens of both kinds."""
         told = answer.get("usage") if isinstance(answer, dict) else None
-        spent = [_whole(told, name) for name in ("prompt_tokens", "completion_tokens")]
+        spent = [counted(told, name) for name in ("prompt_tokens", "completion_tokens")]
         if spent[0] is None:
             self.count(unmetered=1)
             return 0
@@ -61,6 +62,7 @@ class Usage:
         return [*rows, {"what": "cost", "value": self.cost}] if priced else rows
 
 
-def _whole(told: Any, name: str) -> int | None:
+def counted(told: Any, name: str) -> int | None:
+    """A count of an answer's `usage`; None where it says none that can be."""
     value = told.get(name) if isinstance(told, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST else None

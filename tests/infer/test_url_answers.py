@@ -52,8 +52,9 @@ def test_greedy_is_every_token_at_the_top() -> None:
     tokens: list[tuple[str, float | None]] = [("The cat", None), (" s", -1.0), ("at", -2.0)]
     tops = [None, {" s": -1.0, " r": -3.0}, {"at": -2.0}]
     top, below = echo(tokens, top_logprobs=tops), echo(tokens, top_logprobs=[*tops[:2], {"it": -0.1, "at": -2.0}])
-    found = [read_echo(answer, "The cat", " sat") for answer in (top, below, echo(tokens, top_logprobs=[]))]
-    assert [one.likelihood.greedy for one in found if one] == [True, False, False]
+    large = echo(tokens, top_logprobs=[*tops[:2], {"it": 10**400, "at": -2.0}])
+    found = [read_echo(answer, "The cat", " sat") for answer in (top, below, echo(tokens, top_logprobs=[]), large)]
+    assert [one.likelihood.greedy for one in found if one] == [True, False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -64,12 +65,14 @@ def test_greedy_is_every_token_at_the_top() -> None:
         {"choices": [{"text": "", "logprobs": {}}]},
         echo([("The cat", None), (" sat", None)]),
         echo([("The cat", None), (" sat", float("nan"))]),
+        echo([("The cat", None), (" sat", -(10**400))]),
+        echo([("The cat", None), (" s", -1.7e308), ("at", -1.7e308)]),
         echo([("The cat", None), (" sat", -1.0)], [0]),
         echo([("The cat", None), (" sat", -1.0)], [7, 0]),
         echo([("The cat", None), (" sat", -1.0)], ["0", "7"]),  # type: ignore[list-item]
         echo([(" on", -1.0)], [11]),
     ],
-    ids=["nothing", "bare", "hollow", "null", "nan", "short", "backwards", "texts", "beyond"],
+    ids=["nothing", "bare", "hollow", "null", "nan", "digits", "large", "short", "backwards", "texts", "beyond"],
 )
 def test_what_is_no_echo_is_none(answer: dict[str, Any]) -> None:
     assert read_echo(answer, "The cat", " sat") is None
@@ -111,7 +114,7 @@ def test_a_text_that_no_file_can_hold_is_mended() -> None:
 NAMES = st.sampled_from(["choices", "text", "message", "content", "logprobs", "tokens", "token_logprobs", "index"])
 MORE = st.sampled_from(["text_offset", "top_logprobs", "finish_reason", "logprob", "token"])
 ANY = st.recursive(
-    st.none() | st.booleans() | st.integers(-2, 9) | st.floats() | st.text("ab", max_size=2),
+    st.none() | st.booleans() | st.integers(-2, 9) | st.just(-(10**400)) | st.floats() | st.text("ab", max_size=2),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | MORE, inner, max_size=5),
     max_leaves=12,
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 
 import pytest
 
-from presage.core.errors import EndpointError
+from presage.core.errors import ConfigError, EndpointError
 from presage.data.verbs import Completion, Continuation, Decoding, Generation
 from presage.infer.url import UrlModel
 from presage.infer.url_limits import Bucket, Limits
@@ -241,11 +242,13 @@ def test_an_answer_without_text_is_an_empty_text(body: Body, invalid: int) -> No
         {"content": [{"token": "Y"}]},
         {"content": [{"token": "Yes", "logprob": "low"}]},
         {"content": [{"token": "Yes", "logprob": None}]},
+        {"content": [{"token": "Yes", "logprob": -(10**400)}]},
+        {"content": [{"token": "Y", "logprob": -1.7e308}, {"token": "es", "logprob": -1.7e308}]},
         {"tokens": ["Yes"], "token_logprobs": []},
         [],
         "none",
     ],
-    ids=str,
+    ids=lambda given: str(given)[:60],
 )
 def test_log_probabilities_that_cannot_be_read_are_unknown(given: object) -> None:
     choice = {"message": {"content": "Yes"}, "logprobs": given}
@@ -335,3 +338,49 @@ def test_what_no_answer_says_is_not_counted_but_said() -> None:
         [[found]] = model.generate(GO)
         assert (found.tokens, model.usage.prompt_tokens, model.usage.unmetered) == (None, before, 1)
         assert "cost" not in {row["what"] for row in model.usage.table()}
+
+
+@pytest.mark.parametrize("name", ["prompt_tokens", "completion_tokens"])
+def test_counts_that_none_can_be_are_not_counted(name: str) -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 2} | {name: 10**400}
+    reply = message("Yes")
+    with serving(Then(Reply(reply.body | {"usage": usage}))) as endpoint:
+        model = opened(endpoint, price_in=1e9, price_out=1e9, tokens_per_minute=1e6)
+        [[found]] = model.generate(GO)
+        assert (found.text, found.tokens in (None, 2)) == ("Yes", True)
+        assert 0 < model.usage.cost < 1e9
+
+
+def test_a_price_beyond_all_money_is_refused_before_anything_is_asked() -> None:
+    with serving(honest) as endpoint:
+        for price in ("price_in", "price_out"):
+            with pytest.raises(ConfigError, match=price):
+                opened(endpoint, **{price: 1e308})
+        assert endpoint.asked == []
+
+
+def test_more_tokens_than_a_number_holds_can_be_allowed() -> None:
+    with serving(Then(message("Yes"))) as endpoint:
+        [[found]] = opened(endpoint, tokens_per_minute=1e6).generate([Generation("Go on", Decoding(10**400))])
+    assert found.text == "Yes"
+
+
+@pytest.mark.parametrize("name", ["toy\ud800", "toy\n", "\udc00"])
+def test_the_name_of_the_only_model_is_a_text_of_one_line(name: str) -> None:
+    def rule(path: str, body: Body) -> Reply:
+        return Reply({"data": [{"id": name}]}) if path == "models" else honest(path, body)
+
+    with serving(rule) as endpoint:
+        model = UrlModel.open(endpoint.url, clock=Time())
+    assert model.name.isprintable()
+    json.dumps(model.identity(), ensure_ascii=False).encode()
+
+
+def test_names_of_several_models_stay_in_one_line() -> None:
+    with (
+        serving(lambda path, body: Reply({"data": [{"id": "a\nb"}, {"id": "c\ud800"}]})) as endpoint,
+        pytest.raises(ConfigError, match="serves 2 models") as caught,
+    ):
+        UrlModel.open(endpoint.url, clock=Time())
+    assert "\n" not in str(caught.value)
+    str(caught.value).encode()
