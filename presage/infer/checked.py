@@ -19,17 +19,21 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from presage.core.errors import ConfigError, CorruptError, PresageError
+from presage.core.files import read_json
 
 _BUFFER = re.compile(r"(attn|attention)\.(bias|masked_bias)$|rotary_emb\.inv_freq$")
 _NAMED = 5
-_TOO_MANY = 8  # times the numbers there are
+_TOO_MANY = 16  # times the numbers there are
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers")
+"""Where a config.json says how many layers there are."""
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Bars, reports and warnings of transformers are not shown meanwhile; afterwards all is as it was."""
-    from transformers.utils import logging as theirs
+    import transformers
 
+    theirs: Any = transformers.utils.logging
     level, bars = theirs.get_verbosity(), theirs.is_progress_bar_enabled()
     theirs.set_verbosity(logging.CRITICAL + 1)
     theirs.disable_progress_bar()
@@ -55,34 +59,45 @@ def one_line(what: str, folder: Path, reason: str = "") -> Iterator[None]:
         raise ConfigError(f"transformers cannot {what}: {first:.200}{reason}", where=folder) from None
 
 
+def _auto() -> tuple[Any, Any]:
+    """AutoConfig and AutoModelForCausalLM."""
+    import transformers
+
+    return transformers.AutoConfig, transformers.AutoModelForCausalLM
+
+
 def open_checked(folder: Path, files: Sequence[Path], reason: str = "") -> Any:
     """AutoModelForCausalLM of a directory, in fp32 and for evaluation, whose tensors are in `files`.
 
     reason: why our own engine does not open it, said behind what transformers says. Raises ConfigError naming tensors
     that are missing, of another shape or of no place in the model, and where transformers cannot open it.
     """
-    import transformers
-
+    configs, models = _auto()
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     with quiet(), one_line("open this model", folder, reason):
-        config = transformers.AutoConfig.from_pretrained(folder, **options)
-        _check_sizes(config, folder, files)
+        tensors, numbers = _held(files)
+        _check_layers(folder, tensors)
+        _check_size(configs.from_pretrained(folder, **options), folder, numbers)
         options |= {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
-        model, told = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **options)
+        model, told = models.from_pretrained(folder, dtype=torch.float32, **options)
         _check(told, folder)
         return model.train(False)
 
 
-def _check_sizes(config: Any, folder: Path, files: Sequence[Path]) -> None:
-    """Refuse what a damaged config makes enormous, before it is built; quantised files hold several numbers in one."""
-    import transformers
+def _check_layers(folder: Path, tensors: int) -> None:
+    """Refuse more layers than there are tensors; of so many even a config takes for ever to be read."""
+    data = read_json(folder / "config.json")
+    parts = [data, *data.values()] if isinstance(data, dict) else []
+    told = [part.get(name) for part in parts if isinstance(part, dict) for name in LAYERS]
+    most = max((one for one in told if isinstance(one, int)), default=0)
+    if most > tensors:
+        raise ConfigError(f"{most:,} layers by its config, but {tensors:,} tensors in its weights", where=folder)
 
-    tensors, numbers = _held(files)
-    layers = getattr(config, "num_hidden_layers", None)
-    if isinstance(layers, int) and layers > tensors:
-        raise ConfigError(f"{layers:,} layers by its config, but {tensors:,} tensors in its weights", where=folder)
+
+def _check_size(config: Any, folder: Path, numbers: int) -> None:
+    """Refuse what a damaged config makes enormous, before it is built; quantised files hold several numbers in one."""
     with torch.device("meta"):
-        model = transformers.AutoModelForCausalLM.from_config(config)
+        model = _auto()[1].from_config(config)
     parameters = sum(one.numel() for one in model.parameters())
     if parameters > _TOO_MANY * numbers:
         what = f"{parameters:,} parameters by its config, but {numbers:,} in its weights"

@@ -33,6 +33,18 @@ FAMILIES: dict[str, Any] = {
             max_position_embeddings=48,
         )
     ),
+    "qwen3": lambda: transformers.Qwen3ForCausalLM(
+        transformers.Qwen3Config(
+            vocab_size=VOCAB,
+            hidden_size=16,
+            intermediate_size=24,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            head_dim=8,
+            max_position_embeddings=48,
+        )
+    ),
     "gpt_neox": lambda: transformers.GPTNeoXForCausalLM(
         transformers.GPTNeoXConfig(
             vocab_size=VOCAB,
@@ -91,7 +103,6 @@ def and_more(name: str) -> Edit:
 
 
 HUGE = 10**12
-MORE = "num_hidden_layers"
 CASES = [
     ("gpt2", says(n_layer=7), r"transformer\.h\.\d\.\S* is missing|tensor '.*' is missing|missing transformer\.h\.2"),
     ("gpt2", says(n_layer=1), r"transformer\.h\.1\."),
@@ -106,6 +117,9 @@ CASES = [
     ("gpt2", without("mlp.c_fc.weight"), r"mlp\.c_fc\.weight"),
     ("gpt2", and_more("foo.bar"), r"foo\.bar"),
     ("llama", says(num_hidden_layers=7), r"model\.layers\.2\."),
+    ("llama", says(num_hidden_layers=HUGE), "is missing|1,000,000,000,000 layers by its config"),
+    ("qwen3", says(num_hidden_layers=HUGE), "is missing|1,000,000,000,000 layers by its config"),
+    ("qwen3", says(num_hidden_layers=HUGE, new=1), "1,000,000,000,000 layers by its config"),
     ("llama", says(hidden_size=HUGE), "parameters by its config|rows, not|transformers cannot"),
     ("llama", without("lm_head"), r"lm_head\.weight"),
     ("llama", without("down_proj"), r"down_proj\.weight"),
