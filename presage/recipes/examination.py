@@ -12,6 +12,7 @@ from presage.evaluate import run as examination
 from presage.evaluate import scaling
 from presage.evaluate.asking import Asked
 from presage.forecast.ladder import fitted_rungs
+from presage.infer.opening import is_url
 from presage.report import examples
 from presage.report import render as report_stage
 from presage.tasks.library import SUITE
@@ -54,12 +55,12 @@ def examined(spec: str, out: Path, *, resume: bool = False, **settings: Any) -> 
 
 
 def _part(spec: str) -> dict[str, Any]:
-    return {"part": PART_OF_ENDPOINT} if spec.startswith(("http://", "https://")) else {}
+    return {"part": PART_OF_ENDPOINT} if is_url(spec) else {}
 
 
 def _model(spec: str) -> dict[str, Any]:
     """A run is a parent, recorded by its digest; anything else is a name."""
-    return {"model": spec} if spec.startswith(("hf:", "http://", "https://")) else {"run": Path(spec)}
+    return {"model": spec} if spec.startswith("hf:") or is_url(spec) else {"run": Path(spec)}
 
 
 def over_ladder(ladder: Path, out: Path, *, runs_per_budget: int = 1, resume: bool = False, **settings: Any) -> RunDir:

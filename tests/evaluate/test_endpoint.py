@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from presage.core.errors import EndpointError
+from presage.core.errors import ConfigError, EndpointError
 from presage.evaluate import run as evaluation
+from presage.recipes import examination as recipe
 from tests.infer.endpoint import KEY, Body, Endpoint, Reply, error, honest, serving
 
 COUNT = 12
@@ -68,3 +69,10 @@ def test_what_was_answered_is_kept_and_the_key_is_in_no_file(tmp_path: Path, cap
     assert KEY not in shown.out + shown.err + str(caught.value) + repr(caught.value)
     timing = (tmp_path / "out" / "timing.jsonl").read_text()
     assert '"cost"' in timing
+
+
+def test_an_address_in_capitals_is_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "days.jsonl").write_text('{"question": "Which day?", "answer": "Wednesday"}\n')
+    tasks = recipe.asked_of([f"{tmp_path}/days.jsonl:includes"])
+    with pytest.raises(ConfigError, match=r"endpoint: attempts: .*greater than 0"):
+        recipe.examined("HTTP://127.0.0.1:1/v1#m", tmp_path / "out", tasks=tasks, settings=("attempts=0",))
