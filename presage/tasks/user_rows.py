@@ -10,7 +10,7 @@ from typing import Any
 from presage.core.errors import DataError
 from presage.core.strict import half_surrogate
 from presage.tasks.methods.choice import LETTERS
-from presage.tasks.readers.rows import Row, json_lines
+from presage.tasks.readers.rows import Row, json_lines, shown
 from presage.tasks.readers.sources import source
 from presage.tasks.task import Example
 
@@ -21,9 +21,17 @@ _FEWEST = 2
 def user_rows(path: Path) -> Iterator[Row]:
     """The objects of a user's JSON lines. Raises DataError, also for half a surrogate pair anywhere in a row."""
     for row in json_lines(source(path, whole=True)):
-        if half_surrogate(json.dumps(row.value, ensure_ascii=False)):
+        if half_surrogate(_spelled(row)):
             raise DataError("half a surrogate pair in a text", where=row.where)
         yield row
+
+
+def _spelled(row: Row) -> str:
+    """All that a row holds as one text. Raises DataError for what can be read but not written again."""
+    try:
+        return json.dumps(row.value, ensure_ascii=False)
+    except RecursionError:
+        raise DataError("a value nested too deeply", where=row.where) from None
 
 
 def sample(row: Row) -> Example:
@@ -83,10 +91,10 @@ def question(row: Row) -> Example:
 def _turn(row: Row, turn: Any) -> dict[str, str]:
     if not isinstance(turn, dict) or not isinstance(turn.get("content"), str):
         raise DataError("a turn of 'input' has no text as its 'content'", where=row.where)
-    if turn.get("role") not in _ROLES:
-        hint = ", ".join(_ROLES)
-        raise DataError(f"a turn of 'input' has the role {turn.get('role')!r}", where=row.where, hint=hint)
-    return {"role": _ROLES[turn["role"]], "content": turn["content"]}
+    role = turn.get("role")
+    if not isinstance(role, str) or role not in _ROLES:
+        raise DataError(f"a turn of 'input' has the role {shown(role)}", where=row.where, hint=", ".join(_ROLES))
+    return {"role": _ROLES[role], "content": turn["content"]}
 
 
 def _id(row: Row) -> str:

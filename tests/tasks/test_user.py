@@ -13,10 +13,12 @@ import pytest
 from presage.core.errors import ConfigError, DataError, PresageError
 from presage.data.verbs import Generation, Message
 from presage.evaluate.runner import Exchange, Runner
+from presage.tasks import user_rows
 from presage.tasks.library import find
 from presage.tasks.methods.choice import Choice
 from presage.tasks.methods.judged import Judged
 from presage.tasks.methods.match import Match
+from presage.tasks.readers.rows import Row
 from presage.tasks.shots import Shots
 from presage.tasks.task import Task
 from presage.tasks.user import find_task
@@ -143,6 +145,8 @@ def test_what_is_unknown_is_said(tmp_path: Path, spec: str, says: str) -> None:
         ({**TEXT, "input": ["x"]}, "no text as its 'content'"),
         ({**TEXT, "input": [{"role": "user", "content": ["x"]}]}, "no text as its 'content'"),
         ({**TEXT, "input": [{"role": "tool", "content": "x"}]}, "the role 'tool'"),
+        ({**TEXT, "input": [{"role": ["user"], "content": "x"}]}, r"the role \['user'\]"),
+        ({**TEXT, "input": [{"role": {"a": 1}, "content": "x"}]}, "the role {'a': 1}"),
         ({"sample": []}, "no text as its 'content'"),
         ({"sample": [{"role": "assistant", "content": "x"}]}, "a chat without turns"),
     ],
@@ -153,6 +157,32 @@ def test_a_line_that_is_no_example_is_named(tmp_path: Path, row: object, says: s
         find_task(str(write(tmp_path, "", row))).data.examples(Path(), 0)
     assert "mine.jsonl:2" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["more", "question", "options", "answer"])
+@pytest.mark.parametrize("levels", [300, 480, 700, 950, 2000])
+def test_a_value_nested_too_deeply_is_refused_or_not_looked_at(tmp_path: Path, levels: int, key: str) -> None:
+    nested = "[" * levels + "]" * levels
+    text = json.dumps({**CHOICE, key: "NESTED"}).replace('"NESTED"', nested)
+    try:
+        task = find_task(str(write(tmp_path, text)))
+        task.data.examples(Path(), 0)
+    except DataError as error:
+        assert str(error).startswith(f"{tmp_path}/mine.jsonl:1: ")
+        assert len(str(error)) < 300
+    else:
+        assert key == "more"
+
+
+def test_what_can_be_read_and_not_written_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some Pythons read values nested more deeply than they write."""
+    nested: list[Any] = []
+    for _ in range(100_000):
+        nested = [nested]
+    monkeypatch.setattr(user_rows, "json_lines", lambda file: [Row("mine.jsonl:1", "mine.jsonl:1", {"more": nested})])
+    monkeypatch.setattr(user_rows, "source", lambda path, whole: None)
+    with pytest.raises(DataError, match="mine.jsonl:1: a value nested too deeply"):
+        list(user_rows.user_rows(Path("mine.jsonl")))
 
 
 def test_a_line_that_is_not_utf8_is_named(tmp_path: Path) -> None:
