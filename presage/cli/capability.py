@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from presage.cli.grammar import AsJson, dumps, emit, forecast, in_columns, percent, warn
+from presage.cli.grammar import WHOLE, AsJson, Whole, dumps, emit, forecast, in_columns, percent, warn
 from presage.core.errors import PresageError
 
 
@@ -18,10 +18,10 @@ def capability(
     /,
     *,
     at: Annotated[list[float], Parameter(negative="")],
-    buckets: int | None = None,
+    buckets: Annotated[int | None, WHOLE] = None,
     level: float = 0.9,
-    min_passed: int = 1,
-    pass_at: int | None = None,
+    min_passed: Whole = 1,
+    pass_at: Annotated[int | None, WHOLE] = None,
     json: AsJson = False,
 ) -> None:
     """Fit -E[log pass rate] = alpha*C^-k to graded samples and print what to expect at another compute.

@@ -7,8 +7,10 @@ from pathlib import Path
 from presage.cli.grammar import (
     CHAIN,
     Out,
+    Place,
     Quiet,
     Resume,
+    Whole,
     app,
     be_quiet,
     emit,
@@ -21,11 +23,11 @@ from presage.cli.grammar import (
 @app.command(group=CHAIN)
 def demo(
     *,
-    out: Path = Path("runs/demo"),
+    out: Place = Path("runs/demo"),
     minutes: float = 14,
     corpus: Path | None = None,
     microcode: bool | None = None,
-    seed: int = 0,
+    seed: Whole = 0,
     quiet: Quiet = False,
 ) -> None:
     """The whole chain: corpus, tokenizer, shards, ladder, sealed forecast, target, score and report.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from presage.cli.contamination import SCORES
-from presage.cli.grammar import AsJson, Quiet, Resume, app, be_quiet, dumps, emit, in_columns
+from presage.cli.grammar import PLACE, WHOLE, AsJson, Quiet, Resume, app, be_quiet, dumps, emit, in_columns
 from presage.core.errors import PresageError
+from presage.core.strict import whole_number
 
 if TYPE_CHECKING:
     from presage.tasks.code import CodeProblem, Sample
     from presage.tasks.sandbox import Sandbox, Verdict
 
+MOST_K = 1_000_000
 Accept = Annotated[bool, Parameter(negative="")]
 
 
@@ -29,10 +32,10 @@ def code(
     problems: Path,
     k: str = "1,10,100",
     timeout: float = 3.0,
-    jobs: int | None = None,
+    jobs: Annotated[int | None, WHOLE] = None,
     tier: str | None = None,
     cut: Annotated[bool, Parameter(negative="")] = False,
-    out: Path | None = None,
+    out: Annotated[Path | None, PLACE] = None,
     resume: Resume = False,
     i_accept_unsandboxed_execution: Accept = False,
     json: AsJson = False,
@@ -74,6 +77,8 @@ def code(
     be_quiet(quiet)
     if resume and out is None:
         raise PresageError("--resume needs --out", where="code", hint="name the file that was begun")
+    if not 0 < timeout < math.inf:
+        raise PresageError(f"--timeout must be positive and finite, not {timeout:g}", where="code")
     wanted = _numbers(k)
     known = read_problems(problems)
     given = read_samples(samples, known)
@@ -93,10 +98,11 @@ def code(
 
 
 def _numbers(text: str) -> list[int]:
-    words = [word.strip() for word in text.split(",")]
-    if not all(word.isdecimal() and 1 <= int(word) <= 1_000_000 for word in words):
-        raise PresageError(f"--k '{text}' is no list of whole numbers", where="code", hint="as in --k 1,10,100")
-    return sorted({int(word) for word in words})
+    numbers = {whole_number(word.strip()) or 0 for word in text.split(",")}
+    if not all(1 <= number <= MOST_K for number in numbers):
+        what = f"--k '{text:.60}' is no list of whole numbers from 1 to {MOST_K}"
+        raise PresageError(what, where="code", hint="as in --k 1,10,100")
+    return sorted(numbers)
 
 
 def _judged(
@@ -150,7 +156,7 @@ def _opened(path: Path | None, done: Sequence[dict[str, Any]] | None) -> Iterato
     """What keeps a row; the file is a new one, or one that holds those that are done."""
     from json import dumps as line
 
-    from presage.core.files import atomic_write, prepare_new
+    from presage.core.files import append, atomic_write, prepare_new
 
     if path is None:
         yield lambda row: None
@@ -160,8 +166,8 @@ def _opened(path: Path | None, done: Sequence[dict[str, Any]] | None) -> Iterato
     else:
         with atomic_write(path) as file:  # without a line that was torn
             file.writelines(line(row).encode() + b"\n" for row in done)
-    with open(path, "a", encoding="utf-8", buffering=1) as rows:
-        yield lambda row: print(line(row), file=rows)
+    append(path, b"")
+    yield lambda row: append(path, line(row).encode() + b"\n")
 
 
 def _digest(problem: CodeProblem) -> str:

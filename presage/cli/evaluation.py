@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from presage.cli.compare import show_comparison
 from presage.cli.contamination import SCORES, Several
-from presage.cli.grammar import AsJson, Out, Quiet, Resume, app, be_quiet, dumps, emit, in_columns
+from presage.cli.grammar import PLACE, WHOLE, AsJson, Out, Quiet, Resume, Whole, app, be_quiet, dumps, emit, in_columns
 from presage.core.errors import PresageError
 
 if TYPE_CHECKING:
@@ -32,26 +32,26 @@ def evaluate(
     /,
     *,
     tasks: Names = "",
-    out: Path | None = None,
+    out: Annotated[Path | None, PLACE] = None,
     data: Path | None = None,
     shots: str = "",
-    limit: int | None = None,
+    limit: Annotated[int | None, WHOLE] = None,
     method: str = "",
-    samples: int | None = None,
+    samples: Annotated[int | None, WHOLE] = None,
     temperature: float | None = None,
-    max_tokens: int | None = None,
+    max_tokens: Annotated[int | None, WHOLE] = None,
     corpus: Path | None = None,
     corpus_end: str = "",
     judge: str = "",
     key_file: Path | None = None,
     judge_key_file: Path | None = None,
     ladder: Path | None = None,
-    runs_per_budget: int = 1,
+    runs_per_budget: Whole = 1,
     compare: Annotated[tuple[Path, Path] | None, Parameter(negative="")] = None,
-    page: Path | None = None,
+    page: Annotated[Path | None, PLACE] = None,
     set: Annotated[tuple[str, ...], Several] = (),
     i_accept_unsandboxed_execution: Annotated[bool, Parameter(negative="")] = False,
-    seed: int = 0,
+    seed: Whole = 0,
     resume: Resume = False,
     json: AsJson = False,
     quiet: Quiet = False,
@@ -146,7 +146,7 @@ def examine(
     *,
     out: Out,
     data: Path | None = None,
-    limit: int = 200,
+    limit: Whole = 200,
     corpus: Path | None = None,
     corpus_end: str = "",
     judge: str = "",
@@ -154,7 +154,7 @@ def examine(
     judge_key_file: Path | None = None,
     set: Annotated[tuple[str, ...], Several] = (),
     i_accept_unsandboxed_execution: Annotated[bool, Parameter(negative="")] = False,
-    seed: int = 0,
+    seed: Whole = 0,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:

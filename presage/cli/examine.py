@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from presage.cli.contamination import SCORES, Several
-from presage.cli.grammar import AsJson, Out, Quiet, Resume, app, be_quiet, dumps, emit, in_columns
+from presage.cli.grammar import PLACE, AsJson, Out, Quiet, Resume, Whole, app, be_quiet, dumps, emit, in_columns
 
 if TYPE_CHECKING:
     from presage.core.run import RunDir
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @app.command(group=SCORES)
-def likelihood(*, items: Path, run: Path, out: Path | None = None, quiet: Quiet = False) -> None:
+def likelihood(*, items: Path, run: Path, out: Annotated[Path | None, PLACE] = None, quiet: Quiet = False) -> None:
     """Score every item by how likely a model finds its text, in bits per byte: JSON lines for `presage scores`.
 
     One object an item, {id, score, better}; lower is better. Texts longer than the model's context are rolled over,
@@ -50,7 +50,7 @@ def perturb(
     run: Path,
     kind: Annotated[tuple[str, ...], Several] = (),
     report: Path | None = None,
-    seed: int = 0,
+    seed: Whole = 0,
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -114,11 +114,11 @@ def memorisation(
     *,
     run: Path,
     out: Out,
-    prompts: int = 256,
-    prompt_tokens: int = 32,
-    new_tokens: int = 96,
-    top_k: int = 40,
-    seed: int = 0,
+    prompts: Whole = 256,
+    prompt_tokens: Whole = 32,
+    new_tokens: Whole = 96,
+    top_k: Whole = 40,
+    seed: Whole = 0,
     resume: Resume = False,
     json: AsJson = False,
     quiet: Quiet = False,

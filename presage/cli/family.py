@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from presage.cli.grammar import AsJson, dumps, emit, forecast, percent
+from presage.cli.grammar import PLACE, AsJson, Whole, dumps, emit, forecast, percent
 from presage.core.errors import PresageError
 
 Several = Parameter(consume_multiple=True)
@@ -23,8 +23,8 @@ def family(
     hold_out: Path | None = None,
     tokens: Annotated[tuple[float, ...], Several] = (),
     level: float = 0.9,
-    context: int = 2048,
-    out: Path | None = None,
+    context: Whole = 2048,
+    out: Annotated[Path | None, PLACE] = None,
     json: AsJson = False,
 ) -> None:
     """Examine the small members of a family of models, forecast the largest without opening it, then score that.

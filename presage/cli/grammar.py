@@ -9,10 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Group, Parameter, Token
 
 from presage import __version__
 from presage.core.errors import CheckFailed, PresageError
+from presage.core.strict import whole_number
 
 CHAIN = Group("The whole chain", sort_key=0)
 STEPS = Group("Stages", sort_key=1)
@@ -30,7 +31,27 @@ app = App(
 forecast = App(name="forecast", help="Fit a law to small runs, seal a forecast, verify and score it.", group=CHAIN)
 app.command(forecast)
 
-Out = Annotated[Path, Parameter(help="the run directory to write; new or empty, unless resuming")]
+
+def _whole(kind: Any, tokens: Sequence[Token]) -> int:
+    """A whole number as it is written; the parser's own reading rounds 1.5."""
+    text = tokens[0].value
+    number = whole_number(text.removeprefix("-"))
+    if number is None:
+        raise ValueError("not a whole number")
+    return -number if text.startswith("-") else number
+
+
+def _place(kind: Any, tokens: Sequence[Token]) -> Path:
+    """A path as it is written; an empty one, as an unset variable of a shell leaves, would be this folder."""
+    if not tokens[0].value:
+        raise ValueError("an empty name")
+    return Path(tokens[0].value)
+
+
+WHOLE, PLACE = Parameter(converter=_whole), Parameter(converter=_place)
+Whole = Annotated[int, WHOLE]
+Place = Annotated[Path, PLACE]
+Out = Annotated[Path, PLACE, Parameter(help="the run directory to write; new or empty, unless resuming")]
 Quiet = Annotated[bool, Parameter(negative="", help="plain lines on standard error, no progress bar")]
 Resume = Annotated[bool, Parameter(negative="", help="go on where an interrupted run of the same config stopped")]
 DryRun = Annotated[bool, Parameter(negative="", help="print the resolved config and what it costs; write nothing")]

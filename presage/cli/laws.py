@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from presage.cli.grammar import AsJson, check_level, dumps, emit, forecast, percent, warn
+from presage.cli.grammar import AsJson, Place, check_level, dumps, emit, forecast, percent, warn
 from presage.core.errors import DataError, PresageError
 
 POINT = ("compute", "loss", "stderr", "n")  # what the JSON answer says of a fitted point
@@ -54,7 +54,7 @@ def fit(
 
 
 @forecast.command
-def backtest(exercises: Path, /, *, out: Path, level: float = 0.9, json: AsJson = False) -> None:
+def backtest(exercises: Path, /, *, out: Place, level: float = 0.9, json: AsJson = False) -> None:
     """Forecast targets that are already known, without looking at them; print how good that was.
 
     Parameters

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from cyclopts import App, Group
 
-from presage.cli.grammar import app, emit
+from presage.cli.grammar import Place, Whole, app, emit
 from presage.core.errors import DataError
 from presage.data.microcode_families import LEVELS
 
@@ -20,9 +19,9 @@ app.command(make)
 @make.command
 def microcode(
     *,
-    out: Path,
-    seed: int = 0,
-    count: int = 1000,
+    out: Place,
+    seed: Whole = 0,
+    count: Whole = 1000,
     split: Literal["train", "eval"] = "train",
     levels: tuple[int, ...] = LEVELS,
 ) -> None:

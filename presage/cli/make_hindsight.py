@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from presage.cli.grammar import emit
+from presage.cli.grammar import Place, Whole, emit
 from presage.cli.make import make
 
 
 @make.command
-def hindsight(*, out: Path, seed: int = 0, count: int = 315) -> None:
+def hindsight(*, out: Place, seed: Whole = 0, count: Whole = 315) -> None:
     """Bets that came out against the odds: was accepting them right? Ten answered examples, then the question.
 
     Parameters

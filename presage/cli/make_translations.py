@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from presage.cli.contamination import Several
 from presage.cli.evaluation import Model
-from presage.cli.grammar import Quiet, be_quiet, emit
+from presage.cli.grammar import PLACE, Quiet, Whole, be_quiet, emit
 from presage.cli.make import make
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ def translations(
     language: str,
     data: Path,
     model: Model,
-    out: Path | None = None,
-    max_tokens: int = 1024,
+    out: Annotated[Path | None, PLACE] = None,
+    max_tokens: Whole = 1024,
     key_file: Path | None = None,
     set: Annotated[tuple[str, ...], Several] = (),
     quiet: Quiet = False,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from presage.cli.grammar import MODELS, app, emit
+from presage.cli.grammar import MODELS, Place, app, emit
 
 
 @app.command(group=MODELS)
-def export(run: Path, /, *, to: Literal["hf"] = "hf", out: Path) -> None:
+def export(run: Path, /, *, to: Literal["hf"] = "hf", out: Place) -> None:
     """Write a trained run as a directory that transformers loads.
 
     Parameters
@@ -28,7 +28,7 @@ def export(run: Path, /, *, to: Literal["hf"] = "hf", out: Path) -> None:
 
 
 @app.command(name="import", group=MODELS)
-def import_(directory: Path, /, *, out: Path) -> None:
+def import_(directory: Path, /, *, out: Place) -> None:
     """Read a transformers directory (GPT-1, GPT-2, Llama or Qwen3 shapes) into a run.
 
     Parameters

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from presage.cli.contamination import SCORES
-from presage.cli.grammar import AsJson, Resume, app, dumps, emit, in_columns, warn
+from presage.cli.grammar import PLACE, AsJson, Resume, app, dumps, emit, in_columns, warn
 from presage.core.errors import PresageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def scores(
     *more: Path,
     contamination: Path | None = None,
     method: str | None = None,
-    out: Path | None = None,
+    out: Annotated[Path | None, PLACE] = None,
     resume: Resume = False,
     json: AsJson = False,
 ) -> None:

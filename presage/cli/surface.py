@@ -12,6 +12,7 @@ from presage.cli.grammar import (
     Out,
     Quiet,
     Resume,
+    Whole,
     check_level,
     dumps,
     emit,
@@ -83,8 +84,8 @@ def branches(
     ladder: Path,
     out: Out,
     shares: Annotated[tuple[float, ...], Several] = (0.4, 0.7),
-    repeats: int = 0,
-    jobs: int = 0,
+    repeats: Whole = 0,
+    jobs: Whole = 0,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:

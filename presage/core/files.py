@@ -82,6 +82,15 @@ def cannot_write(path: Path, error: OSError) -> RunError:
     return RunError(f"cannot write: {error.strerror} ({free:,} bytes free)", where=path)
 
 
+def append(path: Path, data: bytes) -> None:
+    """Add to the end of a file, which is made where there is none. RunError when the disk is full."""
+    try:
+        with open(path, "ab") as file:
+            file.write(data)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
 def is_same_file(file: Any, path: Path) -> bool:
     """True when `path` still names the open `file`."""
     try:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from presage.core.errors import DataError
 
+MOST_DIGITS = 18
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -27,6 +28,11 @@ def utf8(data: bytes, where: str | Path) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise DataError(f"not UTF-8: {error.reason} at byte {error.start}", where=f"{where}:{line}") from None
+
+
+def whole_number(text: str) -> int | None:
+    """The whole number from 0 that digits spell; None for anything else, and for more digits than a count has."""
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None
 
 
 def half_surrogate(text: str) -> bool:

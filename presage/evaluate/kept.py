@@ -17,6 +17,7 @@ from typing import Any
 
 from presage.core.config import diff
 from presage.core.errors import RunError
+from presage.core.files import append as append_bytes
 from presage.core.files import atomic_write, sha256, whole_lines
 from presage.core.run import AS_BEFORE, RunDir
 from presage.data.verbs import LanguageModel
@@ -96,10 +97,9 @@ def _file(before: Any, after: Any) -> str:
 
 
 def append(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """A part's rows in one write."""
+    """A part's rows in one write. Raises RunError when the disk is full."""
     text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
-    with open(path, "ab") as file:
-        file.write(text.encode())
+    append_bytes(path, text.encode())
 
 
 def kept(directory: RunDir, plans: Sequence[Plan], size: int) -> set[tuple[str, str]]:

@@ -11,6 +11,7 @@ import ast
 import builtins
 import math
 import statistics
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -187,8 +188,10 @@ def _sample(row: Row, known: set[str]) -> Sample:
     if task not in known:
         raise DataError(f"no problem '{task}'", where=row.where, hint=did_you_mean(task, sorted(known)[:10]))
     temperature = row.value.get("temperature")
-    if temperature is not None and (type(temperature) not in (int, float) or not 0 <= temperature < math.inf):
-        raise DataError(f"'temperature' is {temperature!r}, not a number from 0", where=row.where)
+    if temperature is not None and (
+        type(temperature) not in (int, float) or not 0 <= temperature <= sys.float_info.max
+    ):
+        raise DataError(f"'temperature' is {shown(temperature)}, not a number from 0", where=row.where)
     completion = row.get("completion")
     if not isinstance(completion, str):  # half a surrogate pair is no reason: such a program fails on its own
         raise DataError(f"{shown(completion)} is no text", where=f"{row.where}: completion")

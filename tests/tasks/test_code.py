@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from presage import cli
+from presage.core import files as files_of_core
 from presage.core.errors import DataError, PresageError, Unavailable
 from presage.tasks import code, sandbox
 from presage.tasks.code import STOP, Sample, by_temperature, pass_at_k, read_problems, read_samples
@@ -148,6 +149,7 @@ BAD_SAMPLES = {
     "temperature": ({"task_id": "test/0", "completion": "", "temperature": "0.2"}, "not a number from 0"),
     "minus": ({"task_id": "test/0", "completion": "", "temperature": -1}, "not a number from 0"),
     "truth": ({"task_id": "test/0", "completion": "", "temperature": True}, "not a number from 0"),
+    "endless": ({"task_id": "test/0", "completion": "", "temperature": 10**400}, "not a number from 0"),
 }
 
 
@@ -159,6 +161,7 @@ def test_bad_samples(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError) as caught:
         read_samples(path, problems)
     assert str(caught.value).startswith(f"{path}:2: ") and what in str(caught.value)
+    assert len(str(caught.value)) < 300
 
 
 def test_every_problem_needs_a_sample(tmp_path: Path) -> None:
@@ -366,7 +369,56 @@ def test_the_verb_grades_the_released_example(
     assert told["verdicts"] == {"passed": 3, "error": 2, "timeout": 1}
 
 
-@pytest.mark.parametrize("words", ["0", "1,", "a", "-1", "1.5"])
+@pytest.mark.parametrize("words", ["0", "1,", "a", "-1", "1.5", "9" * 5000])
 def test_k_is_a_list_of_numbers(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str], words: str) -> None:
     status, _, complaint = run(capsys, "code", files[0], "--problems", files[1], f"--k={words}")
     assert status == PresageError.exit_code and "is no list of whole numbers" in complaint
+    assert len(complaint) < 200
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--timeout", "0"], "--timeout must be"),
+        (["--timeout", "nan"], "--timeout must be"),
+        (["--timeout", "inf"], "--timeout must be"),
+        (["--timeout", "soon"], "--timeout"),
+        (["--jobs", "0"], "0 jobs"),
+        (["--jobs", "1.5"], "--jobs"),
+        (["--out", ""], "--out: an empty name"),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    out = tmp_path / "results.jsonl"
+    given = ("code", files[0], "--problems", files[1], "--i-accept-unsandboxed-execution", *words)
+    status, _, complaint = run(capsys, *given, *([] if "--out" in words else ["--out", out]))
+    assert status == 2 and said in complaint and complaint.count("\n") == 1
+    assert not out.exists()
+
+
+def test_a_place_that_takes_no_file_is_named(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("code", files[0], "--problems", files[1], "--i-accept-unsandboxed-execution", "--timeout", 20)
+    status, _, complaint = run(capsys, *words, "--out", "/proc/x")
+    assert status == 2 and complaint.startswith("presage: /proc/x: cannot write: ") and complaint.count("\n") == 1
+
+
+def test_a_full_disk_names_the_file(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    out = tmp_path / "results.jsonl"
+    out.symlink_to("/dev/full")
+    monkeypatch.setattr(files_of_core, "prepare_new", lambda path: None)
+    words = ("code", files[0], "--problems", files[1], "--i-accept-unsandboxed-execution", "--timeout", 20)
+    status, _, complaint = run(capsys, *words, "--out", out)
+    assert status == 2 and complaint.startswith(f"presage: {out}: cannot write: No space left")
+
+
+def test_samples_with_a_byte_order_mark_are_read(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    files[0].write_bytes(b"\xef\xbb\xbf" + files[0].read_bytes())
+    words = ("code", files[0], "--problems", files[1], "--i-accept-unsandboxed-execution", "--timeout", 20, "--quiet")
+    assert run(capsys, *words)[0] == 0

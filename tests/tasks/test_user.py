@@ -181,7 +181,7 @@ def test_what_can_be_read_and_not_written_is_refused(monkeypatch: pytest.MonkeyP
         nested = [nested]
     monkeypatch.setattr(user_rows, "json_lines", lambda file: [Row("mine.jsonl:1", "mine.jsonl:1", {"more": nested})])
     monkeypatch.setattr(user_rows, "source", lambda path, whole: None)
-    with pytest.raises(DataError, match="mine.jsonl:1: a value nested too deeply"):
+    with pytest.raises(DataError, match=r"mine\.jsonl:1: a value nested too deeply"):
         list(user_rows.user_rows(Path("mine.jsonl")))
 
 
