@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from presage.core.config import diff
-from presage.core.errors import RunError
+from presage.core.errors import CorruptError, RunError
 from presage.core.files import append as append_bytes
 from presage.core.files import atomic_write, sha256, whole_lines
 from presage.core.run import AS_BEFORE, RunDir
@@ -25,11 +26,14 @@ from presage.evaluate.asking import Plan, Question
 from presage.evaluate.executing import Executing
 from presage.evaluate.logged import of_question
 from presage.evaluate.runner import parts
+from presage.tasks.task import average
 
 SAMPLES = "samples.jsonl"
 SHORT = 16  # hex digits of a method's digest
 _SINGLE = ("model", "judge", "isolation", "kernel", "sandbox_python")
 _BY_TASK = ("files", "methods")
+_ROW: dict[str, type] = {"task": str, "id": str, "scores": object, "extra": dict, "answer": str}
+_KINDS: dict[type, str] = {str: "text", dict: "object"}
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
@@ -106,10 +110,13 @@ def kept(directory: RunDir, plans: Sequence[Plan], size: int) -> set[tuple[str, 
     """(label, id) of what is answered; a part that was cut off in the middle is cut away and asked again.
 
     What the whole parts hold is what an unbroken run would have written: answers of a part are asked together. Raises
-    RunError where a row is no answer to what would be asked in its place now.
+    RunError where a row is no answer to what would be asked in its place now, and CorruptError for what is no row.
     """
     path = directory.path / SAMPLES
+    metrics = {one.label: [m.name for m in one.task.method.metrics if m.aggregate is average] for one in plans}
     rows = list(directory.rows(SAMPLES))
+    for number, row in enumerate(rows, 1):
+        _check_whole(row, metrics, f"{path}:{number}")
     whole = 0
     every = ((one, part) for one in plans for part in parts(one.questions, size))
     for one, part in every:
@@ -126,6 +133,29 @@ def kept(directory: RunDir, plans: Sequence[Plan], size: int) -> set[tuple[str, 
         with atomic_write(path) as file:
             file.writelines(line + b"\n" for line in lines)
     return {(row["task"], row["id"]) for row in rows[:whole]}
+
+
+def _check_whole(row: Mapping[str, Any], metrics: Mapping[str, Sequence[str]], where: str) -> None:
+    """Raises CorruptError for a row that nothing could be read from: no form of it is ever written."""
+    said = next(_faults(row, metrics), None)
+    if said is not None:
+        raise CorruptError(said, where=where, hint="cut the file off before this line, and what follows is asked again")
+
+
+def _faults(row: Mapping[str, Any], metrics: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for name, kind in _ROW.items():
+        if name not in row:
+            yield f"no key '{name}'"
+        elif not isinstance(row[name], kind):
+            yield f"'{name}' is no {_KINDS[kind]}"
+    scores = row["scores"]
+    if not isinstance(scores, dict) or not all(map(_is_number, scores.values())):
+        yield "'scores' is no object of finite numbers"
+    yield from (f"'scores' has no '{name}'" for name in metrics.get(row["task"], ()) if name not in scores)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _check_none(directory: RunDir, rows: Sequence[Mapping[str, Any]]) -> None:

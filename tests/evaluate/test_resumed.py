@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from presage.core.errors import RunError, Unavailable
+from presage.core.errors import PresageError, RunError, Unavailable
 from presage.data.verbs import Generation
 from presage.evaluate.asking import Asked
 from presage.infer import opening
@@ -257,6 +258,39 @@ def test_what_no_prompt_shows_is_compared_too(
     out = interrupt(tmp_path / "eval")
     library(monkeypatch, capitals(data=Given((replace(CAPITALS[0], **changed), *CAPITALS[1:]))))
     refused(out, f"capitals: c0: was answered with another {what} than it has now")
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("{", "not JSON"),
+        ('{"a": 1}', "no key 'task'"),
+        ("[]", "not a JSON object"),
+        ({"task": ["capitals"]}, "'task' is no text"),
+        ({"id": 3}, "'id' is no text"),
+        ({"scores": {"accuracy": "a"}}, "'scores' is no object of finite numbers"),
+        ({"scores": {"accuracy": True}}, "'scores' is no object of finite numbers"),
+        ({"scores": {}}, "'scores' has no 'accuracy'"),
+        ({"scores": [1]}, "'scores' is no object of finite numbers"),
+        ({"extra": 3}, "'extra' is no object"),
+        ({"answer": None}, "'answer' is no text"),
+    ],
+    ids=str,
+)
+def test_a_damaged_row_is_named_by_file_and_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: Any, said: str
+) -> None:
+    library(monkeypatch, capitals())
+    samples = interrupt(tmp_path / "eval") / "samples.jsonl"
+    lines = samples.read_text().splitlines(keepends=True)
+    lines[1] = f"{row if isinstance(row, str) else json.dumps(json.loads(lines[1]) | row)}\n"
+    samples.write_text("".join(lines))
+    with pytest.raises(PresageError) as caught:
+        examine(tmp_path / "eval", None, resume=True)
+    assert str(caught.value).startswith(f"{samples}:2: ")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert samples.read_text() == "".join(lines)
 
 
 def test_other_examples_do_not_push_answers_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
