@@ -32,6 +32,7 @@ from presage.tasks.methods.match import Match
 from presage.tasks.methods.rubric import read_classification
 from presage.tasks.readers.rows import Row
 from presage.tasks.task import Example, Method, Task, Template
+from presage.tasks.user_code import whole
 from presage.tasks.user_rows import choice, question, sample, user_rows
 
 _LINES = re.compile(rf"\.jsonl({'|'.join(map(re.escape, COMPRESSIONS))})?$")
@@ -209,11 +210,11 @@ def _from_python(path: Path, name: str) -> Task:
         raise ConfigError("no such file", where=path)
     declared = {key: value for key, value in vars(load_module(path)).items() if isinstance(value, Task)}
     if not name and len(declared) == 1:
-        return next(iter(declared.values()))
+        name = next(iter(declared))
     if name not in declared:
         what = f"no Task '{name}'" if name else f"{len(declared)} tasks, and none is named"
         raise ConfigError(what, where=path, hint=_suggested(name, declared))
-    return declared[name]
+    return whole(declared[name], path)
 
 
 def _suggested(name: str, declared: Sequence[str] | Mapping[str, Any]) -> str:

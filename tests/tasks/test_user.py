@@ -12,6 +12,8 @@ import pytest
 
 from presage.core.errors import ConfigError, DataError, PresageError
 from presage.data.verbs import Generation, Message
+from presage.evaluate import run as examination
+from presage.evaluate.asking import Asked
 from presage.evaluate.runner import Exchange, Runner
 from presage.tasks import user_rows
 from presage.tasks.library import find
@@ -307,6 +309,19 @@ def test_a_sample_brings_its_own_texts_for_the_judge(tmp_path: Path) -> None:
 # ---- Python ----------------------------------------------------------------------------------------------------------
 
 DECLARED = "from presage.tasks.library import find\nONE = find('arc_challenge')\n"
+OWN = """
+from dataclasses import replace
+from presage.tasks.library import find
+from presage.tasks.task import LIKELIHOOD, Metric
+
+class Mine:
+    metrics = (Metric('x'),)
+    needs = LIKELIHOOD
+    def examine(self, example, context):
+        yield []
+
+ONE = replace(find('arc_easy'), method=Mine(), data=find('arc_easy').data)
+"""
 
 
 @pytest.mark.parametrize(
@@ -318,14 +333,33 @@ DECLARED = "from presage.tasks.library import find\nONE = find('arc_challenge')\
         ("x = (", "ONE", "cannot be loaded: SyntaxError"),
         (DECLARED + "TWO = ONE", "", "2 tasks, and none is named.*ONE, TWO"),
         ("", "", "0 tasks, and none is named"),
+        ("import sys\nsys.exit(0)", "ONE", r"cannot be loaded: it exits \(0\)"),
+        ("raise SystemExit", "ONE", r"cannot be loaded: it exits \(None\)"),
+        ("raise ValueError('two\\nlines')", "ONE", "cannot be loaded: ValueError: two lines"),
+        (OWN.replace("needs = LIKELIHOOD", ""), "", r"own\.py: the method, a Mine, has no 'needs'"),
+        (OWN.replace("metrics =", "metric ="), "", r"own\.py: the method, a Mine, has no 'metrics'"),
+        (OWN.replace("examine", "ask"), "", r"own\.py: the method, a Mine, has no 'examine'"),
+        (OWN.replace("= LIKELIHOOD", "= True"), "", r"own\.py: the method, a Mine, needs True.*LIKELIHOOD, JUDGE"),
+        (OWN.replace("= LIKELIHOOD", "= {'luck'}"), "", "the method, a Mine, needs {'luck'}"),
+        (OWN.replace("(Metric('x'),)", "('x',)"), "", r"metrics \('x',\).*Metric\("),
+        (OWN.replace("Mine()", "Mine"), "", r"the method is the class Mine.*Mine\(\)"),
+        (OWN.replace("find('arc_easy').data", "[]"), "", r"own\.py: the data, a list, has no 'files'"),
     ],
-    ids=["misspelt", "no-task", "raises", "no-python", "two", "none"],
-)
+    ids=["misspelt", "no-task", "raises", "no-python", "two", "none", "exits", "exits-plainly", "lines", "needs",
+         "metrics", "examine", "true", "unknown-need", "no-metric", "class", "data"],
+)  # fmt: skip
 def test_a_python_file_without_the_task(tmp_path: Path, text: str, name: str, says: str) -> None:
     (tmp_path / "own.py").write_text(text)
     with pytest.raises(ConfigError, match=says) as caught:
         find_task(f"{tmp_path}/own.py{f':{name}' if name else ''}")
     assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_ctrl_c_while_a_file_is_loaded_goes_through(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        find_task(f"{tmp_path}/own.py")
 
 
 def test_a_python_file_declares_tasks(tmp_path: Path) -> None:
@@ -373,6 +407,14 @@ def test_the_examples_of_the_page_run(page: Path, spec: str, shots: int, scores:
     found = run(find_task(f"{page}/{spec}"), model, shots, judge, page)
     for name, value in scores.items():
         assert sum(one.graded.scores[name] for one in found) / len(found) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".py")])
+def test_the_python_files_of_the_page_are_examined_as_a_whole(page: Path, tmp_path: Path, name: str) -> None:
+    config = examination.Config(model="toy", tasks=(Asked(task=f"{page}/{name}"),), data=str(page))
+    made = examination.run(config, tmp_path / "out", model=ToyModel(write=lambda prompt, sample: " the Danube\n"))
+    assert made.done
+    assert made.read_table("tasks")
 
 
 def test_every_file_of_the_page_is_run_and_every_grader_is_named() -> None:
