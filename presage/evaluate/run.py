@@ -28,6 +28,7 @@ from presage.evaluate.contamination import Report
 from presage.evaluate.executing import Executing
 from presage.evaluate.logged import row
 from presage.evaluate.runner import Runner, parts
+from presage.evaluate.spending import Spending
 from presage.evaluate.summary import Summary
 from presage.infer.opening import URLS, opened
 from presage.tasks.methods.asked import asked_by
@@ -131,13 +132,16 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
         facts = kept.facts(examined, judge, sandbox, plans)
         directory = stack.enter_context(RunDir.create(out, STAGE, config, seed=config.seed, resume=resume, **facts))
         kept.check_facts(directory, facts)
-        _ask(directory, plans, Runner(examined, judge, sandbox), config.part)
+        spending = Spending(directory, {"examined": examined, "judge": judge})
+        try:
+            _ask(directory, plans, Runner(examined, judge, sandbox), config.part, spending)
+        finally:
+            spending.keep()
         summary = Summary(plans, list(directory.rows("samples.jsonl")), _reports(config, plans), config.seed)
         _write(directory, config, summary, skipped, examined)
         if sandbox:
             directory.result("isolation", sandbox.sandbox.isolation)
             directory.result("kernel", sandbox.sandbox.kernel)
-        _spent(directory, examined, judge)
         directory.finish()
     return directory
 
@@ -228,8 +232,8 @@ def _executor(
 # ---- asking ----------------------------------------------------------------------------------------------------------
 
 
-def _ask(directory: RunDir, plans: Sequence[Plan], runner: Runner, size: int) -> None:
-    """Every question that has no row yet, in the order of the plans; whole parts are kept."""
+def _ask(directory: RunDir, plans: Sequence[Plan], runner: Runner, size: int, spending: Spending) -> None:
+    """Every question that has no row yet, in the order of the plans; whole parts are kept, and what they took."""
     done = kept.kept(directory, plans, size)
     with Progress("examples", sum(len(one.questions) for one in plans), unit="examples") as bar:
         bar.begin(len(done))
@@ -241,6 +245,7 @@ def _ask(directory: RunDir, plans: Sequence[Plan], runner: Runner, size: int) ->
                 exchanges = runner.run(one.task.method, [q.example for q in part], [q.context for q in part])
                 rows = [row(one, *pair) for pair in zip(part, exchanges, strict=True)]
                 kept.append(directory.path / kept.SAMPLES, rows)
+                spending.keep()
                 count += len(rows)
                 bar.update(count, task=one.label)
 
@@ -274,14 +279,6 @@ def _write(
         directory.write_text(f"artifacts/{name}", text)
     facts = {"model": {"value": model.name}, "has_likelihood": {"value": model.has_likelihood}}
     directory.write_json("result.json", facts | dict(summary.results()) | results)
-
-
-def _spent(directory: RunDir, *models: LanguageModel | None) -> None:
-    """What endpoints counted: requests, tokens, cost. No part of the result: a retry changes it."""
-    for one in models:
-        usage = getattr(one, "usage", None)
-        if one is not None and usage is not None:
-            directory.timing(model=one.name, **{row["what"]: row["value"] for row in usage.table()})
 
 
 def _files(plans: Sequence[Plan]) -> list[dict[str, str]]:

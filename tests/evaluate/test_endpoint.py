@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from presage.core.errors import ConfigError, EndpointError
 from presage.evaluate import run as evaluation
 from presage.recipes import examination as recipe
 from tests.infer.endpoint import KEY, Body, Endpoint, Reply, error, honest, serving
+from tests.toy_model import ToyModel
 
 COUNT = 12
 
@@ -67,8 +69,49 @@ def test_what_was_answered_is_kept_and_the_key_is_in_no_file(tmp_path: Path, cap
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
     shown = capfd.readouterr()
     assert KEY not in shown.out + shown.err + str(caught.value) + repr(caught.value)
-    timing = (tmp_path / "out" / "timing.jsonl").read_text()
-    assert '"cost"' in timing
+    assert done.problems() == []
+
+
+def spent(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "timing.jsonl").read_text().splitlines()]
+
+
+def test_what_was_spent_before_an_interruption_is_kept_and_counted_with_the_rest(tmp_path: Path) -> None:
+    out, asked = tmp_path / "out", []
+    failing = Failing(good=6)
+
+    def counting(path: str, body: Body) -> Reply:
+        asked.append(path)
+        return failing(path, body)
+
+    with serving(counting) as endpoint:
+        config = examination(tmp_path, endpoint)
+        with pytest.raises(EndpointError):
+            evaluation.run(config, out)
+        first, so_far = spent(out), len(asked)
+        assert [row["requests"] for row in first] == sorted({row["requests"] for row in first})
+        assert len(first) == 2, "one for the part that was kept, one for what the next one took"
+        assert first[-1]["requests"] == so_far
+        with open(out / "timing.jsonl", "a", encoding="utf-8") as file:
+            file.write('{"model": "x", "requ')
+        failing.good = COUNT
+        done = evaluation.run(config, out, resume=True)
+    rows = spent(out)
+    assert rows[:2] == first
+    last = rows[-1]
+    assert (last["requests"], last["role"]) == (len(asked), "examined")
+    tokens = {name: last[name] for name in ("prompt_tokens", "completion_tokens")}
+    assert all(tokens[name] > first[-1][name] > 0 for name in tokens)
+    assert last["cost"] == pytest.approx(2.0 * tokens["prompt_tokens"] / 1e6)
+    assert done.problems() == []
+
+
+def test_a_model_that_counts_nothing_has_no_row(tmp_path: Path) -> None:
+    rows = [{"question": "Which day?", "answer": "Wednesday"}]
+    (tmp_path / "days.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = evaluation.Config(model="toy", tasks=({"task": f"{tmp_path}/days.jsonl"},))  # type: ignore[arg-type]
+    evaluation.run(config, tmp_path / "out", model=ToyModel())
+    assert not (tmp_path / "out" / "timing.jsonl").exists()
 
 
 def test_an_address_in_capitals_is_no_directory(tmp_path: Path) -> None:
