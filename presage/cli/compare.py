@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from presage.cli.grammar import dumps, emit, in_columns, warn
+from presage.core.errors import CorruptError
 
 if TYPE_CHECKING:
     from presage.evaluate.compare import Apart, Comparison
@@ -20,8 +21,13 @@ def show_comparison(a: Path, b: Path, *, page: Path | None = None, json: bool = 
     Warnings go to standard error: prompts that differ, examples that only one has, differences too small to be seen.
     page: also write both models' answers side by side, as one HTML file.
     """
+    from presage.core.files import prepare_new
     from presage.evaluate.compare import compare
 
+    if page is not None:
+        prepare_new(page, "--page")
+    for path in (a, b):
+        _check_whole(path)
     found = compare(a, b)
     warn([*found.warnings, *filter(None, (row.too_small for row in found.rows))])
     emit([dumps(found.as_json())] if json else _lines(found))
@@ -29,6 +35,16 @@ def show_comparison(a: Path, b: Path, *, page: Path | None = None, json: bool = 
         from presage.report.examples import write
 
         write(a, page, other=b)
+
+
+def _check_whole(path: Path) -> None:
+    """Raises CorruptError naming a file of a run that is not as it was when the run was finished."""
+    from presage.core.run import RunDir
+
+    wrong = next(iter(RunDir.open(path, "eval").problems()), None)
+    if wrong is not None:
+        name, what = wrong
+        raise CorruptError(what, where=path / name, hint="presage check names every such file")
 
 
 def _lines(found: Comparison) -> Iterator[str]:

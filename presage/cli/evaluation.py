@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,22 @@ from cyclopts import Parameter
 
 from presage.cli.compare import show_comparison
 from presage.cli.contamination import SCORES, Several
-from presage.cli.grammar import PLACE, WHOLE, AsJson, Out, Quiet, Resume, Whole, app, be_quiet, dumps, emit, in_columns
+from presage.cli.examined_words import check_alone, check_together, names_of, numbers_of
+from presage.cli.grammar import (
+    FOLDER,
+    PLACE,
+    WHOLE,
+    AsJson,
+    Out,
+    Quiet,
+    Resume,
+    Whole,
+    app,
+    be_quiet,
+    dumps,
+    emit,
+    in_columns,
+)
 from presage.core.errors import PresageError
 
 if TYPE_CHECKING:
@@ -32,7 +48,7 @@ def evaluate(
     /,
     *,
     tasks: Names = "",
-    out: Annotated[Path | None, PLACE] = None,
+    out: Annotated[Path | None, FOLDER] = None,
     data: Path | None = None,
     shots: str = "",
     limit: Annotated[int | None, WHOLE] = None,
@@ -104,18 +120,25 @@ def evaluate(
     seed
         Draws shots, samples and what --limit keeps.
     """
+    given = dict(locals())
+    from presage.core.files import prepare_new
     from presage.recipes import examination as recipe
     from presage.report import examples
 
     be_quiet(quiet)
     if compare is not None:
+        check_alone(given, inspect.signature(evaluate))
         show_comparison(*compare, page=page, json=json)
         return
     if out is None or not tasks or bool(model) == (ladder is not None):
         hint = "presage eval MODEL --tasks NAME,NAME --out DIR, --ladder LADDER, or --compare A B"
         raise PresageError("needs a model or a ladder, tasks and --out", where="eval", hint=hint)
+    check_together(ladder, runs_per_budget, page)
     settings = {"limit": limit, "samples": samples, "temperature": temperature, "max_tokens": max_tokens}
-    asked = recipe.asked_of(tasks.split(","), _numbers(shots), **settings)
+    asked = recipe.asked_of(names_of(tasks), numbers_of(shots), **settings)
+    recipe.check_known(asked)
+    if page is not None:
+        prepare_new(page, "--page")
     common = {
         "tasks": asked,
         "data": str(data or ""),
@@ -233,13 +256,6 @@ def _count(task: Any, data: Path) -> int | str:
         return len(task.data.examples(data, 0))
     except PresageError as error:
         return error.what
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    words = [word for word in text.split(",") if word]
-    if not all(word.isdecimal() for word in words):
-        raise PresageError(f"--shots '{text}' is not a list of numbers", where="eval", hint="write --shots 0,1,5")
-    return tuple(map(int, words))
 
 
 # ---- how results are printed -----------------------------------------------------------------------------------------

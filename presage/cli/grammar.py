@@ -48,10 +48,18 @@ def _place(kind: Any, tokens: Sequence[Token]) -> Path:
     return Path(tokens[0].value)
 
 
-WHOLE, PLACE = Parameter(converter=_whole), Parameter(converter=_place)
+def _folder(kind: Any, tokens: Sequence[Token]) -> Path:
+    """The path of a run directory: one that is a file cannot become one."""
+    path = _place(kind, tokens)
+    if path.is_file():
+        raise ValueError("a file of this name is there, and a folder is to be made: remove it, or choose another")
+    return path
+
+
+WHOLE, PLACE, FOLDER = Parameter(converter=_whole), Parameter(converter=_place), Parameter(converter=_folder)
 Whole = Annotated[int, WHOLE]
 Place = Annotated[Path, PLACE]
-Out = Annotated[Path, PLACE, Parameter(help="the run directory to write; new or empty, unless resuming")]
+Out = Annotated[Path, FOLDER, Parameter(help="the run directory to write; new or empty, unless resuming")]
 Quiet = Annotated[bool, Parameter(negative="", help="plain lines on standard error, no progress bar")]
 Resume = Annotated[bool, Parameter(negative="", help="go on where an interrupted run of the same config stopped")]
 DryRun = Annotated[bool, Parameter(negative="", help="print the resolved config and what it costs; write nothing")]

@@ -66,10 +66,11 @@ def atomic_write(path: Path) -> Iterator[Any]:
         raise
 
 
-def prepare_new(path: Path) -> None:
-    """Make the folder of a file that is to be written. DataError when there is something of this name, or no folder."""
+def prepare_new(path: Path, option: str = "--out") -> None:
+    """Make the folder of a file that is to be written, named by `option`. DataError when there is something of this
+    name, or no folder."""
     if path.exists():
-        raise DataError("there is something of this name", where=path, hint="remove it or choose another --out")
+        raise DataError("there is something of this name", where=path, hint=f"remove it or choose another {option}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

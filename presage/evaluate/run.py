@@ -179,7 +179,7 @@ def _plans(config: Config, asked: Asked, folders: Sequence[Path], model: Languag
     faults = []
     for folder in folders:
         try:
-            return plans_of(asked, folder, config.seed, lambda task: _changed(task, config, model))
+            return plans_of(asked, folder, config.seed, lambda task: _changed(task, config, model, asked.task))
         except DataError as error:
             faults.append(error)
     raise faults[0]
@@ -197,12 +197,12 @@ def _corpus(config: Config) -> Path | None:
     return config.corpus or (corpus_of(config.run) if config.run is not None else None)
 
 
-def _changed(task: Task, config: Config, model: LanguageModel | None) -> Task:
-    """The task as this model can be asked it."""
+def _changed(task: Task, config: Config, model: LanguageModel | None, typed: str) -> Task:
+    """The task as this model can be asked it. Raises ConfigError naming what was typed."""
     if config.method:
         task = asked_by(task, config.method)
     if "judge" in task.method.needs and not config.judge:
-        raise ConfigError("answers are graded by a judge, and none is given", where=task.name, hint="--judge MODEL")
+        raise ConfigError("answers are graded by a judge, and none is given", where=typed, hint="--judge MODEL")
     if model is not None and not model.has_beams:
         task = without_beams(task)
     unlikely = model is not None and not model.has_likelihood

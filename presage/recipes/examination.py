@@ -8,9 +8,10 @@ from typing import Any
 
 from presage.core.errors import ConfigError, PresageError
 from presage.core.run import RunDir
+from presage.core.strict import whole_number
 from presage.evaluate import run as examination
 from presage.evaluate import scaling
-from presage.evaluate.asking import Asked
+from presage.evaluate.asking import Asked, exam_of
 from presage.forecast.ladder import fitted_rungs
 from presage.infer.opening import is_url
 from presage.report import examples
@@ -33,11 +34,18 @@ def asked_of(names: Sequence[str], shots: Sequence[int] = (), **settings: Any) -
 def _asked(name: str, shots: Sequence[int | None], settings: dict[str, Any]) -> list[Asked]:
     task, at, number = name.rpartition("@")
     if at and not _is_task(name):
-        if number.isdecimal():
-            return [Asked.parse({"task": task, "shots": int(number)} | settings, where=name)]
+        if (count := whole_number(number)) is not None:
+            return [Asked.parse({"task": task, "shots": count} | settings, where=name)]
         if _is_task(task):
-            raise ConfigError(f"'{number}' is no number of shots", where=name, hint="write TASK@5")
+            raise ConfigError(f"'{number:.60}' is no number of shots", where=task, hint="write TASK@5")
     return [Asked.parse({"task": name, "shots": k} | settings, where=name) for k in shots]
+
+
+def check_known(asked: Sequence[Asked]) -> None:
+    """Raises ConfigError or DataError for a name that stands for no task, before any model is opened."""
+    for one in asked:
+        if exam_of(one.task) is None:
+            find_task(one.task)
 
 
 def _is_task(name: str) -> bool:

@@ -14,6 +14,7 @@ are drawn from FILE.shots.jsonl beside the file, if there is one, else from the 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from presage.core.errors import ConfigError, DataError, did_you_mean
 from presage.core.modules import load_module
 from presage.data.documents import COMPRESSIONS
 from presage.data.verbs import Decoding
-from presage.tasks.library import find, tasks
+from presage.tasks.library import ALL, families, find, tasks
 from presage.tasks.methods.chat import chat_template, is_chat
 from presage.tasks.methods.choice import Choice, Scoring, lettered, plain
 from presage.tasks.methods.judged import Judged
@@ -106,7 +107,19 @@ def find_task(spec: str) -> Task:
             return _from_lines(Path(path), rest)
         if path.endswith(".py"):
             return _from_python(Path(path), rest)
+    _check_no_file(spec)
     return find(spec)
+
+
+def _check_no_file(spec: str) -> None:
+    """Raises ConfigError for what is meant as a file, and is no name that a file of tasks has."""
+    path, found = Path(spec), os.path.isfile(spec)
+    if spec.partition(":")[0] in families() or not (found or path.suffix or len(path.parts) > 1):
+        return
+    small = ", in small letters" if _LINES.search(spec.lower()) or spec.lower().endswith(".py") else ""
+    there = f"'{spec:.60}' is there" if found else f"there is no file '{spec:.60}'"
+    hint = f"a judge's file stands after the examples: FILE.jsonl:{path.name:.60}" if path.suffix == ".md" else ALL
+    raise ConfigError(f"a file of tasks ends in .jsonl or .py{small}; {there}", where="tasks", hint=hint)
 
 
 # ---- JSON lines ------------------------------------------------------------------------------------------------------

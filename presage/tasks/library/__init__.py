@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from difflib import get_close_matches
 
-from presage.core.errors import ConfigError, did_you_mean
+from presage.core.errors import ConfigError
 from presage.tasks.family import Family
 from presage.tasks.task import Task
+
+NEAR = 3  # names that are told for an unknown one
+ALL = "`presage tasks` lists all"
 
 MODULES: tuple[str, ...] = (
     *("knowledge", "commonsense", "reading", "truthful", "pairs", "bias", "multilingual", "inverse"),
@@ -63,6 +67,8 @@ def find(name: str) -> Task:
     known = tasks()
     if name not in known:
         forms = {one.name: one.form for one in families().values()}
-        hint = did_you_mean(family, forms) if colon else did_you_mean(name, [*known, *forms.values()])
-        raise ConfigError(f"unknown task '{name}'", where="tasks", hint=hint)
+        near = get_close_matches(family, [*forms] if colon else [*known, *forms], NEAR)
+        meant = " or ".join(f"'{forms.get(one, one)}'" for one in near)
+        hint = f"did you mean {meant}? {ALL}" if near else ALL
+        raise ConfigError(f"unknown task '{name:.60}'", where="tasks", hint=hint)
     return known[name]
