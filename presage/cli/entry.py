@@ -24,6 +24,7 @@ from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     family,
     laws,
     ledger,
+    library,
     make,
     make_hindsight,
     make_translations,

@@ -1,11 +1,11 @@
-"""Examinations: `presage eval`, `presage tasks` and `presage examine`."""
+"""Examinations: `presage eval` and `presage examine`."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -229,33 +229,6 @@ def examine(
         seed=seed,
     )
     emit([str(report.path / "report.html")])
-
-
-@app.command(group=SCORES)
-def tasks(*, data: Path | None = None, json: AsJson = False) -> None:
-    """List the tasks of the library: what each asks, how, and where that is from.
-
-    Parameters
-    ----------
-    data
-        Also say how many examples there are in the files below this folder, or what is missing.
-    """
-    from presage.tasks.library import tasks as known
-
-    rows = [_task(task, data) for task in known().values()]
-    emit([dumps(rows)] if json else in_columns([list(rows[0]), *([str(v) for v in row.values()] for row in rows)]))
-
-
-def _task(task: Any, data: Path | None) -> dict[str, Any]:
-    row = {"task": task.name, "shots": task.shots, "method": type(task.method).__name__, "source": task.source}
-    return row | ({"examples": _count(task, data)} if data else {})
-
-
-def _count(task: Any, data: Path) -> int | str:
-    try:
-        return len(task.data.examples(data, 0))
-    except PresageError as error:
-        return error.what
 
 
 # ---- how results are printed -----------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from presage.tasks.user_code import whole
 from presage.tasks.user_rows import choice, question, sample, user_rows
 
 _LINES = re.compile(rf"\.jsonl({'|'.join(map(re.escape, COMPRESSIONS))})?$")
+JUDGED = 2  # the version of what a judge grades: it is shown all answers that count as right since
 _A_LINE = Decoding(64, ("\n",))
 
 
@@ -168,7 +169,7 @@ def _from_lines(path: Path, grader: str) -> Task:
     by_letter = isinstance(method, Choice) and method.scoring == "letter"
     template = lettered(lambda example: f"Question: {example.question}") if by_letter else kind.template
     data = UserFile(path, kind, is_chat(kind.read(first)))
-    return Task(name, 1, data, template, method, f"your file {path.name}")
+    return Task(name, JUDGED if isinstance(method, Judged) else 1, data, template, method, f"your file {path.name}")
 
 
 def _nothing(path: Path) -> Row:

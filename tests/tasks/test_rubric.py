@@ -177,6 +177,8 @@ def test_a_classification_of_openai_evals_is_read(tmp_path: Path) -> None:
         ({"prompt": None}, "no classification"),
         ({"choice_strings": ["A"]}, "choice_strings"),
         ({"choice_strings": 3}, "choice_strings"),
+        ({"choice_strings": ["A", "B", "A"]}, "choice_strings has a choice twice"),
+        ({"choice_strings": "ABCA"}, "choice_strings has a choice twice"),
         ({"choice_strings": ["A", ""]}, "choice_strings"),
         ({"choice_scores": None}, "choice_scores"),
         ({"choice_scores": {"A": 1}}, "choice_scores"),

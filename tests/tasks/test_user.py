@@ -20,7 +20,7 @@ from presage.tasks.methods.match import Match
 from presage.tasks.readers.rows import Row
 from presage.tasks.shots import Shots
 from presage.tasks.task import Task
-from presage.tasks.user import find_task
+from presage.tasks.user import JUDGED, find_task
 from tests.toy_model import ToyModel
 
 CHOICE: dict[str, Any] = {"question": "Capital of Norway?", "options": ["Bergen", "Oslo"], "answer": 1}
@@ -287,7 +287,9 @@ def test_a_judge_in_place_of_a_grader(tmp_path: Path) -> None:
     [found] = run(task, ToyModel(write=lambda prompt, sample: "Donau"), judge=judge)
     assert isinstance(task.method, Judged)
     assert (task.name, found.graded.scores) == ("mine_rubric", {"score": 1.0})
-    assert prompts(judge)[0].startswith("Is Donau right for River of Vienna?, as Danube is?")
+    assert prompts(judge)[0].startswith("Is Donau right for River of Vienna?, as Danube or Donau is?")
+    assert task.version == JUDGED == 2
+    assert task.version == 2
 
 
 def test_a_sample_brings_its_own_texts_for_the_judge(tmp_path: Path) -> None:

@@ -33,17 +33,20 @@ _HELLASWAG = Task(
 )
 
 
+_FULL = "as {}, but by full scoring: the whole sentence (Trinh and Le 2018)"
+
+
 def _blanks(name: str, data: Files, source: str = _PARTIAL) -> tuple[Task, Task]:
     """A task by partial scoring, and the same by full scoring."""
     return (
         Task(name, 1, data, blank(), Partial("partial"), source),
-        Task(f"{name}_full", 1, data, blank(), Partial("full"), source),
+        Task(f"{name}_full", 1, data, blank(), Partial("full"), _FULL.format(name)),
     )
 
 
 TASKS: tuple[Task, ...] = (
     _HELLASWAG,
-    by_letter(_HELLASWAG),
+    by_letter(_HELLASWAG, "Zellers et al. 2019; the letter, as the GPT-4 report asks (§4, Table 2)"),
     Task(
         "piqa",
         1,

@@ -278,8 +278,18 @@ TASKS: tuple[Task, ...] = (
 )
 FAMILIES: tuple[Family, ...] = (
     Family("flores", "flores:SOURCE-TARGET", "FLORES-200, 64-shot 'source ='", flores),
-    Family("flores_asked", "flores_asked:SOURCE-TARGET", "zero-shot question", lambda pair: flores(pair, True)),
+    Family(
+        "flores_asked",
+        "flores_asked:SOURCE-TARGET",
+        "FLORES-200, a zero-shot question",
+        lambda pair: flores(pair, True),
+    ),
     Family("tatoeba", "tatoeba:SOURCE-TARGET", "Tatoeba to or from English, 64-shot", tatoeba),
-    Family("tatoeba_asked", "tatoeba_asked:SOURCE-TARGET", "zero-shot question", lambda pair: tatoeba(pair, True)),
+    Family(
+        "tatoeba_asked",
+        "tatoeba_asked:SOURCE-TARGET",
+        "Tatoeba, a zero-shot question",
+        lambda pair: tatoeba(pair, True),
+    ),
     Family("humaneval", "humaneval:SAMPLES@TEMPERATURE", "HumanEval, n samples at one temperature", humaneval),
 )

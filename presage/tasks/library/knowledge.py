@@ -17,6 +17,7 @@ from presage.tasks.readers.choices import aqua, big_bench, items, mmlu, subject
 from presage.tasks.task import Example, Task
 
 _ARC = "GPT-3 report, §2.4 and Table H.1: unconditional normalisation, K = 50"
+_BY_LETTER = "Clark et al. 2018; the letter, as the GPT-4 report asks (§4, Table 2)"
 _KOJIMA = "Kojima et al. 2022, dataset; the letter, as the GPT-4 report asks (§4, Table 2)"
 
 
@@ -56,8 +57,8 @@ TASKS: tuple[Task, ...] = (
     ),
     _CHALLENGE,
     _EASY,
-    by_letter(_CHALLENGE),
-    by_letter(_EASY),
+    by_letter(_CHALLENGE, _BY_LETTER),
+    by_letter(_EASY, _BY_LETTER),
     Task(
         "commonsense_qa",
         1,

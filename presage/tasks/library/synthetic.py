@@ -112,6 +112,6 @@ TASKS: tuple[Task, ...] = (
     ),
 )
 FAMILIES: tuple[Family, ...] = tuple(
-    Family(rule, f"{rule}:CORPUS", "the same with the most frequent words of a corpus", _with_words_of(rule))
+    Family(rule, f"{rule}:CORPUS", f"{rule} with the most frequent words of a corpus", _with_words_of(rule))
     for rule in RULES
 )

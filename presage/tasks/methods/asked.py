@@ -27,4 +27,5 @@ def asked_by(task: Task, scoring: Scoring) -> Task:
     elif choice.scoring == "letter":
         template = replace(plain(), header=task.template.header)
     method = rewrapped(task, replace(choice, scoring=scoring, lead=choice.lead if scoring != "letter" else " "))
-    return replace(task, name=f"{task.name}_{scoring}", template=template, method=method)
+    source = f"{task.source}; here by {scoring}"
+    return replace(task, name=f"{task.name}_{scoring}", template=template, method=method, source=source)

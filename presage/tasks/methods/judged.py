@@ -19,8 +19,8 @@ class Judged:
     """The model answers, the judge classifies the answer; the score is that of its choice.
 
     Places of the prompt: {question} or {input} (what the model was asked), {answer} or {completion} (what it wrote),
-    {reference} or {ideal} (the first text that counts as right, "" if there is none), and every text among the
-    example's fields. A reply that names no choice has the lowest score, and counts as invalid.
+    {reference} or {ideal} (what counts as right, several texts with "or" between, "" if none does), and every text
+    among the example's fields. A reply that names no choice has the lowest score, and counts as invalid.
     """
 
     classification: Classification
@@ -46,6 +46,6 @@ class Judged:
 
 def _fields(example: Example, answer: str) -> dict[str, str]:
     texts = {name: value for name, value in example.fields.items() if isinstance(value, str)}
-    asked, right = as_text(example), next(iter(example.targets), "")
+    asked, right = as_text(example), " or ".join(example.targets)
     named = {"question": asked, "input": asked, "answer": answer, "completion": answer}
     return {**texts, **named, "reference": right, "ideal": right}

@@ -171,6 +171,8 @@ def _from_registry(found: Any, where: Path) -> Classification:
     choices = tuple(given) if isinstance(given, str | list) else ()
     if len(choices) < _FEWEST or not all(isinstance(one, str) and one for one in choices):
         raise DataError("choice_strings is no list of texts, and no text of letters", where=where)
+    if len(set(choices)) != len(choices):
+        raise DataError("choice_strings has a choice twice", where=where)
     form, match = found.get("eval_type", "cot_classify"), found.get("match_fn", "starts_or_endswith")
     for name, value, known in (("eval_type", form, get_args(Form)), ("match_fn", match, tuple(MATCHES))):
         if value not in known:
