@@ -196,6 +196,20 @@ def test_exit_codes(
         assert "in fail" in crash.read_text()
 
 
+def test_a_stage_that_exits_by_itself_is_no_success(
+    tiny: Path, presage: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(config: Tiny, out: Path, *, resume: bool = False) -> RunDir:
+        raise SystemExit(0)
+
+    monkeypatch.setitem(sys.modules, "presage.data.corpus", SimpleNamespace(Config=Tiny, run=leave))  # type: ignore[arg-type]
+    assert presage("corpus", "mine.py:corpus", "--out", "a") == (
+        2,
+        "",
+        "presage: stopped by its own code: it exits (0)\n",
+    )
+
+
 def test_sigterm_stops_with_exit_code_4(tiny: Path) -> None:
     (tiny / "slow.py").write_text(
         "import sys, time\ndef corpus():\n    print('ready', flush=True, file=sys.stderr)\n    time.sleep(60)\n"

@@ -67,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"stopped by Ctrl-C ({_how_to_go_on(arguments)})", STOPPED)
     except BrokenPipeError:
         close_stdout()
+    except SystemExit as error:  # none of ours: a task or a recipe of the user's, when it was run
+        return _complain(f"stopped by its own code: it exits ({error.code!r:.60})", BAD_INPUT)
     except Exception as error:
         return _report_crash(error)
     return 0
