@@ -86,7 +86,7 @@ def evaluate(
     shots
         Solved examples shown before a question, where not as the task declares; with commas each number in turn.
     limit
-        At most so many examples a task, drawn by the seed.
+        At most so many examples a task, drawn by the seed; a smaller number is part of a larger one's.
     method
         How multiple choice is asked, where not as declared: letter, sum, per_token, per_byte or unconditional.
     samples

@@ -29,7 +29,7 @@ class Asked(Config):
     """A name of the library."""
     shots: int | None = Field(default=None, ge=0)
     limit: int | None = Field(default=None, ge=1)
-    """So many examples, drawn by the seed; all where there are fewer."""
+    """So many examples, drawn by the seed, a smaller number out of a larger; all where there are fewer."""
     samples: int | None = Field(default=None, ge=1)
     """Completions an example, where the method writes some."""
     temperature: float | None = Field(default=None, ge=0)
@@ -141,7 +141,7 @@ def _question(example: Example, shots: Shots) -> Question:
 def _drawn(examples: Sequence[Example], asked: Asked, seed: int) -> Sequence[Example]:
     if asked.limit is None or asked.limit >= len(examples):
         return examples
-    places = stream(seed, "limit", asked.task).choice(len(examples), asked.limit, replace=False)
+    places = stream(seed, "limit", asked.task).permutation(len(examples))[: asked.limit]
     return [examples[place] for place in sorted(places)]
 
 

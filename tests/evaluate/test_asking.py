@@ -111,3 +111,16 @@ def test_chance_is_only_where_options_are_weighed_or_shown(monkeypatch: pytest.M
     assert _plans(monkeypatch, capitals(method=Match()))[0].chance is None
     written = replace(by_letter(capitals()), method=Match())
     assert _plans(monkeypatch, written)[0].chance == 0.5
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_smaller_limit_is_part_of_a_larger_one(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    many = tuple(replace(CAPITALS[0], id=f"c{i}") for i in range(100))
+    monkeypatch.setattr(asking, "find_task", lambda name: capitals(data=Given(many)))
+
+    def drawn(limit: int) -> set[str]:
+        (plan,) = plans_of(Asked(task="capitals", limit=limit), Path(), seed)
+        assert len(plan.questions) == limit
+        return {one.example.id for one in plan.questions}
+
+    assert drawn(1) < drawn(40) < drawn(50) < drawn(99)
