@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -25,21 +24,12 @@ from presage.cli.grammar import (
     be_quiet,
     dumps,
     emit,
-    in_columns,
 )
+from presage.cli.results import against_compute, scores
 from presage.core.errors import PresageError
-
-if TYPE_CHECKING:
-    from presage.core.run import RunDir
 
 Model = Annotated[str, Parameter(help="a run, hf:DIR, or an endpoint's https://HOST/v1#NAME")]
 Names = Annotated[str, Parameter(help="tasks by name, with commas; NAME@K asks with K shots")]
-COUNTED = {
-    "invalid": "answers could not be read",
-    "truncated": "prompts were cut from the left to fit",
-    "judge_truncated": "prompts to the judge were cut from the left to fit",
-}
-LISTED = ["metric", "shots", "n", "value", "95 % interval", "chance", "clean", "contaminated"]
 
 
 @app.command(name="eval", group=SCORES)
@@ -154,12 +144,12 @@ def evaluate(
     }
     if ladder is not None:
         made = recipe.over_ladder(ladder, out, runs_per_budget=runs_per_budget, resume=resume, **common)
-        emit([dumps(made.read_table("ladder"))] if json else _against_compute(made))
+        emit([dumps(made.read_table("ladder"))] if json else against_compute(made))
         return
     made = recipe.examined(model, out, resume=resume, **common)
     if page is not None:
         examples.write(made.path, page)
-    emit([dumps(made.results())] if json else _scores(made))
+    emit([dumps(made.results())] if json else scores(made))
 
 
 @app.command(group=SCORES)
@@ -229,70 +219,3 @@ def examine(
         seed=seed,
     )
     emit([str(report.path / "report.html")])
-
-
-# ---- how results are printed -----------------------------------------------------------------------------------------
-
-
-def _scores(run: RunDir) -> Iterator[str]:
-    shown = {row["task"]: row for row in run.read_table("shown")}
-    first: set[str] = set()
-    rows = [["task", *LISTED]]
-    for row in run.read_table("tasks"):
-        quoted = row["task"] not in first
-        first.add(row["task"])
-        numbers = [row["metric"], row["shots"], row["n"], _number(row["value"], row["stderr"]), _interval(row)]
-        rows.append([row["task"], *numbers, _number(row["chance"]), *_clean(shown[row["task"]] if quoted else None)])
-    yield from in_columns(rows)
-    for name, what in COUNTED.items():
-        found = {row["task"]: int(row.get(name) or 0) for row in _quoted(run)}
-        some = ", ".join(f"{task} {count}" for task, count in found.items() if count)
-        yield from [f"{sum(found.values())} {what}: {some}"] if some else []
-    yield from (f"skipped: {row['task']}: {row['reason']}" for row in run.read_table("skipped"))
-    yield from (
-        f"{row['task']}: {row['either']} of {row['problems']} problems stand in the training text as 'a + b =' or "
-        "'a plus b'"
-        for row in _if_any(run, "arithmetic")
-    )
-    yield from (f"warning: {row['warning']}" for row in _if_any(run, "warnings"))
-    yield from ["", str(run.path)]
-
-
-def _if_any(run: RunDir, table: str) -> list[dict[str, str]]:
-    """The rows of a table that is written only where it has some."""
-    return run.read_table(table) if (run.path / "tables" / f"{table}.csv").is_file() else []
-
-
-def _quoted(run: RunDir) -> list[dict[str, str]]:
-    """A task's first row: that of the metric to quote."""
-    found: dict[str, dict[str, str]] = {}
-    for row in run.read_table("tasks"):
-        found.setdefault(row["task"], row)
-    return list(found.values())
-
-
-def _clean(row: dict[str, str] | None) -> list[str]:
-    if row is None:
-        return ["", ""]
-    clean = _number(row["clean"], row["clean_stderr"]) if row["clean"] else row["absent"]
-    share = f"{row['contaminated']} of {row['n']}" if row["contaminated"] else "-"
-    return [clean, share]
-
-
-def _number(value: str, stderr: str = "") -> str:
-    if not value:
-        return "-"
-    return f"{float(value):.4g}" + (f" ± {float(stderr):.2g}" if stderr else "")
-
-
-def _interval(row: dict[str, str]) -> str:
-    return f"{float(row['lo']):.4g} to {float(row['hi']):.4g}" if row["lo"] and row["hi"] else "-"
-
-
-def _against_compute(run: RunDir) -> Iterator[str]:
-    rows = [["task", "metric", "shots", "model", "FLOPs", "value", "chance"]]
-    for row in run.read_table("ladder"):
-        numbers = [f"{float(row['flops']):.2g}", _number(row["value"], row["stderr"]), _number(row["chance"])]
-        rows.append([row["task"], row["metric"], row["shots"], row["model"], *numbers])
-    yield from in_columns(rows)
-    yield from ["", str(run.path)]

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from presage.evaluate import calibration, limits
+from presage.evaluate import calibration, cut, limits
 from presage.evaluate.asking import Plan
 from presage.evaluate.exam import COLUMNS as EXAMS
 from presage.evaluate.exam import exam_rows, incomplete
@@ -48,8 +48,8 @@ def tables(summary: Summary, exams: Sequence[Exam], data: Path, corpus_end: date
     scored, unscored = _exam_tables(summary, exams, data)
     if scored:
         yield "exams", (scored, EXAMS)
-    if unscored:
-        yield "warnings", (unscored, ("warning",))
+    if warned := [*unscored, *({"warning": text} for text in cut.warnings(summary.task_rows))]:
+        yield "warnings", (warned, ("warning",))
     languages, baselines = _language_tables(summary)
     if languages:
         yield "languages", (languages, LANGUAGES)

@@ -16,11 +16,14 @@ from presage.core.config import Parent
 from presage.core.errors import ConfigError, RunError
 from presage.core.run import RunDir
 from presage.data.attempt import attempt
+from presage.evaluate import cut
 from presage.evaluate import run as examination
+from presage.evaluate.summary import COUNTS
 
 __all__ = ["Config", "run"]
 
-COLUMNS = ["model", "flops", "task", "shots", "metric", "better", "n", "value", "stderr", "chance"]
+_COPIED = ("metric", "better", "n", "value", "stderr", "lo", "hi", "chance", *COUNTS)
+COLUMNS = ["model", "flops", "task", "shots", *_COPIED]
 
 
 class Config(BaseConfig):
@@ -29,7 +32,8 @@ class Config(BaseConfig):
 
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
-    """tables/ladder.csv, a row a model, task, number of shots and metric, in the order of compute.
+    """tables/ladder.csv, a row a model, task, number of shots and metric, in the order of compute; tables/warnings.csv
+    where all prompts of some number of shots were cut.
 
     Raises ConfigError for models whose compute nobody knows, and where one was asked the same in two examinations;
     RunError for a model that is not the one examined any more.
@@ -43,6 +47,8 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         rows = [row for some in found for row in some]
         rows.sort(key=lambda row: (row["task"], row["metric"], row["flops"], row["shots"]))
         directory.table("ladder", rows, COLUMNS)
+        if warnings := cut.warnings(rows):
+            directory.table("warnings", [{"warning": text} for text in warnings], ["warning"])
         directory.result("models", len(set(names)), unit="models")
         directory.result("tasks", len({row["task"] for row in rows}), unit="tasks")
     return directory
@@ -93,7 +99,7 @@ def _rows(examined: RunDir, model: RunDir, shown: str) -> Iterator[dict[str, Any
     for row in rows:
         name = row["task"] if len(labels[_asked(row)]) > 1 else _asked(row)[0]  # a task asked twice in the same way
         facts = {"model": shown, "flops": flops, "task": name, "shots": int(row["shots"])}
-        yield facts | {name: row[name] for name in ("metric", "better", "n", "value", "stderr", "chance")}
+        yield facts | {name: row.get(name, "") for name in _COPIED}
 
 
 def _asked(row: Mapping[str, str]) -> tuple[str, str]:

@@ -79,7 +79,7 @@ def _requests(task: Task, one: Example) -> list[Any]:
 def test_long_prompts_are_cut_counted_and_shown(
     spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from presage.cli.evaluation import _scores
+    from presage.cli.results import scores
 
     library(monkeypatch, *BOTH)
     made = run(spec, tmp_path / "eval")
@@ -87,7 +87,7 @@ def test_long_prompts_are_cut_counted_and_shown(
     assert counts == {"choosing": ("2", "0"), "writing": ("3", "0")}
     cut = {(row["task"], row["id"]) for row in made.rows("samples.jsonl") if row["extra"]["truncated"]}
     assert cut == {("choosing", "c1"), ("choosing", "c4"), ("writing", "c0"), ("writing", "c3"), ("writing", "c5")}
-    (line,) = [line for line in _scores(made) if "cut from the left" in line]
+    (line,) = [line for line in scores(made) if "cut from the left" in line]
     assert line == "5 prompts were cut from the left to fit: choosing 2, writing 3"
 
 
@@ -139,7 +139,7 @@ class Short(ToyModel):
 
 def test_what_the_judge_did_not_see_is_counted_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every prompt to the judge is too long for it, and three of the model's own are for it."""
-    from presage.cli.evaluation import _scores
+    from presage.cli.results import scores
 
     library(monkeypatch, capitals(method=Judged(GRADED)), capitals(name="choosing"))
     judge = Short(write=lambda prompt, sample: "Yes")
@@ -159,7 +159,7 @@ def test_what_the_judge_did_not_see_is_counted_apart(tmp_path: Path, monkeypatch
         assert row["extra"]["truncated"] == own == asked["generate"]["answer"][0]["truncated"]
         shown = len(asked["judge"]["request"]["prompt"]) - judge.longest
         assert row["extra"]["judge_truncated"] == shown == asked["judge"]["answer"][0]["truncated"]
-    lines = [line for line in _scores(made) if "cut from the left" in line]
+    lines = [line for line in scores(made) if "cut from the left" in line]
     assert lines == [
         "3 prompts were cut from the left to fit: capitals 3",
         "8 prompts to the judge were cut from the left to fit: capitals 8",
@@ -167,4 +167,4 @@ def test_what_the_judge_did_not_see_is_counted_apart(tmp_path: Path, monkeypatch
     judge.longest = 10_000
     whole = examine(tmp_path / "whole", model, "capitals", judge="hf:judge")
     assert [row["judge_truncated"] for row in whole.read_table("tasks")] == ["0"]
-    assert not [line for line in _scores(whole) if "to the judge" in line]
+    assert not [line for line in scores(whole) if "to the judge" in line]

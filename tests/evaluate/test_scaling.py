@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from presage.cli.results import against_compute
 from presage.core.config import Config
 from presage.core.errors import ConfigError, RunError
 from presage.core.run import RunDir
+from presage.data.verbs import Continuation, Likelihood
 from presage.evaluate import run as stage
 from presage.evaluate import scaling
 from presage.recipes import examination
@@ -41,6 +44,21 @@ def examined(run: Path, out: Path, names: list[str], shots: tuple[int, ...] = ()
 def _first(text: str) -> bool:
     """No city is after M but Paris, Rome, Oslo and Vienna: right for every other question."""
     return text.strip() > "M"
+
+
+class Short(ToyModel):
+    """Cuts what is longer than so many characters."""
+
+    longest: int = 120
+
+    def loglikelihood(self, requests: Any) -> list[Likelihood]:
+        return [
+            replace(one, truncated=self._over(asked))
+            for one, asked in zip(super().loglikelihood(requests), requests, strict=True)
+        ]
+
+    def _over(self, asked: Continuation) -> int:
+        return max(0, len(asked.prompt) - self.longest)
 
 
 def ladder(out: Path, *evals: Path) -> list[dict[str, str]]:
@@ -128,3 +146,42 @@ def test_over_a_ladder_every_rung_and_number_of_shots(tmp_path: Path, monkeypatc
     found = [(row["task"], row["model"], row["shots"]) for row in made.read_table("ladder")]
     assert found == [(task, name, k) for task in ("capitals", "own_shots") for name in "ba" for k in "03"]
     assert (made.value("models"), made.value("tasks")) == (2, 2)
+
+
+def test_what_was_cut_stands_in_the_table_and_is_said(tmp_path: Path) -> None:
+    """A prompt is some forty characters a question: with one shot all fit, with six none does."""
+    run = trained(tmp_path / "rungs/a", 1e9)
+    config = stage.Config(run=run, tasks=examination.asked_of(["capitals"], (0, 1, 6)))
+    made = scaling.run(
+        scaling.Config(evals=(stage.run(config, tmp_path / "eval", model=Short()).path,)), tmp_path / "o"
+    )
+    rows = made.read_table("ladder")
+    assert [(row["shots"], row["n"], row["invalid"], row["truncated"]) for row in rows] == [
+        ("0", "8", "0", "0"), ("1", "8", "0", "0"), ("6", "8", "0", "8"),
+    ]  # fmt: skip
+    assert all(float(row["lo"]) <= float(row["value"]) <= float(row["hi"]) for row in rows)
+    said = "capitals with 6 shots: every prompt of a was cut from the left to fit, so this is no score of 6 shots"
+    assert [row["warning"] for row in made.read_table("warnings")] == [said]
+    lines = list(against_compute(made))
+    assert lines[0].split()[-2:] == ["invalid", "cut"]
+    assert [line.split()[-2:] for line in lines[1:4]] == [["0", "0"], ["0", "0"], ["0", "8"]]
+    assert lines[4:6] == ["8 prompts were cut from the left to fit: capitals with K = 6 8", f"warning: {said}"]
+
+
+def test_an_examination_says_where_every_prompt_was_cut(tmp_path: Path) -> None:
+    model = Short()
+    model.longest = 3
+    made = stage.run(
+        stage.Config(model="toy", tasks=examination.asked_of(["capitals", "own_shots"])), tmp_path / "eval", model=model
+    )
+    assert [row["warning"] for row in made.read_table("warnings")] == [
+        "capitals with 0 shots: every prompt was cut from the left to fit, so no question was seen whole",
+        "own_shots with 2 shots: every prompt was cut from the left to fit, so this is no score of 2 shots",
+    ]
+
+
+def test_where_nothing_was_cut_nothing_is_said(tmp_path: Path) -> None:
+    run = trained(tmp_path / "rungs/a", 1e9)
+    made = scaling.run(scaling.Config(evals=(examined(run, tmp_path / "e", ["capitals"]),)), tmp_path / "out")
+    assert not (made.path / "tables/warnings.csv").exists()
+    assert not [line for line in against_compute(made) if "cut from" in line]
