@@ -25,7 +25,7 @@ from presage.cli.grammar import (
     dumps,
     emit,
 )
-from presage.cli.results import against_compute, scores
+from presage.cli.results import against_compute, scores, unasked
 from presage.core.errors import PresageError
 
 Model = Annotated[str, Parameter(help="a run, hf:DIR, or an endpoint's https://HOST/v1#NAME")]
@@ -218,4 +218,4 @@ def examine(
         accept_unsandboxed=i_accept_unsandboxed_execution,
         seed=seed,
     )
-    emit([str(report.path / "report.html")])
+    emit([*unasked(report.path.parent / "eval"), str(report.path / "report.html")])

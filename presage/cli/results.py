@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from presage.cli.grammar import in_columns
@@ -56,6 +57,16 @@ def against_compute(run: RunDir) -> Iterator[str]:
     yield from _counted((f"{row['task']} with K = {row['shots']}", row) for row in first)
     yield from _warnings(run)
     yield from ["", str(run.path)]
+
+
+def unasked(path: Path) -> Iterator[str]:
+    """How many tasks an examination left out, and where they stand."""
+    from presage.core.run import RunDir
+
+    skipped = [row["task"] for row in RunDir.open(path).read_table("skipped")]
+    if skipped:
+        tasks = "1 task was" if len(skipped) == 1 else f"{len(skipped)} tasks were"
+        yield f"{tasks} not asked; which, and why, is in the report and in {path / 'tables/skipped.csv'}"
 
 
 def _firsts(rows: Iterable[Row], *keys: str) -> list[Row]:

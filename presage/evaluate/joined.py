@@ -160,8 +160,14 @@ def _why(checked: bool, contaminated: int) -> str:
 
 
 def _worse(raw: Estimate, clean: Estimate | None, better: str) -> str:
-    sign = 1 if better == "higher" else -1
-    return "clean" if clean and sign * clean.value < sign * raw.value else "raw"
+    return "clean" if clean and is_worse(clean.value, raw.value, better) else "raw"
+
+
+def is_worse(value: float, than: float, better: str) -> bool:
+    """Whether a score is worse than another; better: one of presage.evaluate.scored.BETTER."""
+    if better == "nearer 0":
+        return abs(value) > abs(than)
+    return value < than if better == "higher" else value > than
 
 
 def _mean(group: Sequence[Score], everyone: Sequence[Score]) -> Estimate | None:

@@ -18,7 +18,7 @@ from presage.core.strict import half_surrogate, read_json
 from presage.data.documents import COMPRESSIONS, read_bytes
 from presage.data.records import whole_file
 
-BETTER = ("higher", "lower")
+BETTER = ("higher", "lower", "nearer 0")
 FLAGGED, CLEAN, UNTESTABLE = "flagged", "clean", "untestable"
 LARGEST = 1e100  # of a score, and one over the smallest: squares and their sums stay finite
 REPORT_END = ".report.json"

@@ -11,7 +11,7 @@ from typing import Any
 
 from presage.evaluate.asking import Plan
 from presage.evaluate.contamination import Report
-from presage.evaluate.joined import Row, degradation_percent, join
+from presage.evaluate.joined import Row, degradation_percent, is_worse, join
 from presage.evaluate.logged import graded
 from presage.evaluate.scored import CLEAN, FLAGGED, Scan, Score, overall
 from presage.evaluate.statistics import Estimate, of_metric
@@ -144,7 +144,7 @@ def _cells(row: Row, raw: Estimate, clean: Estimate | None, dirty: Estimate | No
     degradation, quote = None, "raw"
     if found is not None and raw.value is not None:
         degradation = degradation_percent(found, raw.value) if raw.value > 0 and found >= 0 else None
-        quote = "clean" if (found < raw.value if row.better == "higher" else found > raw.value) else "raw"
+        quote = "clean" if is_worse(found, raw.value, row.better) else "raw"
     rest = {"untestable": row.untestable, "degradation_percent": degradation, "absent": row.absent, "quote": quote}
     return facts | cells | rest
 

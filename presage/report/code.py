@@ -16,6 +16,8 @@ PASS = re.compile(r"pass@(\d+)")
 CHOSEN = ("pass_random", "pass_mean_logprob", "pass_sum_logprob")
 """Of one sample of each problem: any, or the one of the highest mean or summed log-probability."""
 INKS = ("accent", "target", "second", "muted")
+INTERPRETED = ("Microcode",)
+"""Methods whose programs presage interprets itself: nothing of them runs."""
 ISOLATION = ("isolation", "kernel")
 """Results that say what the programs ran in."""
 
@@ -119,7 +121,7 @@ def _isolation(s: Sources) -> Iterator[Block]:
     found: list[tuple[str, Cell]] = [(name, s.result(ROLE, name)) for name in told]
     if found:
         yield Pairs("What the programs ran in", found)
-    else:
+    elif any(s.get(*TASKS, f"{i}.method") not in INTERPRETED for i, _ in _rows(s)):
         yield Text(
             "The run does not say in what isolation the programs ran: {it}.",
             it=s.fact(ROLE, "result.json", "isolation"),

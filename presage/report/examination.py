@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from presage.report import contamination
 from presage.report.blocks import Block, Cell, Code, Items, Section, Table, Text
 from presage.report.facts import Fact, Sources
 
@@ -16,10 +17,14 @@ TASKS, SHOWN = (ROLE, "tables/tasks.csv"), (ROLE, "tables/shown.csv")
 CATEGORIES, WARNINGS = (ROLE, "tables/categories.csv"), (ROLE, "tables/warnings.csv")
 NAMED = (("result.json", "model.value"), ("config.json", "config.model"))
 """Where a run says which model was examined; else its role stands for it."""
+SKIPPED = (ROLE, "tables/skipped.csv")
 ARITHMETIC = (ROLE, "tables/arithmetic.csv")
+IN_DOCS = Text("see {page}", page=Code("docs/contamination.md"))
 HEADLINE = 3  # tasks in the headline
 SPACE = "\N{NO-BREAK SPACE}"
 NONE = "–"
+MARKS = {"lower": "↓", "nearer 0": "↔"}
+"""Of metrics of which more is not better."""
 
 
 def given(s: Sources) -> bool:
@@ -38,7 +43,15 @@ def section(s: Sources) -> Section:
                 "of a model that is asked for its likeliest option."
             )
         )
-    blocks += [_scores(s), *_others(s), *_categories(s), *_arithmetic(s), *_warnings(s), _limits()]
+    blocks += [
+        _scores(s),
+        *_others(s),
+        *_categories(s),
+        *_arithmetic(s),
+        *warnings(s, WARNINGS),
+        *_unasked(s),
+        _limits(s),
+    ]
     return Section(ROLE, "Examination", blocks)
 
 
@@ -104,6 +117,42 @@ def score(s: Sources, i: int) -> Cell:
     return Text(f"{{v}} ({words} {{e}})", v=shown, e=s.fact(*TASKS, f"{i}.{end}")) if bounded else shown
 
 
+def _unasked(s: Sources) -> Iterator[Block]:
+    """Tasks that were skipped, by the reason; reasons with one remedy, which they end with, stand together."""
+    by: dict[str, list[int]] = {}
+    for i, row in enumerate(s.rows(*SKIPPED)):
+        by.setdefault(str(row["reason"]), []).append(i)
+    rows: list[list[Cell]] = [
+        [_listed([s.fact(*SKIPPED, f"{i}.task") for i in places]), s.fact(*SKIPPED, f"{places[0]}.reason")]
+        for _, places in sorted(by.items(), key=lambda one: one[0].rpartition("(")[2])
+    ]
+    if rows:
+        yield Table("Not asked, and why", ["tasks", "reason"], rows, fold=True)
+
+
+def _listed(facts: list[Fact]) -> Text:
+    slots = ", ".join(f"{{f{number}}}" for number in range(len(facts)))
+    return Text(slots, **{f"f{number}": fact for number, fact in enumerate(facts)})
+
+
+def warnings(s: Sources, place: tuple[str, str]) -> Iterator[Block]:
+    """What an examination itself warns of."""
+    count = len(s.rows(*place))
+    if count:
+        yield Items([Text("The examination itself warns: {w}", w=s.fact(*place, f"{i}.warning")) for i in range(count)])
+
+
+def counts(s: Sources, place: tuple[str, str], i: int) -> Text:
+    """Answers that could not be read and prompts that were cut, of a row of tasks; the judge's where some were."""
+
+    def count(name: str) -> Cell:
+        known = s.get(*place, f"{i}.{name}") is not None
+        return s.fact(*place, f"{i}.{name}", "count") if known else NONE
+
+    judge = Text("; of the judge {n}", n=count("judge_truncated")) if s.get(*place, f"{i}.judge_truncated") else ""
+    return Text("{invalid}, {cut}{judge}", invalid=count("invalid"), cut=count("truncated"), judge=judge)
+
+
 # ---- tables ---------------------------------------------------------------------------------------------------------
 
 
@@ -111,26 +160,27 @@ def _scores(s: Sources) -> Table:
     shown = {str(row["task"]): i for i, row in enumerate(s.rows(*SHOWN))}
     rows = [_row(s, i, shown.get(str(s.get(*TASKS, f"{i}.task")))) for i in first_metrics(s)]
     columns = ["task", "shots", "metric", "n", "raw", "clean", "contaminated", "change", "invalid, cut"]
-    note = Text(
-        "± is a standard error, over groups where examples share a passage; where all examples came out alike there is "
-        "none, and the end of the interval stands in its place. Raw: all examples; clean: those that were "
-        "looked for in the training text and not found; contaminated: those found, so many. Change: clean minus raw "
-        "over raw, the degradation in the tables of the GPT-4 report. Invalid answers could not be read and count as "
-        "wrong; cut prompts were too long for the context and lost their beginning. ↓: lower is better."
-    )
-    return Table("Scores", columns, rows, note)
+    return Table("Scores", columns, rows, SCORES_NOTE)
+
+
+SCORES_NOTE = Text(
+    "± is a standard error, over groups where examples share a passage; where all examples came out alike there is "
+    "none, and the end of the interval stands in its place. Raw: all examples; clean: those that were looked for in "
+    "the training text and not found; contaminated: those found, so many. Change: clean minus raw over raw, the "
+    "degradation in the tables of the GPT-4 report. Invalid answers could not be read and count as wrong; cut "
+    "prompts, ours and the judge’s, were too long for the context and lost their beginning. ↓: lower is better; ↔: "
+    "nearer zero is."
+)
 
 
 def _row(s: Sources, i: int, shown: int | None) -> list[Cell]:
     def cell(column: str, form: str = "auto") -> Fact:
         return s.fact(*TASKS, f"{i}.{column}", form)
 
-    metric = Text("{m}\N{NO-BREAK SPACE}↓", m=cell("metric"))
+    mark = MARKS.get(str(cell("better").value))
+    quoted = Text(f"{{m}}{SPACE}{mark}", m=cell("metric")) if mark else cell("metric")
     raw = score(s, i)
-    quoted = metric if cell("better").value == "lower" else cell("metric")
-    invalid, cut = (cell(name, "count") if cell(name).value is not None else NONE for name in ("invalid", "truncated"))
-    counts = Text("{invalid}, {cut}", invalid=invalid, cut=cut)
-    return [cell("task"), cell("shots"), quoted, cell("n", "count"), raw, *_checked(s, shown), counts]
+    return [cell("task"), cell("shots"), quoted, cell("n", "count"), raw, *_checked(s, shown), counts(s, TASKS, i)]
 
 
 def _checked(s: Sources, i: int | None) -> list[Cell]:
@@ -188,15 +238,7 @@ def _arithmetic(s: Sources) -> Iterator[Block]:
         yield Table("Arithmetic in the training text", columns, rows, note)
 
 
-def _warnings(s: Sources) -> Iterator[Block]:
-    count = len(s.rows(*WARNINGS))
-    if count:
-        yield Items(
-            [Text("The examination itself warns: {w}", w=s.fact(*WARNINGS, f"{i}.warning")) for i in range(count)]
-        )
-
-
-def _limits() -> Items:
+def _limits(s: Sources) -> Items:
     return Items(
         [
             Text(
@@ -204,9 +246,9 @@ def _limits() -> Items:
                 "prompt, other shots or another way to ask would; compare only what was asked alike."
             ),
             Text(
-                "Clean means not found by letters or by runs of words; see the section on contamination for what that "
-                "misses. Every prompt and answer is in {samples}; `presage eval --compare` sets two models side by "
-                "side, example by example.",
+                "Clean means not found by letters or by runs of words; {where} for what that misses. Every prompt and "
+                "answer is in {samples}; `presage eval --compare` sets two models side by side, example by example.",
+                where="see the section on contamination" if contamination.given(s) else IN_DOCS,
                 samples=Code("examination/samples.jsonl"),
             ),
         ]

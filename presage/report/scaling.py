@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from presage.report.blocks import Block, Cell, Picture, Section, Table, Text
-from presage.report.examination import NONE, estimate, finite
+from presage.report.examination import NONE, counts, estimate, finite, warnings
 from presage.report.facts import Sources
 from presage.report.figures import Figure, title_above
 from presage.report.svg import DRAW
 
 ROLE = "scaling"
-LADDER = (ROLE, "tables/ladder.csv")
+LADDER, WARNINGS = (ROLE, "tables/ladder.csv"), (ROLE, "tables/warnings.csv")
 MANY = "many"
 INKS: dict[Any, str] = {0: "second", 1: "accent", MANY: "target"}
 """Of lines, by their number of shots."""
@@ -31,7 +31,7 @@ def section(s: Sources) -> Section:
     """A panel for each task, and every score."""
     drawn = [panel for panel in panels(s) if _lines(s, panel)]
     blocks: list[Block] = [Picture(_figure(s, drawn[:PANELS]), _caption(len(drawn)))] if drawn else []
-    return Section(ROLE, "Scores against compute", [*blocks, _table(s)])
+    return Section(ROLE, "Scores against compute", [*blocks, _table(s), *warnings(s, WARNINGS)])
 
 
 def panels(s: Sources) -> list[Panel]:
@@ -131,10 +131,12 @@ def _legend(canvas: Any, shots: set[Any]) -> None:
 def _table(s: Sources) -> Table:
     rows: list[list[Cell]] = [
         [s.fact(*LADDER, f"{i}.model"), _flops(s, i), s.fact(*LADDER, f"{i}.task"), s.fact(*LADDER, f"{i}.shots"),
-         s.fact(*LADDER, f"{i}.metric"), estimate(s, LADDER, f"{i}.value", f"{i}.stderr")]
+         s.fact(*LADDER, f"{i}.metric"), estimate(s, LADDER, f"{i}.value", f"{i}.stderr"), counts(s, LADDER, i)]
         for i in range(len(s.rows(*LADDER)))
     ]  # fmt: skip
-    return Table("Every rung’s scores", ["model", "FLOPs", "task", "shots", "metric", "value"], rows, fold=True)
+    columns = ["model", "FLOPs", "task", "shots", "metric", "value", "invalid, cut"]
+    note = Text("Cut prompts were too long for the context and lost their beginning: of the shots, the first ones.")
+    return Table("Every rung’s scores", columns, rows, note, fold=True)
 
 
 def _flops(s: Sources, i: int) -> Cell:

@@ -59,15 +59,19 @@ def average(metric: str, graded: Sequence[Graded]) -> float:
     return float(np.mean([one.scores[metric] for one in graded]))
 
 
+Better = Literal["higher", "lower", "nearer 0"]
+
+
 @dataclass(frozen=True)
 class Metric:
-    """A name, which way is better, chance level if there is one, and how examples' scores become one number.
+    """A name, which way is better, and how examples' scores become one number.
 
+    "nearer 0" is for what has a sign and no better end, as a bias: parity is the best there is.
     An aggregate takes (name, graded); any other than `average` gets its error from a bootstrap over groups.
     """
 
     name: str
-    better: Literal["higher", "lower"] = "higher"
+    better: Better = "higher"
     aggregate: Callable[[str, Sequence[Graded]], float] = average
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from presage.cli.results import unasked
 from presage.core.errors import ConfigError
 from presage.core.run import RunDir
 from presage.data.records import read_split
@@ -62,6 +64,10 @@ def test_the_whole_examination_has_a_report_and_says_what_was_not_asked(
     page = (report.path / "report.html").read_text()
     assert "next_passage" in page
     assert "Calibration" in page
+    assert "Not asked, and why" in page
+    assert all(task in page and html.escape(why) in page for task, why in skipped.items())
+    (line,) = unasked(tmp_path / "out/eval")
+    assert line.startswith("2 tasks were not asked; ") and line.endswith("out/eval/tables/skipped.csv")
     assert report.value("missing") == 0
     again = examination.whole(str(stem), tmp_path / "out", resume=True, **settings)
     assert again.digest == report.digest

@@ -19,7 +19,7 @@ from presage.data.items import Item
 from presage.evaluate import scores as stage
 from presage.evaluate.contamination import Scanner
 from presage.evaluate.joined import COLUMNS, Estimate, Row, cells, degradation_percent, join, symmetric_percent
-from presage.evaluate.scored import Scan, Score, read_scan, read_scores
+from presage.evaluate.scored import CLEAN, FLAGGED, Scan, Score, read_scan, read_scores
 from tests.stage import check_stage
 
 Call = Callable[..., tuple[int, str, str]]
@@ -319,3 +319,25 @@ def test_the_stage_contract(call: Call, tmp_path: Path) -> None:
     run = check_stage(stage, stage.Config(scores=(Path("../../scores.jsonl"),)), tmp_path / "runs", kills=2)
     assert run.value("scores/raw") == pytest.approx(2 / 3)
     assert [row["file"] for row in run.read_table("files")] == ["scores.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("better", "raw", "clean", "quote"),
+    [
+        ("higher", (0.5, 0.75), (0.5,), "clean"),
+        ("lower", (0.5, 0.75), (0.5,), "raw"),
+        ("nearer 0", (-0.5, 0.25), (-0.5,), "clean"),
+        ("nearer 0", (-0.5, -0.75), (-0.5,), "raw"),
+    ],
+)
+def test_the_worse_of_raw_and_clean_is_quoted(
+    tmp_path: Path, better: str, raw: tuple[float, ...], clean: tuple[float, ...], quote: str
+) -> None:
+    """A bias is the worse the further it is from 0, whichever way."""
+    file = tmp_path / "scores.jsonl"
+    lines = [json.dumps({"id": f"i{n}", "score": value, "task": "t", "better": better}) for n, value in enumerate(raw)]
+    file.write_text("\n".join(lines))
+    states = {f"i{n}": CLEAN if n < len(clean) else FLAGGED for n in range(len(raw))}
+    (row,) = join(read_scores([file]), Scan({"t": states}, tmp_path)).rows
+    assert row.clean is not None and row.clean.value == clean[0]
+    assert row.quote == quote

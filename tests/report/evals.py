@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from presage.core.run import RunDir
 from tests.examined import EvalConfig, make
 
-LADDER = ["model", "flops", "task", "shots", "metric", "value", "stderr", "chance"]
+LADDER = ["model", "flops", "task", "shots", "metric", "value", "stderr", "chance", "invalid", "truncated"]
 BUDGETS = (2e11, 1e12, 5e12)
 
 
@@ -32,9 +33,11 @@ def ladder_rows() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def ladder(path: Path, rows: list[dict[str, Any]]) -> RunDir:
+def ladder(path: Path, rows: list[dict[str, Any]], warnings: Sequence[str] = ()) -> RunDir:
     """An examined ladder's run directory."""
     with RunDir.create(path, "eval-ladder", EvalConfig()) as run:
         run.table("ladder", rows, LADDER)
+        if warnings:
+            run.table("warnings", [{"warning": text} for text in warnings])
         run.finish()
     return run

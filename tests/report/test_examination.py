@@ -14,7 +14,7 @@ from presage.core.errors import CorruptError, RunError
 from presage.core.run import RunDir
 from presage.report import render
 from tests.examined import EvalConfig, make
-from tests.report import evals
+from tests.report import evals, scans
 from tests.report.conftest import Told
 from tests.report.reading import Element, Page, listed
 from tests.report.test_ability import SECTIONS, part, sections_of, words
@@ -134,13 +134,19 @@ def test_where_no_contaminated_example_was_found_there_is_no_mean_of_any(tmp_pat
 
 
 def run_of(
-    path: Path, results: dict[str, Any] | None = None, metric: str = "accuracy", scores: Any = None, **shown: Any
+    path: Path,
+    results: dict[str, Any] | None = None,
+    metric: str = "accuracy",
+    scores: Any = None,
+    skipped: Any = (),
+    **shown: Any,
 ) -> Path:
     """An eval run of one task and one metric."""
     with RunDir.create(path, "eval", EvalConfig()) as run:
         row = {"task": "t", "version": 1, "method": "m", "shots": 0, "metric": metric, "better": "higher", "n": 3,
                "value": 0.5, "stderr": None, "lo": None, "hi": None, "invalid": None, "truncated": None}  # fmt: skip
         run.table("tasks", [row | (scores or {})])
+        run.table("skipped", skipped, ["task", "reason"])
         run.table("shown", [{"task": "t", "n": 3, "raw": 0.5, "clean": 0.5, "dirty": None} | shown])
         for name, value in (results or {}).items():
             run.result(name, value)
@@ -197,6 +203,13 @@ def test_a_run_that_does_not_say_its_isolation_is_told_to_miss_it(tmp_path: Path
     assert report.value("missing") == 1
 
 
+def test_of_programs_that_presage_interprets_no_isolation_is_missed(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "eval", metric="pass@1", scores={"method": "Microcode"})
+    report, page = told_of(tmp_path, examination=run)
+    assert "isolation the programs ran" not in words(part(page, "code"))
+    assert report.value("missing") == 0
+
+
 # ---- a ladder -------------------------------------------------------------------------------------------------------
 
 
@@ -208,6 +221,14 @@ def test_every_score_of_the_ladder_has_a_mark(examined: Told) -> None:
     drawn = text_of(next(e for e in examined.page.all if e.attributes.get("id") == "scores-by-compute"))
     for name in ("K = 0", "K = 1", "K = 5, 16", "mmlu, accuracy", "arithmetic_2d, accuracy"):
         assert name in drawn
+
+
+def test_what_was_cut_of_a_ladder_is_shown(tmp_path: Path) -> None:
+    rows = [row | {"invalid": 2, "truncated": 7} for row in evals.ladder_rows()[:1]]
+    run = evals.ladder(tmp_path / "scaling", rows, ["mmlu with one shot: every prompt was cut"])
+    report, _ = told_of(tmp_path, scaling=run.path)
+    assert cells(report, "Every rung’s scores")[0][-1] == "2, 7"
+    assert "The examination itself warns: mmlu with one shot: every prompt was cut" in markdown(report)
 
 
 def test_models_of_unknown_compute_stand_in_the_table_alone(tmp_path: Path) -> None:
@@ -232,3 +253,45 @@ def test_a_score_without_spread_is_shown_with_the_end_of_its_interval(
     row = {"value": value, "stderr": 0.0, "lo": lo, "hi": hi}
     report, _ = told_of(tmp_path, examination=run_of(tmp_path / "eval", scores=row))
     assert says in (report.path / "report.md").read_text(encoding="utf-8").replace("\\", "")
+
+
+# ---- what a reader must know ----------------------------------------------------------------------------------------
+
+
+def test_what_the_judge_did_not_see_is_shown(tmp_path: Path) -> None:
+    counts = {"invalid": 1, "truncated": 2, "judge_truncated": 3}
+    report, _ = told_of(tmp_path, examination=run_of(tmp_path / "eval", scores=counts))
+    assert cells(report, "Scores")[0][-1] == "1, 2; of the judge 3"
+
+
+def test_what_was_not_asked_is_listed_by_reason(tmp_path: Path) -> None:
+    rows = [
+        ("a", "d: no file x (--data)"),
+        ("b", "needs a judge (--judge)"),
+        ("c", "d: no file x (--data)"),
+        ("e", "d: no file y (--data)"),
+    ]
+    run = run_of(tmp_path / "eval", skipped=[{"task": task, "reason": why} for task, why in rows])
+    report, page = told_of(tmp_path, examination=run)
+    assert cells(report, "Not asked, and why") == [
+        ["a, c", "d: no file x (--data)"], ["e", "d: no file y (--data)"], ["b", "needs a judge (--judge)"],
+    ]  # fmt: skip
+    assert any(e.tag == "details" and "Not asked, and why" in text_of(e) for e in page.all)
+    assert report.value("missing") == 0
+
+
+def test_a_bias_is_neither_better_higher_nor_lower(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "eval", metric="bias", scores={"better": "nearer 0"})
+    report, _ = told_of(tmp_path, examination=run)
+    assert cells(report, "Scores")[0][2] == "bias ↔"
+    assert cells(report, "Every metric")[0][2] == "nearer 0"
+
+
+def test_the_section_on_contamination_is_named_only_where_there_is_one(examined: Told, tmp_path: Path) -> None:
+    _, page = told_of(tmp_path, examination=run_of(tmp_path / "eval"))
+    alone = words(part(page, "examination"))
+    assert "section on contamination" not in alone
+    assert "docs/contamination.md" in alone
+    scan = scans.scan_of(tmp_path / "chain", scans.MICROCODE).path
+    _, page = told_of(tmp_path / "beside", examination=run_of(tmp_path / "other"), contamination=scan)
+    assert "see the section on contamination" in words(part(page, "examination"))

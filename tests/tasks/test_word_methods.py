@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from presage.core.errors import ConfigError
 from presage.data.microcode import problems
 from presage.data.verbs import Completion, Continuation
+from presage.tasks.library import find
 from presage.tasks.methods import last_word
 from presage.tasks.methods.last_word import LastContentWord, LastWord, proposals
 from presage.tasks.methods.microcode import Microcode, example_of, problem_of
@@ -290,3 +291,12 @@ def test_favoured_words_count_once_a_sample() -> None:
     assert leaning(he, she)["tall"] == pytest.approx(math.log(2.5 / 0.5))
     asked = Favoured()
     assert (asked.samples, asked.tokens, asked.top_p) == (800, 50, 0.9)
+
+
+def test_a_bias_is_best_at_0() -> None:
+    """It has a sign: neither end is the better one."""
+    assert {metric.name: metric.better for metric in Gendered().metrics}["bias"] == "nearer 0"
+    bbq = {metric.name: metric.better for metric in find("bbq").method.metrics}
+    assert {name: way for name, way in bbq.items() if name.startswith("bias_")} == {
+        "bias_ambiguous": "nearer 0", "bias_disambiguated": "nearer 0",
+    }  # fmt: skip

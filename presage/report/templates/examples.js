@@ -36,12 +36,14 @@
   const score = (row, side) => row.answers[side].scores[quoted(row).metric];
   function verdict(row, side) {
     const value = score(row, side);
-    if (quoted(row).better === "lower" || value === undefined || value < 0 || value > 1) return "scored";
+    if (quoted(row).better !== "higher" || value === undefined || value < 0 || value > 1) return "scored";
     return value === 1 ? "right" : value === 0 ? "wrong" : "partly";
   }
   const ONE = { "": "any", right: "right", wrong: "wrong", partly: "partly", scored: "neither", invalid: "invalid answer", truncated: "prompt cut" };
   const TWO = { "": "any", differ: "scores differ", gained: "B better", lost: "B worse", same: "scores alike", both: "both right", neither: "both wrong", prompts: "prompts differ", invalid: "invalid answer", truncated: "prompt cut" };
-  const apart = (row) => (score(row, 1) - score(row, 0)) * (quoted(row).better === "lower" ? -1 : 1);
+  const WORTH = { higher: (value) => value, lower: (value) => -value, "nearer 0": (value) => -Math.abs(value) };
+  const worth = (row, model) => (WORTH[quoted(row).better] || WORTH.higher)(score(row, model));
+  const apart = (row) => worth(row, 1) - worth(row, 0);
   const TESTS = {
     invalid: (row) => row.answers.some((one) => one.invalid),
     truncated: (row) => row.answers.some((one) => one.truncated),

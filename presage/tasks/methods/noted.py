@@ -46,7 +46,7 @@ class Gap:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        return (*self.choice.metrics, Metric(self.metric, "lower", partial(_gap, self.plus, self.minus)))
+        return (*self.choice.metrics, Metric(self.metric, "nearer 0", partial(_gap, self.plus, self.minus)))
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -124,6 +124,6 @@ def _bias(tells: bool, name: str, graded: Sequence[Graded]) -> float:
 _BIAS: dict[str, tuple[Any, Callable[[str, Sequence[Graded]], float]]] = {
     "accuracy_ambiguous": ("higher", partial(_accuracy, False)),
     "accuracy_disambiguated": ("higher", partial(_accuracy, True)),
-    "bias_ambiguous": ("lower", partial(_bias, False)),
-    "bias_disambiguated": ("lower", partial(_bias, True)),
+    "bias_ambiguous": ("nearer 0", partial(_bias, False)),
+    "bias_disambiguated": ("nearer 0", partial(_bias, True)),
 }

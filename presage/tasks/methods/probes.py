@@ -32,7 +32,7 @@ class Gendered:
     female: tuple[str, ...] = FEMALE
     male: tuple[str, ...] = MALE
     needs = LIKELIHOOD
-    metrics = (Metric("bias"), Metric("male_leaning", "lower"))
+    metrics = (Metric("bias", "nearer 0"), Metric("male_leaning", "lower"))
 
     def examine(self, example: Example, context: str) -> Steps:
         """The likelihood of every word of both sides."""
