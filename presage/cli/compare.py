@@ -34,7 +34,7 @@ def show_comparison(a: Path, b: Path, *, page: Path | None = None, json: bool = 
     if page is not None:
         from presage.report.examples import write
 
-        write(a, page, other=b)
+        write(a, page, other=b, labels=found.labels)
 
 
 def _check_whole(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from presage.core.errors import DataError
 from presage.core.run import RunDir
 from presage.data.records import whole_file
+from presage.evaluate.alike import Asking, apart, other_settings, same_labels
 from presage.evaluate.differences import Difference, difference, examples_needed, of_aggregates
 from presage.evaluate.statistics import clustered, holm
 from presage.tasks.task import Graded, Metric, average
@@ -75,13 +76,17 @@ class Apart:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows a task and metric, what must be known of them, and the examples that differ most."""
+    """Rows a task and metric, what must be known of them, and the examples that differ most.
+
+    labels: {in B: in A} of tasks that B calls otherwise; here they have A's.
+    """
 
     a: str
     b: str
     rows: list[Row]
     warnings: list[str]
     examples: list[Apart]
+    labels: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -95,6 +100,8 @@ def compare(a: Path, b: Path, shown: int = SHOWN) -> Comparison:
     the two have no example in common.
     """
     one, other = _Eval.read(a), _Eval.read(b)
+    labels = same_labels(one.askings, other.askings)
+    other = other.named(labels)
     tasks = [task for task in one.tasks if task in other.tasks]
     if not any(one.tasks[task].keys() & other.tasks[task].keys() for task in tasks):
         hint = f"A has {', '.join(one.tasks) or 'no task'}; B has {', '.join(other.tasks) or 'no task'}"
@@ -102,9 +109,9 @@ def compare(a: Path, b: Path, shown: int = SHOWN) -> Comparison:
     known = _known_metrics({task: one.declared(task) for task in tasks})
     rows = [row for task in tasks for row in _rows(task, one, other, known.get(task, {}))]
     warnings = [text for task in tasks for text in _warnings(task, one, other)]
-    warnings += _left_out(one, other)
+    warnings = [*apart(one.origin, other.origin), *warnings, *_left_out(one, other)]
     examples = [found for task in tasks for found in _apart(task, one, other, shown)]
-    return Comparison(str(a), str(b), _corrected(rows), warnings, examples)
+    return Comparison(str(a), str(b), _corrected(rows), warnings, examples, labels)
 
 
 # ---- reading --------------------------------------------------------------------------------------------------------
@@ -112,10 +119,15 @@ def compare(a: Path, b: Path, shown: int = SHOWN) -> Comparison:
 
 @dataclass(frozen=True)
 class _Eval:
-    """{task: {id: row}} of a run's samples, and {(task, metric): row} of its table of tasks."""
+    """{task: {id: row}} of a run's samples, {(task, metric): row} of its table of tasks, and its origin.
+
+    own: {task: the label that it has in the run}, where that is another.
+    """
 
     tasks: dict[str, dict[str, dict[str, Any]]]
     table: dict[tuple[str, str], dict[str, str]]
+    origin: Mapping[str, Any]
+    own: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> _Eval:
@@ -128,7 +140,19 @@ class _Eval:
             if tasks.setdefault(row["task"], {}).setdefault(row["id"], row) is not row:
                 raise DataError(f"the example '{row['id']}' of '{row['task']}' again", where=f"{where}:{number}")
         table = run.read_table("tasks") if (path / TASKS).is_file() else []
-        return cls(tasks, {(row["task"], row["metric"]): row for row in table})
+        return cls(tasks, {(row["task"], row["metric"]): row for row in table}, run.origin)
+
+    def named(self, labels: Mapping[str, str]) -> _Eval:
+        """The same under other labels, {label: new}."""
+        tasks = {labels.get(task, task): rows for task, rows in self.tasks.items()}
+        table = {(labels.get(task, task), metric): row for (task, metric), row in self.table.items()}
+        return replace(self, tasks=tasks, table=table, own={new: label for label, new in labels.items()})
+
+    @property
+    def askings(self) -> dict[str, Asking]:
+        """{task: its declared name and number of shots}, as far as the table has it."""
+        shots = {task: self.setting(task, "shots") for task in self.tasks}
+        return {task: (self.declared(task), count) for task, count in shots.items() if count is not None}
 
     def metrics(self, task: str) -> list[str]:
         """In the order of the table, else of the scores; the first is the one to quote."""
@@ -236,6 +260,8 @@ def _warnings(task: str, a: _Eval, b: _Eval) -> Iterator[str]:
         pair = a.setting(task, column), b.setting(task, column)
         if None not in pair and pair[0] != pair[1]:
             yield f"{task}: {column} is {pair[0]} in A and {pair[1]} in B"
+    if other_settings(task, b.own.get(task, task), a.origin, b.origin):
+        yield f"{task}: its method had other settings in A than in B (tables/methods.csv)"
     golds = [name for name in common if ours[name].get("gold") != theirs[name].get("gold")]
     if golds:
         yield f"{task}: the right option of {len(golds)} examples differs, the first '{golds[0]}'"

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from presage.core.errors import CorruptError, DataError
@@ -29,10 +30,17 @@ STATUS = {True: FLAGGED, False: CLEAN} | {word: word for word in (FLAGGED, CLEAN
 
 
 def write(
-    run: Path, out: Path, *, other: Path | None = None, contamination: Path | None = None, title: str = "Examples"
+    run: Path,
+    out: Path,
+    *,
+    other: Path | None = None,
+    labels: Mapping[str, str] = MappingProxyType({}),
+    contamination: Path | None = None,
+    title: str = "Examples",
 ) -> None:
     """Write the page on a finished eval run to the file `out`; with `other`, on both, example by example.
 
+    labels: {task in the other: in the run} where it is called otherwise.
     contamination: a run that looked for the examples in the training text; by default what the eval run itself found
     there. Raises RunError or CorruptError for runs that are none, unfinished or
     changed, DataError for rows that are no samples or where there is something of that name.
@@ -43,8 +51,8 @@ def write(
     rows = {_key(row): _example(row, known) for row in _rows(first)}
     alone = [0, 0]
     if second is not None:
-        alone = _beside(rows, [_example(row, known) for row in _rows(second)])
-    data = {"runs": [_described(one) for one in (first, second) if one], "metrics": _metrics(first),
+        alone = _beside(rows, [_example(_named(row, labels), known) for row in _rows(second)])
+    data = {"runs": _apart([_described(one) for one in (first, second) if one]), "metrics": _metrics(first),
             "rows": list(rows.values()), "alone": alone}  # fmt: skip
     with atomic_write(out) as file:
         file.write(_page(title, data).encode())
@@ -71,6 +79,14 @@ def _rows(run: RunDir) -> Iterator[dict[str, Any]]:
 def _described(run: RunDir) -> dict[str, Any]:
     model = run.results().get("model", {}).get("value") or run.read_json("config.json")["config"].get("model")
     return {"name": _short(model) or run.path.name, "digest": run.digest}
+
+
+def _apart(described: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Models of one name as the command line calls them, A and B."""
+    names = [one["name"] for one in described]
+    if len(set(names)) == len(names):
+        return [dict(one) for one in described]
+    return [{**one, "name": f"{letter}: {one['name']}"} for letter, one in zip("AB", described, strict=True)]
 
 
 def _short(model: Any) -> str:
@@ -105,6 +121,10 @@ def _verdicts(path: Path) -> dict[str, dict[str, str]]:
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str]:
     return str(row["task"]), str(row["id"])
+
+
+def _named(row: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
+    return {**row, "task": labels.get(row["task"], row["task"])}
 
 
 def _example(row: Mapping[str, Any], known: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import math
+import re
 import statistics as plain
 from pathlib import Path
 from typing import Any
@@ -35,8 +38,8 @@ def row_of(found: Comparison, task: str, metric: str) -> Row:
     return next(row for row in found.rows if (row.task, row.metric) == (task, metric))
 
 
-def write(path: Path, rows: list[dict[str, Any]], table: list[dict[str, Any]] | None = None) -> Path:
-    with RunDir.create(path, "eval", EvalConfig()) as run:
+def write(path: Path, rows: list[dict[str, Any]], table: list[dict[str, Any]] | None = None, **origin: Any) -> Path:
+    with RunDir.create(path, "eval", EvalConfig(), **origin) as run:
         run.write_text("samples.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
         if table is not None:
             run.table("tasks", table)
@@ -202,3 +205,74 @@ def test_what_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_the_page_of_both(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     show_comparison(folder / "a", folder / "b", page=tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert names_of(tmp_path / "page.html") == ["small", "large"]
+
+
+def names_of(page: Path) -> list[str]:
+    """What a page calls its models."""
+    data = re.search(r'<script[^>]*type="application/[^>]*>([^<]+)</script>', page.read_text(encoding="utf-8"))
+    assert data is not None
+    return [run["name"] for run in json.loads(gzip.decompress(base64.b64decode(data[1])))["runs"]]
+
+
+# ---- one task under two names ---------------------------------------------------------------------------------------
+
+
+def asked(label: str, declared: str, shots: int, **more: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Two samples and the row of the table."""
+    row = {"task": label, "declared": declared, "metric": "accuracy", "method": "m", "shots": shots, "value": 1}
+    return [sample(i, i % 2, task=label, declared=declared, **more) for i in range(2)], row | {"better": "higher"}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "common"),
+    [
+        (("boolq", 0), ("boolq@0", 0), True),
+        (("mmlu@5", 5), ("mmlu", 5), True),
+        (("mmlu@5", 5), ("mmlu@0", 0), False),
+        (("mmlu", 5), ("mmlu@0", 0), False),
+    ],
+)
+def test_a_task_is_known_by_its_declared_name_and_its_shots(
+    tmp_path: Path, ours: tuple[str, int], theirs: tuple[str, int], common: bool
+) -> None:
+    def made(name: str, label: str, shots: int) -> Path:
+        rows, row = asked(label, label.partition("@")[0], shots)
+        return write(tmp_path / name, rows, [row])
+
+    a, b = made("a", *ours), made("b", *theirs)
+    if not common:
+        with pytest.raises(DataError, match="no example in common"):
+            compare(a, b)
+        return
+    found = compare(a, b)
+    assert [(row.task, row.difference.n) for row in found.rows] == [(ours[0], 2)]
+    assert found.labels == {theirs[0]: ours[0]}
+    assert found.warnings == []
+    show_comparison(a, b, page=tmp_path / "page.html")
+    assert names_of(tmp_path / "page.html") == ["A: toy", "B: toy"]
+
+
+def test_what_both_call_alike_stays_so(tmp_path: Path) -> None:
+    """Asked with the declared two shots and, by name, with two: both in A, one in B."""
+    (rows, row), (again, same) = asked("own", "own", 2), asked("own@2", "own", 2)
+    found = compare(write(tmp_path / "a", rows + again, [row, same]), write(tmp_path / "b", again, [same]))
+    assert [row.task for row in found.rows] == ["own@2"]
+    assert found.warnings == ["only in A: own"]
+
+
+def test_models_that_were_asked_otherwise_are_warned_of(tmp_path: Path) -> None:
+    """The prompts are equal; only what came before each of them is not."""
+    rows, row = asked("boolq", "boolq", 0)
+    facts = {"backend": "presage", "name": "x", "stride": 0, "begin": False}
+    a = write(tmp_path / "a", rows, [row], model=facts, methods={"boolq": "1"}, judge={"name": "x"})
+    b = write(
+        tmp_path / "b", rows, [row], model=facts | {"begin": True, "name": "y"}, methods={"boolq": "2"},
+        judge={"name": "y"},
+    )  # fmt: skip
+    assert compare(a, b).warnings == [
+        "the models were not asked alike, even where prompts are equal: begin is False in A and True in B",
+        "answers were graded by another judge in A than in B",
+        "boolq: its method had other settings in A than in B (tables/methods.csv)",
+    ]
+    assert compare(a, a).warnings == []
