@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,14 @@ from presage.cli.grammar import in_columns
 if TYPE_CHECKING:
     from presage.core.run import RunDir
 
-Row = Mapping[str, str]
+Row = dict[str, str]
 COUNTED = {
     "invalid": "answers could not be read",
     "truncated": "prompts were cut from the left to fit",
     "judge_truncated": "prompts to the judge were cut from the left to fit",
 }
 LISTED = ["metric", "shots", "n", "value", "95 % interval", "chance", "clean", "contaminated"]
+EXAMS = ["exam", "score", "95 % interval", "of", "percentile", "clean", "to quote", "n", "contaminated"]
 BY_COMPUTE = ["task", "metric", "shots", "model", "FLOPs", "n", "value", "95 % interval", "chance", "invalid", "cut"]
 
 
@@ -33,6 +34,7 @@ def scores(run: RunDir) -> Iterator[str]:
         clean = _clean(shown[row["task"]]) if row in first else ["", ""]
         rows.append([row["task"], *numbers, _number(row["chance"]), *clean])
     yield from in_columns(rows)
+    yield from _exams(_if_any(run, "exams"))
     yield from _counted((row["task"], row) for row in first)
     yield from (f"skipped: {row['task']}: {row['reason']}" for row in run.read_table("skipped"))
     yield from (
@@ -69,6 +71,24 @@ def unasked(path: Path) -> Iterator[str]:
         yield f"{tasks} not asked; which, and why, is in the report and in {path / 'tables/skipped.csv'}"
 
 
+def _exams(found: Sequence[Row]) -> Iterator[str]:
+    """Scaled scores and percentiles; the lower of score and clean score is the one to quote."""
+    rows = [EXAMS]
+    for row in found:
+        clean, share = _clean(row | {"clean": row["clean_score"], "absent": _no_clean_score(row)})
+        band = f"{_number(row['percentile_lower'])} to {_number(row['percentile_upper'])}"
+        score = [_number(row["score"], row["score_stderr"]), _interval(row), _number(row["max"])]
+        rest = [clean, _number(row["quoted"]), row["n"], share]
+        rows.append([row["title"], *score, band if row["percentile_lower"] else "no table", *rest])
+    yield from ["", *in_columns(rows), ""] if found else []
+
+
+def _no_clean_score(row: Row) -> str:
+    if not row["contaminated"]:
+        return "not checked"
+    return "none testable" if row["untestable"] == row["n"] else "N/A"
+
+
 def _firsts(rows: Iterable[Row], *keys: str) -> list[Row]:
     """The first row of each: that of the metric to quote."""
     found: dict[tuple[str, ...], Row] = {}
@@ -98,9 +118,11 @@ def _if_any(run: RunDir, table: str) -> list[dict[str, str]]:
 
 
 def _clean(row: Row) -> list[str]:
+    """The clean score, and how many examples were found; those that could not be looked for are neither."""
     clean = _number(row["clean"], row["clean_stderr"]) if row["clean"] else row["absent"]
-    share = f"{row['contaminated']} of {row['n']}" if row["contaminated"] else "-"
-    return [clean, share]
+    untestable = int(row.get("untestable") or 0)
+    more = f", {untestable} not testable" if untestable else ""
+    return [clean, f"{row['contaminated']} of {row['n']}{more}" if row["contaminated"] else "-"]
 
 
 def _number(value: str, stderr: str = "") -> str:

@@ -8,7 +8,7 @@ quarter of its width, so that nothing right of ten is not taken for certainty.
 
 The report's Table 1 quotes the lower of the score of all questions and that of the uncontaminated ones. The latter
 counts every section as the whole exam does: what was earned of the points left, of all the section's points or its
-weight. Where none is uncontaminated, there is only the former.
+weight. What could not be looked for is neither. Where nothing of a section is uncontaminated, there is only the former.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ DRAWS = 1000
 LEVEL = (2.5, 97.5)
 COLUMNS = ("exam", "title", "score", "score_stderr", "lo", "hi", "max", "percentile_lower", "percentile_upper",
            "percentile_lo", "percentile_hi", "clean_score", "clean_stderr", "clean_percentile_lower", "quoted",
-           "quoted_percentile_lower", "n", "contaminated", "invalid")  # fmt: skip
+           "quoted_percentile_lower", "n", "contaminated", "untestable", "invalid")  # fmt: skip
 """Of tables/exams.csv."""
 _SLACK = 1e-9
 
@@ -228,11 +229,12 @@ def exam_rows(
     folder: Path,
     flagged: Mapping[str, Collection[str]] | None = None,
     seed: int = 0,
+    untestable: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """A row (COLUMNS) for every exam whose sections have all been asked, from the rows of samples.jsonl.
 
-    flagged: {task: ids found in the training text}; None where that was not looked for. Values that are not known are
-    None. Raises DataError as score_exam does.
+    flagged: {task: ids found in the training text}; None where that was not looked for. untestable: those that could
+    not be. Values that are not known are None. Raises DataError as score_exam does.
     """
     asked: dict[str, list[Answered]] = {}
     known = [exam for exam in exams if _tasks(exam) <= {str(row["task"]) for row in rows}]
@@ -240,7 +242,7 @@ def exam_rows(
     for row in rows:
         if row["task"] in tasks:
             asked.setdefault(str(row["task"]), []).append(Answered.of_row(row))
-    return [_row(exam, asked, folder, flagged, seed) for exam in known]
+    return [_row(exam, asked, folder, flagged, untestable, seed) for exam in known]
 
 
 def _tasks(exam: Exam) -> set[str]:
@@ -252,12 +254,16 @@ def _row(
     asked: Mapping[str, Sequence[Answered]],
     folder: Path,
     flagged: Mapping[str, Collection[str]] | None,
+    untestable: Mapping[str, Collection[str]],
     seed: int,
 ) -> dict[str, Any]:
     answered = {section.name: asked[exam.task_name(section)] for section in exam.sections}
     result = score_exam(exam, answered, folder, seed)
-    clean = _clean(exam, answered, flagged or {})
-    kept = sum(len(some) for some in clean.values())
+    clean = _without(exam, _without(exam, answered, flagged or {}), untestable)
+    found, unknown = (
+        None if flagged is None else result.n - _count(_without(exam, answered, some))
+        for some in (flagged or {}, untestable)
+    )
     cleaned = (
         score_exam(_weighed(exam, answered), clean, folder, seed)
         if flagged is not None and all(clean.values())
@@ -268,7 +274,7 @@ def _row(
         exam.name, exam.title, result.score, result.stderr, result.lo, result.hi, result.most, result.percentile_lower,
         result.percentile_upper, result.percentile_lo, result.percentile_hi, cleaned.score if cleaned else None,
         cleaned.stderr if cleaned else None, cleaned.percentile_lower if cleaned else None, lower.score,
-        lower.percentile_lower, result.n, None if flagged is None else result.n - kept, result.invalid,
+        lower.percentile_lower, result.n, found, unknown, result.invalid,
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))
 
@@ -279,8 +285,13 @@ def _weighed(exam: Exam, answered: Mapping[str, Sequence[Answered]]) -> Exam:
     return replace(exam, sections=tuple(sections))
 
 
-def _clean(
-    exam: Exam, answered: Mapping[str, Sequence[Answered]], flagged: Mapping[str, Collection[str]]
+def _count(answered: Mapping[str, Sequence[Answered]]) -> int:
+    return sum(map(len, answered.values()))
+
+
+def _without(
+    exam: Exam, answered: Mapping[str, Sequence[Answered]], ids: Mapping[str, Collection[str]]
 ) -> dict[str, list[Answered]]:
-    found = {section.name: set(flagged.get(exam.task_name(section), ())) for section in exam.sections}
+    """The sections without some questions, {task: ids}."""
+    found = {section.name: set(ids.get(exam.task_name(section), ())) for section in exam.sections}
     return {name: [one for one in some if one.id not in found[name]] for name, some in answered.items()}

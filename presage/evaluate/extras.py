@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -32,6 +32,10 @@ class _Asking:
     def of(self, rows: Iterable[Mapping[str, Any]]) -> Rows:
         """The rows of these tasks, by their declared names."""
         return [dict(row) | {"task": self.declared[row["task"]]} for row in rows if row["task"] in self.declared]
+
+    def declare(self, ids: Mapping[str, Collection[str]]) -> dict[str, Collection[str]]:
+        """{label: ids} by these tasks' declared names."""
+        return {self.declared[label]: some for label, some in ids.items() if label in self.declared}
 
     def named(self, rows: Iterable[Mapping[str, Any]], *columns: str) -> Rows:
         """The same rows, in some columns told apart from those of other askings."""
@@ -87,11 +91,26 @@ def _exam_tables(summary: Summary, exams: Sequence[Exam], data: Path) -> tuple[R
 
 
 def _exam_rows(summary: Summary, exam: Exam, asking: _Asking, data: Path) -> Iterator[dict[str, Any]]:
-    flagged = summary.flagged
-    if flagged is not None:
-        flagged = {asking.declared[label]: ids for label, ids in flagged.items() if label in asking.declared}
-    found = exam_rows([exam], asking.of(summary.rows), data, flagged, summary.seed)
+    flagged = None if summary.flagged is None else asking.declare(summary.flagged)
+    untestable = asking.declare(summary.untestable)
+    found = exam_rows([exam], asking.of(summary.rows), data, flagged, summary.seed, untestable)
     yield from (row | {"exam": f"{row['exam']}{asking.suffix}"} for row in asking.named(found, "title"))
+
+
+def exam_results(tables: Mapping[str, Table]) -> dict[str, dict[str, Any]]:
+    """Entries of result.json from the table "exams": exam:NAME/score, /quoted, and /percentile where there is a table
+    of percentiles, with the upper end of its band."""
+    rows, _ = tables.get("exams", ([], ()))
+    return {f"exam:{row['exam']}/{name}": entry for row in rows for name, entry in _entries(row)}
+
+
+def _entries(row: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    score = {"value": row["score"], "stderr": row["score_stderr"], "lo": row["lo"], "hi": row["hi"], "level": 0.95}
+    yield "score", score | {"max": row["max"], "n": row["n"]}
+    yield "quoted", {"value": row["quoted"], "n": row["n"]}
+    if row["percentile_lower"] is not None:
+        ends = {"lo": row["percentile_lo"], "hi": row["percentile_hi"], "level": 0.95}
+        yield "percentile", {"value": row["percentile_lower"], "upper": row["percentile_upper"]} | ends
 
 
 def _unscored(summary: Summary, exam: Exam, asking: _Asking) -> dict[str, str]:

@@ -278,7 +278,7 @@ def _write(
     for name, text in summary.artifacts():
         directory.write_text(f"artifacts/{name}", text)
     facts = {"model": {"value": model.name}, "has_likelihood": {"value": model.has_likelihood}}
-    directory.write_json("result.json", facts | dict(summary.results()) | results)
+    directory.write_json("result.json", facts | dict(summary.results()) | extras.exam_results(tables) | results)
 
 
 def _files(plans: Sequence[Plan]) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from presage.evaluate.asking import Plan
 from presage.evaluate.contamination import Report
 from presage.evaluate.joined import Row, degradation_percent, is_worse, join
 from presage.evaluate.logged import graded
-from presage.evaluate.scored import CLEAN, FLAGGED, Scan, Score, overall
+from presage.evaluate.scored import CLEAN, FLAGGED, UNTESTABLE, Scan, Score, overall
 from presage.evaluate.statistics import Estimate, of_metric
 from presage.tasks.task import Metric
 
@@ -53,8 +53,16 @@ class Summary:
     @property
     def flagged(self) -> dict[str, set[str]] | None:
         """{task: ids found in the training text}; None where that was not looked for."""
+        return self._of_state(FLAGGED) or None
+
+    @property
+    def untestable(self) -> dict[str, set[str]]:
+        """{task: ids of which that could not be told}."""
+        return self._of_state(UNTESTABLE)
+
+    def _of_state(self, wanted: str) -> dict[str, set[str]]:
         found = self._verdicts.items()
-        return {task: {name for name, state in of.items() if state == FLAGGED} for task, of in found} or None
+        return {task: {name for name, state in of.items() if state == wanted} for task, of in found}
 
     @property
     def task_rows(self) -> Rows:

@@ -190,9 +190,16 @@ def _checked(s: Sources, i: int | None) -> list[Cell]:
     dirty, count = estimate(s, SHOWN, f"{i}.dirty", f"{i}.dirty_stderr"), s.fact(*SHOWN, f"{i}.contaminated", "count")
     return [
         estimate(s, SHOWN, f"{i}.clean", f"{i}.clean_stderr"),
-        Text("{dirty} ({count})", dirty=dirty, count=count) if count.value else Text("none ({count})", count=count),
+        untestable_beside(s, SHOWN, i, Text("{dirty} ({count})", dirty=dirty if count.value else "none", count=count)),
         estimate(s, SHOWN, f"{i}.degradation_percent", form="signed_percent"),
     ]
+
+
+def untestable_beside(s: Sources, place: tuple[str, str], i: int, cell: Cell) -> Cell:
+    """The cell of what was found, and after it how many examples could not be looked for, if any."""
+    if not s.get(*place, f"{i}.untestable"):
+        return cell
+    return Text("{cell}; {n} not testable", cell=cell, n=s.fact(*place, f"{i}.untestable", "count"))
 
 
 def _others(s: Sources) -> Iterator[Block]:

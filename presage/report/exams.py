@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from presage.report.blocks import Block, Cell, Code, Items, Picture, Section, Table, Text
-from presage.report.examination import estimate, model
+from presage.report.examination import estimate, model, untestable_beside
 from presage.report.facts import Sources
 from presage.report.figures import Figure
 from presage.report.svg import DRAW
@@ -156,9 +156,9 @@ def _table(s: Sources, role: str) -> Table:
         "unreadable",
     ]
     note = Text(
-        "Percentile: the band of the score. Clean: of the questions not found in the training text. To quote is the "
-        "lower of score and clean score, as in the first table of the GPT-4 report. Unreadable answers count as wrong. "
-        "± is a standard error, from drawing the questions anew. From {table}.",
+        "Percentile: the band of the score. Clean: of the questions looked for in the training text and not "
+        "found. To quote is the lower of score and clean score, as in the first table of the GPT-4 report. Unreadable "
+        "answers count as wrong. ± is a standard error, from drawing the questions anew. From {table}.",
         table=Code(f"{role}/{FILE}"),
     )
     return Table(f"Exams: {model(s, role)}", columns, rows, note)
@@ -176,7 +176,9 @@ def _row(s: Sources, role: str, i: int) -> list[Cell]:
         estimate(s, (role, FILE), f"{i}.clean_score", f"{i}.clean_stderr"),
         cell("quoted"),
         cell("n", "count"),
-        cell("contaminated", "count") if s.get(role, FILE, f"{i}.contaminated") is not None else "not checked",
+        untestable_beside(s, (role, FILE), i, cell("contaminated", "count"))
+        if s.get(role, FILE, f"{i}.contaminated") is not None
+        else "not checked",
         cell("invalid", "count"),
     ]
 

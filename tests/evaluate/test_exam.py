@@ -238,6 +238,17 @@ def test_without_a_scan_or_without_clean_questions_there_is_one_score() -> None:
     assert (one["clean_score"], one["contaminated"], one["quoted"]) == (None, 40, 160)
 
 
+def test_what_could_not_be_looked_for_is_not_clean() -> None:
+    exam, ids = made(GRE, None), [str(i) for i in range(40)]
+    [one] = exam_rows([exam], sat(30, 40), NOTHING, {"exam:e:s0": []}, untestable={"exam:e:s0": ids})
+    assert (one["clean_score"], one["clean_stderr"], one["clean_percentile_lower"]) == (None, None, None)
+    assert (one["contaminated"], one["untestable"], one["quoted"]) == (0, 40, 160)
+    [one] = exam_rows([exam], sat(30, 40), NOTHING, {"exam:e:s0": ["0"]}, untestable={"exam:e:s0": ids[1:20]})
+    assert (one["clean_score"], one["contaminated"], one["untestable"]) == (150, 1, 19)
+    [one] = exam_rows([exam], sat(30, 40), NOTHING)
+    assert one["untestable"] is None
+
+
 def test_an_exam_without_a_section_has_no_row() -> None:
     exam = made(GRE, None, None)
     assert exam_rows([exam], sat(3, 4), NOTHING) == []
@@ -296,7 +307,20 @@ def test_an_exam_of_which_a_section_was_not_asked_says_so(
 
     sections = "exam:driving:signs,exam:driving:essay"
     assert cli.main(["eval", "hf:toy", "--tasks", sections, "--judge", "hf:toy", "--out", str(both)]) == 0
-    assert "warning" not in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "warning" not in printed
+    made = RunDir.open(both)
+    [row] = made.read_table("exams")
+    (line,) = [line for line in printed.splitlines() if line.startswith("Driving test")]
+    shown = f"{float(row['score']):.4g} ± {float(row['score_stderr']):.2g}  {row['lo'][:-2]} to {row['hi'][:-2]}  100"
+    assert " ".join(line.split()) == f"Driving test {' '.join(shown.split())} 55 to 100 not checked 88 5 -"
+    score = made.results()["exam:driving/score"]
+    assert (score["value"], score["stderr"]) == (float(row["score"]), float(row["score_stderr"]))
+    assert (score["lo"], score["hi"], score["max"]) == (float(row["lo"]), float(row["hi"]), 100)
+    assert made.results()["exam:driving/percentile"] == {
+        "value": 55, "upper": 100, "lo": float(row["percentile_lo"]), "hi": float(row["percentile_hi"]), "level": 0.95,
+    }  # fmt: skip
+    assert made.value("exam:driving/quoted") == 88
     assert [row["exam"] for row in RunDir.open(both).read_table("exams")] == ["driving"], "all sections are the exam"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from presage import cli
+from presage.cli.results import scores
 from presage.core.errors import ConfigError, PresageError, RunError, Unavailable
 from presage.core.run import RunDir
 from presage.data import corpus
@@ -157,6 +158,21 @@ def test_raw_stands_beside_clean_and_contaminated(tmp_path: Path, monkeypatch: p
     assert float(row["degradation_percent"]) == pytest.approx(100 * (4 / 6 - 5 / 8) / (5 / 8))
     verdicts = json.loads((made.path / "artifacts/contamination.json").read_text())
     assert [name for name, verdict in verdicts["capitals"].items() if verdict == "flagged"] == ["c0", "c1"]
+
+
+def test_what_could_not_be_looked_for_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question of one word is neither clean nor contaminated."""
+    (texts := tmp_path / "texts").mkdir()
+    for number in range(20):
+        (texts / f"{number}.txt").write_text(f"The {number}th text is about something else altogether.\n" * 5)
+    source = corpus.Source(name="mine", paths=(str(texts),))
+    read = corpus.run(corpus.Config(sources=(source,), val_fraction=0.05), tmp_path / "corpus")
+    long = " ".join(f"word{n}" for n in range(12))
+    examples = [replace(one, question="Why?" if i == 3 else f"{one.id} {long}") for i, one in enumerate(CAPITALS)]
+    monkeypatch.setattr(asking, "find_task", lambda name: capitals(data=Given(tuple(examples))))
+    made = _run(tmp_path / "eval", corpus=read.path)
+    (line,) = [line for line in scores(made) if line.startswith("capitals")]
+    assert line.endswith("0 of 8, 1 not testable")
 
 
 def test_without_training_text_nothing_is_said_to_be_clean(tmp_path: Path) -> None:
