@@ -170,7 +170,7 @@ def test_what_could_not_be_looked_for_is_printed(tmp_path: Path, monkeypatch: py
     long = " ".join(f"word{n}" for n in range(12))
     examples = [replace(one, question="Why?" if i == 3 else f"{one.id} {long}") for i, one in enumerate(CAPITALS)]
     monkeypatch.setattr(asking, "find_task", lambda name: capitals(data=Given(tuple(examples))))
-    made = _run(tmp_path / "eval", corpus=read.path)
+    made = _run(tmp_path / "eval", ToyModel(), corpus=read.path)
     (line,) = [line for line in scores(made) if line.startswith("capitals")]
     assert line.endswith("0 of 8, 1 not testable")
 
