@@ -14,12 +14,13 @@ from presage.core.config import Config
 from presage.core.errors import ConfigError, DataError
 from presage.core.seeds import stream
 from presage.data.items import Item
-from presage.tasks.exam.model import PREFIX, Exam, exam_tasks
+from presage.evaluate.score_tables import has_table, table_file
+from presage.tasks.exam.model import PREFIX, Chart, Exam, exam_tasks
 from presage.tasks.library.exams import exam_named
 from presage.tasks.methods.free import decoded
 from presage.tasks.shots import Shots
 from presage.tasks.task import Example, Task
-from presage.tasks.user import find_task
+from presage.tasks.user import declaring_files, find_task
 
 
 class Asked(Config):
@@ -52,8 +53,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Plan:
-    """A task's questions. files: what was read for them; total: examples there are, asked or not; declared: the task's
-    name before anything was changed about how it is asked."""
+    """A task's questions. files: what they and their scores depend on; total: examples there are, asked or not;
+    declared: the task's name before anything was changed about how it is asked."""
 
     label: str
     declared: str
@@ -130,7 +131,27 @@ def _plan(label: str, declared: Task, asked: Asked, data: Path, seed: int, chang
     pool = task.data.pool(data, seed) if k else []
     shots = Shots(task, (pool or every) if k else [], k, seed, name=declared.name, own=not pool, asked=chosen)
     questions = tuple(_question(one, shots) for one in chosen)
-    return Plan(label, declared.name, task, k, len(every), questions, tuple(task.data.files(data)))
+    return Plan(label, declared.name, task, k, len(every), questions, tuple(_files(asked.task, task, data)))
+
+
+def _files(name: str, task: Task, folder: Path) -> list[Path]:
+    """Every file that a task's scores depend on: its examples and shots, its declaration, and an exam's tables.
+
+    name: as it was asked for. What is listed here is recorded by digest, and is compared when an examination goes on.
+    """
+    return [*task.data.files(folder), *declaring_files(name), *_exam_files(name, folder)]
+
+
+def _exam_files(name: str, folder: Path) -> list[Path]:
+    """The file that declares an exam, and the tables that make its score and percentile, as far as they are there."""
+    found = []
+    for exam in exams_of([name]):
+        whole = ":".join(name.split(":")[:2]).removeprefix(PREFIX)
+        found += [Path(whole)] if whole.endswith(".json") else []
+        home = exam.folder or folder
+        chart = [exam.scale.table] if isinstance(exam.scale, Chart) else []
+        found += [table_file(one, home) for one in (*chart, *exam.percentiles) if has_table(one, home)]
+    return found
 
 
 def _question(example: Example, shots: Shots) -> Question:

@@ -60,10 +60,15 @@ def has_table(spec: TableFile, folder: Path) -> bool:
         return False
 
 
+def table_file(spec: TableFile, folder: Path) -> Path:
+    """The file of a table. Raises DataError where there is none."""
+    return _files(spec).files(folder)[0]
+
+
 def read_table(spec: TableFile, folder: Path, *, percent: bool = True) -> Steps:
     """The table. Raises DataError naming file and line: no such file or column, no number, a score twice, a value that
     falls as scores rise, and where they are `percent`, one beyond 0 to 100."""
-    path = _files(spec).files(folder)[0]
+    path = table_file(spec, folder)
     rows = _rows(path)
     found = _shares(path, rows, spec) if spec.form == "shares" else _columns(path, rows, spec)
     steps = sorted(found)

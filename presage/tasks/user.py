@@ -112,6 +112,14 @@ def find_task(spec: str) -> Task:
     return find(spec)
 
 
+def declaring_files(spec: str) -> list[Path]:
+    """The files that a name brings besides its examples: the Python file, or a judge's rubric or classification."""
+    path, _, detail = spec.rpartition(":")
+    if _LINES.search(path):
+        return [_beside(Path(detail), Path(path))] if detail.endswith((".md", ".json")) else []
+    return [Path(one) for one in (spec, path) if one.endswith(".py")][:1]
+
+
 def _check_no_file(spec: str) -> None:
     """Raises ConfigError for what is meant as a file, and is no name that a file of tasks has."""
     path, found = Path(spec), os.path.isfile(spec)
