@@ -24,6 +24,7 @@ LEAST = 1e-12  # a probability of the right option below this counts as this: el
 CALIBRATED = 200  # draws of what a perfectly calibrated model would show
 SHOWN = 100  # points of a selective curve, at most
 TOLERANCE = 1e-3  # of the sum of a question's probabilities
+COLDEST, HOTTEST = 0.01, 100.0  # temperatures that are tried
 Measure = Callable[[np.ndarray], float]
 """Of points that count as often as [points] weights say."""
 
@@ -268,23 +269,45 @@ def _spread(points: _Points, measure: Measure, seed: int) -> float | None:
 
 
 def temperature(asked: Sequence[Question]) -> float:
-    """The T of probabilities ~ p^(1 / T) with the lowest log score (Guo et al. 2017), from 1/20 to 20; above 1 where
-    the model is too sure. For what it would bring, fit it on other questions.
+    """The T of probabilities ~ p^(1 / T) with the lowest log score (Guo et al. 2017), from COLDEST to HOTTEST; above 1
+    where the model is too sure, HOTTEST where its probabilities do not favour the right options at all. 1 where every
+    T gives the same. For what it would bring, fit it on other questions.
     """
-    from scipy.optimize import minimize_scalar
-    from scipy.special import logsumexp
+    from scipy.optimize import brentq
+    from scipy.special import softmax
 
     padded = _padded(asked)
     shown = np.arange(padded.shape[1]) < np.array([[len(one.probabilities)] for one in asked])
-    logs = np.where(shown, np.log(np.maximum(padded, LEAST)), -np.inf)
+    logs = np.log(np.maximum(padded, LEAST))
     right = logs[np.arange(len(asked)), [one.gold for one in asked]]
 
-    def loss(log_t: float) -> float:
-        t = math.exp(log_t)
-        return float(np.mean(logsumexp(logs / t, axis=1) - right / t))
+    def slope(log_t: float) -> float:
+        """Of the log score by 1 / T, in which it is convex: it falls with T where this is above 0."""
+        weights = softmax(np.where(shown, logs * math.exp(-log_t), -np.inf), axis=1)
+        return float(np.mean((weights * np.where(shown, logs, 0.0)).sum(axis=1) - right))
 
-    found = minimize_scalar(loss, bounds=(-math.log(20), math.log(20)), method="bounded")
-    return math.exp(float(found.x))
+    if _flat(asked):
+        return 1.0
+    if slope(math.log(HOTTEST)) >= 0:
+        return HOTTEST
+    if slope(math.log(COLDEST)) <= 0:
+        return COLDEST
+    return math.exp(brentq(slope, math.log(COLDEST), math.log(HOTTEST)))
+
+
+def _flat(asked: Sequence[Question]) -> bool:
+    """Whether all options of every question are equally probable: no temperature changes them."""
+    return all(len(set(one.probabilities)) == 1 for one in asked)
+
+
+def _temperature(asked: Sequence[Question]) -> dict[str, Any]:
+    """The entry of result.json. bound: "at least" or "at most" where the value is an end of the range, "any" with none
+    where every temperature gives the same."""
+    t = temperature(asked)
+    if _flat(asked):
+        return vars(Mean(None, None, len(asked))) | {"bound": "any"}
+    bound = {HOTTEST: "at least", COLDEST: "at most"}.get(t)
+    return vars(Mean(t, None, len(asked))) | ({"bound": bound} if bound else {})
 
 
 def rescaled(asked: Sequence[Question], t: float) -> list[Question]:
@@ -353,10 +376,9 @@ def _results(asked: Sequence[Question], seed: int) -> dict[str, dict[str, Any]]:
         "brier_option": brier_option(asked),
         "log_score": log_score(asked),
         "selective_area": Mean(area(asked), _spread(top, _area_of(top), seed), len(asked)),
-        "temperature": Mean(temperature(asked), None, len(asked)),
     }
     if fitted := cross_fitted(asked, seed):
         points = _every_option(fitted)
         found["ece_rescaled"] = Mean(ece(reliability(fitted)), _spread(points, _ece_of(points), seed), len(every.right))
         found["log_score_rescaled"] = log_score(fitted)
-    return {name: vars(one) for name, one in found.items()}
+    return {name: vars(one) for name, one in found.items()} | {"temperature": _temperature(asked)}

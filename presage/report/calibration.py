@@ -153,8 +153,9 @@ def _table(s: Sources) -> Table:
         "ECE: the mean distance of a bin’s share of right options from its mean probability, by how many options it "
         "holds. If calibrated: what chance alone gives so many questions of a model whose probabilities are right. "
         "Brier: the squared distance of the probabilities from the truth, summed over a question’s options. "
-        "Temperature: what the log-probabilities would have to be divided by; above one the model is too sure. ± is a "
-        "standard error over questions, or over what they share."
+        "Temperature: what the log-probabilities would have to be divided by; above one the model is too sure; at "
+        "least that much where its probabilities do not favour the right options, and any where all are alike. ± is "
+        "a standard error over questions, or over what they share."
     )
     return Table("Calibration by task", ["task", *MEASURES.values()], _scores(s, MEASURES), note)
 
@@ -176,6 +177,11 @@ def _name(s: Sources, task: str) -> Cell:
 
 
 def _score(s: Sources, name: str) -> Cell:
+    """A score with its error; a temperature that may lie beyond the range tried, with that."""
+    if s.get(*RESULTS, f"{name}.bound") is not None:
+        value, bound = s.get(*RESULTS, f"{name}.value"), s.fact(*RESULTS, f"{name}.bound")
+        shown = "" if value is None else s.fact(*RESULTS, f"{name}.value")
+        return Text("{bound} {value}", bound=bound, value=shown) if shown else bound
     return estimate(s, RESULTS, f"{name}.value", f"{name}.stderr") if s.get(*RESULTS, name) else NONE
 
 

@@ -132,6 +132,33 @@ def test_temperature_never_worsens_the_log_score(asked: list[Question]) -> None:
     assert area(rescaled(asked, 1.0)) == pytest.approx(area(asked))
 
 
+@pytest.mark.parametrize(
+    ("asked", "value", "bound"),
+    [
+        ([Question((0.9, 0.1), 1)] * 9 + [Question((0.6, 0.4), 0)], 100, "at least"),
+        ([Question((0.9, 0.1), 0)] * 5, 0.01, "at most"),
+        ([Question((0.25,) * 4, 2), Question((0.5, 0.5), 0)], None, "any"),
+        ([Question((0.999999, 0.000001), 0)] * 6 + [Question((0.999999, 0.000001), 1)] * 5, None, None),
+    ],
+    ids=["of no use", "always right", "uniform", "beyond twenty"],
+)
+def test_a_temperature_at_an_end_of_the_range_says_so(
+    asked: list[Question], value: float | None, bound: str | None
+) -> None:
+    """In the last, of two options at p: ln(p / (1 - p)) / T is that of six of eleven."""
+    found = results(asked)["temperature"]
+    assert found.get("bound") == bound
+    expected = math.log(999999) / math.log(6 / 5) if bound is None else value
+    assert found["value"] == (None if expected is None else pytest.approx(expected, rel=1e-6))
+
+
+@given(asked_questions)
+def test_no_other_temperature_of_a_grid_is_better(asked: list[Question]) -> None:
+    best = log_score(rescaled(asked, temperature(asked))).value
+    grid = [log_score(rescaled(asked, t)).value for t in np.geomspace(0.01, 100, 41)]
+    assert best is not None and best <= min(one for one in grid if one is not None) + 1e-6
+
+
 def test_no_question_has_a_part_in_the_temperature_it_is_measured_at() -> None:
     """Whole groups of opposite kinds: each half is at the temperature of the other, whatever its own would be."""
     sure = [Question((0.9, 0.1), 0, "right") for _ in range(20)]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from presage.core.errors import CorruptError, RunError
+from presage.core.files import sha256
 from presage.core.run import RunDir
 from presage.report import render
 from tests.examined import EvalConfig, make
@@ -295,3 +297,18 @@ def test_the_section_on_contamination_is_named_only_where_there_is_one(examined:
     scan = scans.scan_of(tmp_path / "chain", scans.MICROCODE).path
     _, page = told_of(tmp_path / "beside", examination=run_of(tmp_path / "other"), contamination=scan)
     assert "see the section on contamination" in words(part(page, "examination"))
+
+
+def test_a_temperature_at_an_end_of_its_range_is_shown_as_such(tmp_path: Path) -> None:
+    made = make(tmp_path / "eval", n=12)
+    for bound, value, says in (("at least", 100.0, "at least 100"), ("any", None, "any")):
+        shutil.copytree(made.path, tmp_path / bound)
+        path = tmp_path / bound / "result.json"
+        found = json.loads(path.read_text()) | {"mmlu/temperature": {"value": value, "bound": bound}}
+        path.write_text(json.dumps(found))
+        done = json.loads((tmp_path / bound / "DONE").read_text())
+        done["files"]["result.json"] = sha256(path)
+        (tmp_path / bound / "DONE").write_text(json.dumps(done))
+        report, _ = told_of(tmp_path / "told" / bound, examination=tmp_path / bound)
+        assert cells(report, "Calibration by task")[0][-1] == says
+        assert report.value("missing") == 0
