@@ -22,7 +22,7 @@ TASKS = ["task", "declared", "version", "method", "shots", "metric", "better", "
          "chance", "invalid", "truncated", "judge_truncated"]  # fmt: skip
 COUNTS = ("invalid", "truncated", "judge_truncated")
 METHODS = ["task", "method"]
-CATEGORIES = ["task", "category", "metric", "n", "value", "stderr"]
+CATEGORIES = ["task", "category", "metric", "n", "value", "stderr", "lo", "hi", *COUNTS]
 _NOWHERE = Path("this examination")
 SHOWN = ["task", "better", "n", "contaminated", "untestable", "raw", "raw_stderr", "clean", "clean_stderr", "dirty",
          "dirty_stderr", "degradation_percent", "absent", "quote"]  # fmt: skip
@@ -84,8 +84,8 @@ class Summary:
         for plan in self.plans:
             for metric in plan.task.method.metrics:
                 total = self._totals[plan.label, metric.name]
-                entry = {"value": total.value, "stderr": total.stderr, "lo": total.lo, "hi": total.hi, "level": 0.95}
-                yield f"{plan.label}/{metric.name}", entry | {"n": len(self._rows[plan.label])}
+                more = {"level": 0.95, "n": len(self._rows[plan.label])}
+                yield f"{plan.label}/{metric.name}", _numbers(total) | more
 
     def artifacts(self) -> Iterator[tuple[str, str]]:
         """(name, text): a score file a task, as `presage scores` reads them; the scan's verdicts beside them."""
@@ -111,11 +111,10 @@ class Summary:
         rows = self._rows[plan.label]
         facts = {"task": plan.label, "declared": plan.declared, "version": plan.task.version}
         facts |= {"method": _method(plan), "shots": plan.shots}
-        counts = {name: sum(bool(row["extra"].get(name)) for row in rows) for name in COUNTS}
+        counts = _counts(rows)
         for metric in plan.task.method.metrics:
-            total = self._totals[plan.label, metric.name]
+            numbers = _numbers(self._totals[plan.label, metric.name])
             chance = {"chance": plan.chance} if metric.name == "accuracy" else {}
-            numbers = {"value": total.value, "stderr": total.stderr, "lo": total.lo, "hi": total.hi}
             yield facts | {"metric": metric.name, "better": metric.better, "n": len(rows)} | numbers | chance | counts
 
     def _of_categories(self, plan: Plan) -> Iterator[dict[str, Any]]:
@@ -124,9 +123,8 @@ class Summary:
         for name in names if len(names) > 1 else []:
             some = [row for row in rows if row["category"] == name]
             for metric in plan.task.method.metrics:
-                total = self._estimate(metric, some)
                 facts = {"task": plan.label, "category": name, "metric": metric.name, "n": len(some)}
-                yield facts | {"value": total.value, "stderr": total.stderr}
+                yield facts | _numbers(self._estimate(metric, some)) | _counts(some)
 
     def _shown(self, plan: Plan) -> dict[str, Any]:
         """Raw beside clean and contaminated, of the metric to quote."""
@@ -139,6 +137,15 @@ class Summary:
         groups = {state: [row for row in rows if verdicts.get(row["id"]) == state] for state in (CLEAN, FLAGGED)}
         clean, dirty = (self._estimate(metric, some) if some else None for some in groups.values())
         return _cells(joined, raw, clean, dirty)
+
+
+def _numbers(found: Estimate) -> dict[str, float | None]:
+    return {"value": found.value, "stderr": found.stderr, "lo": found.lo, "hi": found.hi}
+
+
+def _counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How many answers and prompts were not whole."""
+    return {name: sum(bool(row["extra"].get(name)) for row in rows) for name in COUNTS}
 
 
 def _cells(row: Row, raw: Estimate, clean: Estimate | None, dirty: Estimate | None) -> dict[str, Any]:

@@ -206,7 +206,7 @@ def _others(s: Sources) -> Iterator[Block]:
     """Every metric with its interval."""
     rows: list[list[Cell]] = [
         [s.fact(*TASKS, f"{i}.task"), s.fact(*TASKS, f"{i}.metric"), s.fact(*TASKS, f"{i}.better"),
-         estimate(s, TASKS, f"{i}.value", f"{i}.stderr"), _ends(s, i), s.fact(*TASKS, f"{i}.method"),
+         estimate(s, TASKS, f"{i}.value", f"{i}.stderr"), _ends(s, TASKS, i), s.fact(*TASKS, f"{i}.method"),
          s.fact(*TASKS, f"{i}.version", "whole")]
         for i in range(len(s.rows(*TASKS)))
     ]  # fmt: skip
@@ -215,20 +215,22 @@ def _others(s: Sources) -> Iterator[Block]:
         yield Table("Every metric", columns, rows, fold=True)
 
 
-def _ends(s: Sources, i: int) -> Cell:
-    if s.get(*TASKS, f"{i}.lo") is None or s.get(*TASKS, f"{i}.hi") is None:
+def _ends(s: Sources, place: tuple[str, str], i: int) -> Cell:
+    if s.get(*place, f"{i}.lo") is None or s.get(*place, f"{i}.hi") is None:
         return NONE
-    return Text("{lo} to {hi}", lo=s.fact(*TASKS, f"{i}.lo"), hi=s.fact(*TASKS, f"{i}.hi"))
+    return Text("{lo} to {hi}", lo=s.fact(*place, f"{i}.lo"), hi=s.fact(*place, f"{i}.hi"))
 
 
 def _categories(s: Sources) -> Iterator[Block]:
     rows: list[list[Cell]] = [
         [s.fact(*CATEGORIES, f"{i}.task"), s.fact(*CATEGORIES, f"{i}.category"), s.fact(*CATEGORIES, f"{i}.metric"),
-         s.fact(*CATEGORIES, f"{i}.n", "count"), estimate(s, CATEGORIES, f"{i}.value", f"{i}.stderr")]
+         s.fact(*CATEGORIES, f"{i}.n", "count"), estimate(s, CATEGORIES, f"{i}.value", f"{i}.stderr"),
+         _ends(s, CATEGORIES, i), counts(s, CATEGORIES, i)]
         for i in range(len(s.rows(*CATEGORIES)))
     ]  # fmt: skip
     if rows:
-        yield Table("By category", ["task", "category", "metric", "n", "value"], rows, fold=True)
+        columns = ["task", "category", "metric", "n", "value", "interval", "invalid, cut"]
+        yield Table("By category", columns, rows, fold=True)
 
 
 def _arithmetic(s: Sources) -> Iterator[Block]:

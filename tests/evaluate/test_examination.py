@@ -84,6 +84,9 @@ def test_rows_tables_and_results(tmp_path: Path) -> None:
     assert made.results()["capitals/accuracy"]["value"] == 5 / 8
     categories = {row["category"]: float(row["value"]) for row in made.read_table("categories")}
     assert categories == {"N": 1.0, "S": 0.25}
+    for row in made.read_table("categories"):
+        assert float(row["lo"]) <= float(row["value"]) <= float(row["hi"])
+        assert (row["n"], row["invalid"], row["truncated"]) == ("4", "0", "0")
     scores = read_scores([made.path / "artifacts/scores/capitals.jsonl"])
     assert join(scores).rows[0].raw.value == 5 / 8
     assert made.problems() == []
