@@ -243,13 +243,18 @@ def _read_fields(family: Family, data: dict[str, Any], where: object) -> dict[st
         value = data.get(key, family.absent.get(key))
         if value is None and key not in family.absent:
             raise NotOurs(f"missing key '{key}'", where=where)
+        if isinstance(value, bool) and field not in _SWITCHES:
+            raise ConfigError(f"{key}={value} is no number", where=where)
         if ours.get(field, value) != value:
             others = " and ".join(k for k, f in family.keys.items() if f == field)
             raise NotOurs(f"{others} differ, which is not supported", where=where)
         ours |= {field: value} if value is not None else {}
-    if not all(type(ours[field]) is int and ours[field] > 0 for field in ("d_model", "n_heads")):
+    if not all(isinstance(ours[field], int) and ours[field] > 0 for field in ("d_model", "n_heads")):
         raise ConfigError("width and heads must be positive integers", where=where)
     return family.derived(ours) | ours
+
+
+_SWITCHES = ("tie_embeddings", "bias")
 
 
 def _plain_rope(data: dict[str, Any], where: object) -> dict[str, Any]:
