@@ -139,7 +139,7 @@ def test_identity(model: LocalModel, hf: LocalModel) -> None:
     assert model.identity().items() >= {"context_length": CONTEXT, "stride": CONTEXT // 2}.items()
     assert hf.identity().items() >= {"backend": "hf", "begin": False, "stride": CONTEXT, "name": "hf:exported"}.items()
     assert model.identity()["tokenizer"] == hf.identity()["tokenizer"]
-    assert all(len(str(one.identity()["weights"])) == 64 for one in (model, hf))
+    assert all(len(str(one.identity()[what])) == 64 for one in (model, hf) for what in ("weights", "config"))
     assert (model.name, model.has_likelihood) == ("target", True)
 
 
