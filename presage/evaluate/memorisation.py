@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,13 @@ from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
 from presage.core.errors import ConfigError
 from presage.core.parents import parent_of
-from presage.core.progress import Progress
 from presage.core.run import RunDir
 from presage.data import shards
 from presage.data.attempt import attempt
-from presage.data.batches import byte_length
 from presage.data.bpe import Tokenizer
-from presage.data.documents import Document
-from presage.data.records import read_split
 from presage.evaluate.continued import Continued, held_out, openings, sampled
 from presage.evaluate.paired import mean, paired
+from presage.evaluate.reading import watched
 from presage.evaluate.verbatim import N, Verbatim
 from presage.model.weights import load_run
 from presage.train import pretrain
@@ -79,7 +76,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         }
         names = [opening.document for opening in chosen]
         found = Verbatim([text.own for kind in KINDS for text in texts[kind]])
-        found.scan(_seen(read_split(corpus.path, "train"), int(corpus.value("train/bytes"))))
+        found.scan(watched(corpus.path, "train", "memorisation"))
         _write(directory, texts, names, found)
     return directory
 
@@ -104,16 +101,6 @@ def training_text(path: Path) -> RunDir:
             hint = "ask about the run that it began from"
             raise ConfigError("began from a run that was trained on other text", where=path, hint=hint)
     return corpus
-
-
-def _seen(documents: Iterable[Document], size: int) -> Iterator[Document]:
-    """The documents, with progress."""
-    done = 0
-    with Progress("memorisation", total=size, unit="B") as progress:
-        for document in documents:
-            yield document
-            done += byte_length(document.text)
-            progress.update(done)
 
 
 # ---- what is written ------------------------------------------------------------------------------------------------

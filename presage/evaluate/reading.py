@@ -7,8 +7,9 @@ from pathlib import Path
 
 from presage.core.errors import DataError
 from presage.core.progress import Progress
+from presage.data.batches import byte_length
 from presage.data.documents import Bad, Document, find_files, read_file
-from presage.data.records import SPLITS, read_split
+from presage.data.records import SPLITS, open_corpus, read_split
 
 SOURCE = "corpus"
 
@@ -59,6 +60,16 @@ class Corpus:
         if not self._skip:
             raise DataError(bad.reason, where=where, hint="--skip-unreadable goes on without it")
         self.skipped.append(bad)
+
+
+def watched(corpus: Path, split: str, label: str) -> Iterator[Document]:
+    """The documents of a corpus run's split, with progress by its bytes under a label. Raises as read_split does."""
+    done = 0
+    with Progress(label, total=int(open_corpus(corpus).value(f"{split}/bytes")), unit="B") as progress:
+        for document in read_split(corpus, split):
+            yield document
+            done += byte_length(document.text)
+            progress.update(done)
 
 
 def _listed(runs: Sequence[Path], files: Sequence[tuple[Path, str]]) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from presage import cli
 from presage.cli.results import scores
+from presage.core import progress
 from presage.core.errors import ConfigError, PresageError, RunError, Unavailable
 from presage.core.run import RunDir
 from presage.data import corpus
@@ -163,7 +164,9 @@ def test_raw_stands_beside_clean_and_contaminated(tmp_path: Path, monkeypatch: p
     assert [name for name, verdict in verdicts["capitals"].items() if verdict == "flagged"] == ["c0", "c1"]
 
 
-def test_what_could_not_be_looked_for_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_could_not_be_looked_for_is_printed_and_the_search_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A question of one word is neither clean nor contaminated."""
     (texts := tmp_path / "texts").mkdir()
     for number in range(20):
@@ -173,7 +176,9 @@ def test_what_could_not_be_looked_for_is_printed(tmp_path: Path, monkeypatch: py
     long = " ".join(f"word{n}" for n in range(12))
     examples = [replace(one, question="Why?" if i == 3 else f"{one.id} {long}") for i, one in enumerate(CAPITALS)]
     monkeypatch.setattr(asking, "find_task", lambda name: capitals(data=Given(tuple(examples))))
+    monkeypatch.setattr(progress, "QUIET", False)
     made = _run(tmp_path / "eval", ToyModel(), corpus=read.path)
+    assert "questions in the training text: 100 %" in capsys.readouterr().err
     (line,) = [line for line in scores(made) if line.startswith("capitals")]
     assert line.endswith("0 of 8, 1 not testable")
 
