@@ -85,7 +85,8 @@ def test_what_was_spent_before_an_interruption_is_kept_and_counted_with_the_rest
         return failing(path, body)
 
     with serving(counting) as endpoint:
-        config = examination(tmp_path, endpoint)
+        alone = {"settings": ("attempts=1", "price_in=2.0", "concurrency=1")}  # none on its way when another fails
+        config = examination(tmp_path, endpoint).model_copy(update=alone)
         with pytest.raises(EndpointError):
             evaluation.run(config, out)
         first, so_far = spent(out), len(asked)

@@ -19,6 +19,7 @@ from presage.evaluate.runner import Runner
 from presage.evaluate.score_tables import Steps, percentile_band, read_table
 from presage.evaluate.statistics import wilson
 from presage.infer import opening
+from presage.recipes import examination as recipe
 from presage.report import examination
 from presage.report.blocks import Items
 from presage.report.facts import Sources
@@ -290,6 +291,7 @@ def test_an_exam_of_which_a_section_was_not_asked_says_so(
     tasks = {task.name: task for task in exam_tasks(exam)}
     monkeypatch.setattr(asking, "find_task", tasks.__getitem__)
     monkeypatch.setattr(asking, "exam_named", {"exam:driving": exam}.__getitem__)
+    monkeypatch.setattr(recipe, "find_task", tasks.__getitem__)
 
     def write(prompt: str, _: int) -> str:
         return "3 / 6\nShort." if "Be fair." in prompt else "A]" if prompt.endswith("[") else " I see."
