@@ -125,12 +125,9 @@ def lettered(
 
 
 def by_letter(task: Task, source: str = "") -> Task:
-    """The same task asked by letter, all options shown, as the GPT-4 report does; `source`: where that is from, if not
-    from where the task is."""
-    template = lettered(uncued(task.template), task.template.header)
-    return replace(
-        task, name=f"{task.name}_letter", template=template, method=Choice("letter"), source=source or task.source
-    )
+    """The same task asked by letter, all options shown, as the GPT-4 report does; `source` says where that is from."""
+    template, said = lettered(uncued(task.template), task.template.header), source or f"{task.source}; here by letter"
+    return replace(task, name=f"{task.name}_letter", template=template, method=Choice("letter"), source=said)
 
 
 def uncued(template: Template) -> Callable[[Example], str]:
