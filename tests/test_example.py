@@ -33,6 +33,12 @@ def test_every_run_is_whole() -> None:
     assert [(run.path, damage(run)) for run in runs if damage(run)] == []
 
 
+def test_the_shots_of_the_example_fit_its_context() -> None:
+    with open(EXAMPLE / "examination/tables/tasks.csv", encoding="utf-8") as file:
+        cut = {row["task"] for row in csv.DictReader(file) if row["shots"] != "0" and row["truncated"] != "0"}
+    assert cut == set()
+
+
 def test_a_changed_rung_is_named(tmp_path: Path) -> None:
     import shutil
 

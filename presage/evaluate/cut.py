@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from presage.evaluate.limits import POSITION
+
 
 def warnings(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """A sentence for each task and number of shots of which every prompt was cut; of several models, which of them.
 
-    rows: of tables/tasks.csv or tables/ladder.csv, with "truncated" examples of "n".
+    rows: of tables/tasks.csv or tables/ladder.csv, with "truncated" examples of "n". Not of the loss by position, which
+    reaches beyond the context on purpose and has a table of its own.
     """
     found: dict[tuple[str, int], list[str]] = {}
     for row in rows:
+        if str(row["task"]).partition("@")[0] == POSITION:
+            continue
         if int(row["n"]) and int(row["truncated"] or 0) == int(row["n"]):
             found.setdefault((str(row["task"]), int(row["shots"])), []).append(str(row.get("model", "")))
     return [

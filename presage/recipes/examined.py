@@ -22,8 +22,8 @@ ARITHMETIC = ("two_digit_addition", "two_digit_subtraction", "three_digit_additi
               "two_digit_multiplication", "single_digit_three_ops")  # fmt: skip
 """GPT-3's ten tasks."""
 CHOICES = ("next_passage", "reasoning_slips", "factuality", "pushback")
-SHOTS = 3
-"""Of arithmetic: as many as the demo's context holds."""
+SHOTS, ANSWER = 2, 16
+"""Of arithmetic: as many as the demo's context holds beside so many tokens of an answer."""
 SECONDS = 45.0
 """What the examination takes, on two cores."""
 HINDSIGHT = 315
@@ -39,7 +39,7 @@ def config(target: Path, seed: int, *, short: bool) -> stage.Config:
     few, many = (5, 60) if short else (20, 240)
     asked = [Asked(task=name, shots=0 if name == "pushback" else None, limit=many) for name in CHOICES]
     asked += [Asked(task="microcode", limit=few), Asked(task="position_loss", limit=few)]
-    asked += [Asked(task=name, shots=SHOTS, limit=few) for name in ARITHMETIC]
+    asked += [Asked(task=name, shots=SHOTS, limit=few, max_tokens=ANSWER) for name in ARITHMETIC]
     return stage.Config(run=target, tasks=tuple(asked), seed=seed)
 
 
