@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -226,6 +226,14 @@ def test_sigterm_stops_with_exit_code_4(tiny: Path) -> None:
     process.stderr.close()
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C as in a terminal: what a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
@@ -234,6 +242,7 @@ def test_sigterm_stops_with_exit_code_4(tiny: Path) -> None:
         (["contamination", "--items", "a.jsonl", "--corpus", "b"], "run the same command again"),
     ],
 )
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize(("name", "word"), [("SIGTERM", "SIGTERM"), ("SIGINT", "Ctrl-C")])
 def test_an_interrupted_verb_says_how_to_go_on(
     tiny: Path, presage: Outcome, monkeypatch: pytest.MonkeyPatch, arguments: list[str], hint: str, name: str, word: str

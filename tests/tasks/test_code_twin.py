@@ -16,7 +16,7 @@ import pytest
 from presage.core.errors import Unavailable
 from presage.tasks.code import CodeProblem, read_problems
 from presage.tasks.sandbox import Program, Sandbox
-from tests.tasks.test_code import HUMANEVAL
+from tests.tasks.conftest import HUMANEVAL
 
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,

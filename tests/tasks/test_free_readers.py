@@ -269,7 +269,7 @@ def test_flores_pairs_in_either_form(tmp_path: Path) -> None:
         ("humaneval:0@1", "samples@temperature"),
         ("perplexity:", "no file"),
         ("reversed_words:", "no corpus"),
-        ("flore:eng-fra", "did you mean 'flores'"),
+        ("flore:eng-fra", "did you mean 'flores:SOURCE-TARGET'"),
         ("gsm8", "did you mean 'gsm8k'"),
     ],
 )
