@@ -9,26 +9,27 @@ from presage.evaluate.limits import POSITION
 
 
 def warnings(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A sentence for each task and number of shots of which every prompt was cut; of several models, which of them.
+    """A sentence that names every task and number of shots of which all prompts were cut; of several models, one for
+    each set of models that this happened to.
 
     rows: of tables/tasks.csv or tables/ladder.csv, with "truncated" examples of "n". Not of the loss by position, which
     reaches beyond the context on purpose and has a table of its own.
     """
-    found: dict[tuple[str, int], list[str]] = {}
+    models: dict[str, list[str]] = {}
     for row in rows:
-        if str(row["task"]).partition("@")[0] == POSITION:
-            continue
-        if int(row["n"]) and int(row["truncated"] or 0) == int(row["n"]):
-            found.setdefault((str(row["task"]), int(row["shots"])), []).append(str(row.get("model", "")))
-    return [
-        _sentence(task, shots, list(dict.fromkeys(filter(None, models)))) for (task, shots), models in found.items()
-    ]
+        named = str(row["task"]).partition("@")[0]
+        if int(row["n"]) and int(row["truncated"] or 0) == int(row["n"]) and named != POSITION:
+            models.setdefault(f"{named} ({_shots(int(row['shots']))})", []).append(str(row.get("model", "")))
+    tasks: dict[tuple[str, ...], list[str]] = {}
+    for task, some in models.items():
+        tasks.setdefault(tuple(dict.fromkeys(filter(None, some))), []).append(task)
+    return [_sentence(of, some) for of, some in tasks.items()]
 
 
-def _sentence(task: str, shots: int, models: list[str]) -> str:
+def _sentence(models: tuple[str, ...], tasks: list[str]) -> str:
     of = f" of {', '.join(models)}" if models else ""
-    less = f"this is no score of {_shots(shots)}" if shots else "no question was seen whole"
-    return f"{task} with {_shots(shots)}: every prompt{of} was cut from the left to fit, so {less}"
+    so = "so no question was seen with all that it was to be shown with"
+    return f"every prompt{of} was cut from the left to fit the context, {so}: {', '.join(tasks)}"
 
 
 def _shots(count: int) -> str:

@@ -148,6 +148,9 @@ def test_over_a_ladder_every_rung_and_number_of_shots(tmp_path: Path, monkeypatc
     assert (made.value("models"), made.value("tasks")) == (2, 2)
 
 
+CUT = "was cut from the left to fit the context, so no question was seen with all that it was to be shown with"
+
+
 def test_what_was_cut_stands_in_the_table_and_is_said(tmp_path: Path) -> None:
     """A prompt is some forty characters a question: with one shot all fit, with six none does."""
     run = trained(tmp_path / "rungs/a", 1e9)
@@ -160,7 +163,7 @@ def test_what_was_cut_stands_in_the_table_and_is_said(tmp_path: Path) -> None:
         ("0", "8", "0", "0"), ("1", "8", "0", "0"), ("6", "8", "0", "8"),
     ]  # fmt: skip
     assert all(float(row["lo"]) <= float(row["value"]) <= float(row["hi"]) for row in rows)
-    said = "capitals with 6 shots: every prompt of a was cut from the left to fit, so this is no score of 6 shots"
+    said = f"every prompt of a {CUT}: capitals (6 shots)"
     assert [row["warning"] for row in made.read_table("warnings")] == [said]
     lines = list(against_compute(made))
     assert lines[0].split()[-2:] == ["invalid", "cut"]
@@ -175,8 +178,7 @@ def test_an_examination_says_where_every_prompt_was_cut(tmp_path: Path) -> None:
         stage.Config(model="toy", tasks=examination.asked_of(["capitals", "own_shots"])), tmp_path / "eval", model=model
     )
     assert [row["warning"] for row in made.read_table("warnings")] == [
-        "capitals with 0 shots: every prompt was cut from the left to fit, so no question was seen whole",
-        "own_shots with 2 shots: every prompt was cut from the left to fit, so this is no score of 2 shots",
+        f"every prompt {CUT}: capitals (0 shots), own_shots (2 shots)"
     ]
 
 
