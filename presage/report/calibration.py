@@ -11,7 +11,7 @@ from typing import Any
 from presage.report.blocks import Cell, Items, Picture, Section, Table, Text
 from presage.report.examination import NONE, ROLE, estimate
 from presage.report.facts import Sources
-from presage.report.figures import Figure, title_above
+from presage.report.figures import Figure, powers_axis, title_above
 from presage.report.svg import DRAW
 
 BINS, CURVE = (ROLE, "tables/calibration.csv"), (ROLE, "tables/selective.csv")
@@ -117,9 +117,8 @@ def _counts(axes: Any, figure: Figure, s: Sources, task: str) -> None:
             gid = figure.mark(s.fact(*BINS, f"{i}.n", "count"))
             axes.bar((row["lo"] + row["hi"]) / 2, row["n"] - 0.5, width=0.9 * (row["hi"] - row["lo"]), bottom=0.5,
                      color=DRAW["second"], linewidth=0, zorder=3, gid=gid)  # fmt: skip
-    axes.set_yscale("log")
+    powers_axis(axes, "y")
     axes.set_ylim(bottom=0.5)
-    axes.minorticks_off()
     axes.tick_params(labelsize=8)
     axes.set_xticks((0, 0.5, 1), ("0", "50 %", "100 %"))
     axes.set_xlabel("probability of an option")
@@ -135,8 +134,10 @@ def _curve(axes: Any, figure: Figure, s: Sources, task: str) -> None:
     axes.plot(x, y, color=DRAW["accent"], linewidth=1.4, zorder=3)
     last = s.fact(*CURVE, f"{places[-1]}.accuracy", "share")
     axes.plot(x[-1], y[-1], "o", color=DRAW["accent"], markersize=5, zorder=5, gid=figure.mark(last), clip_on=False)
-    axes.annotate(f"all: {last.shown}", (x[-1], y[-1]), (-4, -9), textcoords="offset points", ha="right", va="top",
-                  size=9, color=DRAW["accent"], gid=figure.mark(last), zorder=8)  # fmt: skip
+    above = y[-1] < 0.2  # there is no room below
+    axes.annotate(f"all: {last.shown}", (x[-1], y[-1]), (-4, 9 if above else -9), textcoords="offset points",
+                  ha="right", va="bottom" if above else "top", size=9, color=DRAW["accent"], gid=figure.mark(last),
+                  zorder=8)  # fmt: skip
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.04)
     axes.set_xticks((0, 0.5, 1), ("0", "50 %", "100 %"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from presage.report.blocks import Block, Items, Picture, Text
 from presage.report.facts import Sources
-from presage.report.figures import Figure, title_above
+from presage.report.figures import Figure, powers_axis, title_above
 from presage.report.svg import DRAW
 
 CURVES = ("collapse", "tables/curves.csv")
@@ -105,8 +105,7 @@ def _draw_ends(axes: Any, figure: Figure, s: Sources) -> None:
         if furthest:
             axes.annotate(worst.shown, (rung["compute"], fact.value), (0, 9), textcoords="offset points", ha="center",
                           color=colour, gid=figure.mark(worst), zorder=8)  # fmt: skip
-    axes.set_xscale("log")
-    axes.minorticks_off()
+    powers_axis(axes, "x")
     axes.margins(x=0.1, y=0.2)
     axes.set_xlabel("training compute, FLOPs")
     title_above(axes, "end, % from the others")

@@ -14,7 +14,7 @@ from typing import Any
 
 from presage.report import svg
 from presage.report.facts import Fact, Sources
-from presage.report.formats import relative_tick
+from presage.report.formats import power_tick, relative_tick
 from presage.report.svg import DRAW
 
 FORECAST = ("forecast", "forecast.json")
@@ -226,6 +226,14 @@ def relative_axis(axes: Any, target: float, places: list[float], decades: int) -
     axes.set_xlabel("training compute, relative to the target")
 
 
+def powers_axis(axes: Any, name: str) -> None:
+    """Make the axis "x" or "y" one of powers of ten, with plain ticks: formulas are off (STYLE)."""
+    axis = {"x": axes.xaxis, "y": axes.yaxis}[name]
+    (axes.set_xscale if name == "x" else axes.set_yscale)("log")
+    axis.set_major_formatter(lambda value, _: power_tick(value))
+    axes.minorticks_off()
+
+
 def draw_zoom(axes: Any, figure: Figure, promise: Promise, narrow: bool) -> None:
     """The target alone: what was promised, with its interval, beside what came out."""
     axes.set_xlim(-0.7, 1.7)
@@ -292,8 +300,7 @@ def _draw_curves(canvas: Any, figure: Figure, narrow: bool, sources: Sources, ru
             _label_end(right, figure, sources, rows)
     for axes, label, name in ((left, "tokens", "training loss, nats per token"),
                               (right, "training compute, FLOPs", "held-out, bits per byte")):  # fmt: skip
-        axes.set_xscale("log")
-        axes.minorticks_off()
+        powers_axis(axes, "x")
         axes.set_xlabel(label)
         axes.margins(x=0.06, y=0.16)
         title_above(axes, name)

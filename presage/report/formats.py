@@ -27,6 +27,14 @@ def show(value: Any, form: str = "auto") -> str:
     return FORMS[form](value)
 
 
+def power_tick(value: float) -> str:
+    """A tick of an axis of powers of ten: 1, 10, 100, 1,000, then 10⁴; nothing at any other place."""
+    exponent = round(math.log10(value)) if value > 0 else 0
+    if not math.isclose(value, 10.0**exponent, rel_tol=1e-9):
+        return ""
+    return f"{value:,.0f}" if 0 <= exponent <= 3 else f"10{str(exponent).translate(_SUPERSCRIPT)}"
+
+
 def relative_tick(value: float) -> str:
     """A tick of Figure 1 of the GPT-4 report, compute relative to the target: 100p, 10n, 1µ, 100µ, 0.001, 0.01, 1."""
     number = relative(value)

@@ -10,7 +10,7 @@ from typing import Any
 from presage.report.blocks import Block, Cell, Picture, Section, Table, Text
 from presage.report.examination import NONE, counts, estimate, finite, warnings
 from presage.report.facts import Sources
-from presage.report.figures import Figure, title_above
+from presage.report.figures import Figure, powers_axis, title_above
 from presage.report.svg import DRAW
 
 ROLE = "scaling"
@@ -98,8 +98,7 @@ def _draw_panel(axes: Any, figure: Figure, s: Sources, panel: Panel) -> None:
             gid = figure.mark(s.fact(*LADDER, f"{i}.value"))
             axes.plot(x, y, "o", color=ink, markersize=4, zorder=5, gid=gid)
     _chance(axes, figure, s, panel)
-    axes.set_xscale("log")
-    axes.minorticks_off()
+    powers_axis(axes, "x")
     axes.margins(x=0.08, y=0.14)
     axes.tick_params(labelsize=8)
     axes.locator_params(axis="y", nbins=5)

@@ -100,6 +100,7 @@ def test_the_same_again(examined: Told, tmp_path: Path) -> None:
     names = ["report.html", *(f"artifacts/{name}.svg" for name in ("reliability", "pass-at-k", "scores-by-compute"))]
     for name in names:
         assert (again.path / name).read_bytes() == (examined.report.path / name).read_bytes()
+        assert b"mathdefault" not in (again.path / name).read_bytes(), "a tick that shows its own code"
 
 
 # ---- scores ---------------------------------------------------------------------------------------------------------

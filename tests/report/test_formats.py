@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from presage.report import formats
-from presage.report.formats import relative, relative_tick, show
+from presage.report.formats import power_tick, relative, relative_tick, show
 
 SCALE = {"p": 1e-12, "n": 1e-9, "µ": 1e-6}
 
@@ -55,3 +55,8 @@ def test_forms(value: object, form: str, text: str) -> None:
 
 def test_every_form_takes_zero() -> None:
     assert all(formats.FORMS[form](0) for form in formats.FORMS)
+
+
+def test_ticks_of_powers_of_ten_are_plain_text() -> None:
+    places = (1e-2, 1.0, 10.0, 1e3, 1e4, 1e17, 2e17, 0.5, 0.0)
+    assert [power_tick(one) for one in places] == ["10⁻²", "1", "10", "1,000", "10⁴", "10¹⁷", "", "", ""]

@@ -127,6 +127,9 @@ def test_figures_are_whole_svg_files_with_both_themes(told: Told) -> None:
         assert root.tag.endswith("}svg")
         assert "prefers-color-scheme:dark" in path.read_text(encoding="utf-8")
         assert not re.search(r"#0[1-8]0[1-8]0[1-8]", path.read_text(encoding="utf-8"))
+        assert "mathdefault" not in path.read_text(encoding="utf-8"), (
+            "formulas are off: such a tick would show its own code"
+        )
 
 
 def test_the_headline(page: Page, chain: Chain) -> None:
