@@ -1,10 +1,18 @@
-"""A conversation as the text that a base model goes on with."""
+"""A conversation as the text that a base model goes on with, and as the ids that an assistant is trained on.
+
+An assistant's template is the transcript with the end-of-text id in place of its empty lines:
+
+    <eot>System: …<eot>User: …<eot>Assistant: …<eot>
+
+No text can spell that id, so nobody's words can pass for another's turn.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from presage.core.errors import DataError, did_you_mean
+from presage.data.bpe import Tokenizer
 from presage.data.verbs import Message
 
 ROLES = {"system": "System", "user": "User", "assistant": "Assistant"}
@@ -17,12 +25,35 @@ def transcript(messages: Sequence[Message]) -> str:
 
     An assistant's turn that comes last is gone on with. Raises DataError for no message or an unknown role.
     """
-    if not messages:
-        raise DataError("a conversation without messages")
+    _check(messages)
     turns = [f"{_speaker(message.role)}: {message.content}" for message in messages]
     if messages[-1].role != "assistant":
         turns.append("Assistant:")
     return "\n\n".join(turns)
+
+
+def encoded(tokenizer: Tokenizer, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
+    """Ids of a conversation, and which of them the assistant is to learn: its words and the ends of its turns.
+
+    Whole where the assistant has the last word, else open for its next. Raises DataError for no message or an unknown
+    role, ConfigError for a tokenizer without an end of text.
+    """
+    _check(messages)
+    ids, learned = [tokenizer.eot], [False]
+    for message in messages:
+        own = message.role == "assistant"
+        head, said = tokenizer.encode(f"{_speaker(message.role)}:"), tokenizer.encode(f" {message.content}")
+        ids += [*head, *said, tokenizer.eot]
+        learned += [False] * len(head) + [own] * (len(said) + 1)
+    if messages[-1].role != "assistant":
+        opening = tokenizer.encode(f"{ROLES['assistant']}:")
+        ids, learned = ids + opening, learned + [False] * len(opening)
+    return ids, learned
+
+
+def _check(messages: Sequence[Message]) -> None:
+    if not messages:
+        raise DataError("a conversation without messages")
 
 
 def _speaker(role: str) -> str:
