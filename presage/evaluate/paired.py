@@ -4,32 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from presage.core.estimates import Mean
 
-@dataclass(frozen=True)
-class Mean:
-    """A mean over `n` items with its standard error; None where there are too few for one."""
-
-    value: float | None
-    stderr: float | None
-    n: int
-
-    @property
-    def text(self) -> str:
-        """For people: 1.234 ± 0.012."""
-        spread = "" if self.stderr is None else f" ± {self.stderr:.4f}"
-        return "-" if self.value is None else f"{self.value:.4f}{spread}"
-
-    def minus(self, other: Mean) -> Mean:
-        """The difference of two means over different items; their errors add in squares. n counts both."""
-        if self.value is None or other.value is None:
-            return Mean(None, None, self.n + other.n)
-        known = self.stderr is not None and other.stderr is not None
-        stderr = math.hypot(self.stderr or 0.0, other.stderr or 0.0) if known else None
-        return Mean(self.value - other.value, stderr, self.n + other.n)
+__all__ = ["Mean", "mean", "paired"]
 
 
 def mean(values: Sequence[float]) -> Mean:
