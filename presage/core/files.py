@@ -129,10 +129,11 @@ def whole_lines(path: Path) -> list[bytes]:
     except OSError as error:
         raise RunError(f"cannot be read: {error.strerror}", where=path) from None
     lines = text.splitlines()
-    return lines if text.endswith(b"\n") or not lines or _is_json(lines[-1]) else lines[:-1]
+    return lines if text.endswith(b"\n") or not lines or is_json(lines[-1]) else lines[:-1]
 
 
-def _is_json(line: bytes) -> bool:
+def is_json(line: bytes) -> bool:
+    """Whether a line is a whole value of JSON."""
     try:
         json.loads(line)
     except (ValueError, RecursionError):
