@@ -118,7 +118,8 @@ def student(values: Sequence[float], groups: Sequence[Hashable] | None = None, l
     if found.value is None:
         return Estimate(None, None, None, None, 0, 0)
     count = int(members(groups, found.n).max()) + 1
-    lo, hi = _student(found, count, level) or (None, None)
+    alike = min(values) == max(values)  # whose deviations may not be quite 0
+    lo, hi = (None if alike else _student(found, count, level)) or (None, None)
     return Estimate(found.value, found.stderr, lo, hi, found.n, count)
 
 
