@@ -311,7 +311,7 @@ def test_a_split_is_about_its_share_and_the_same_again() -> None:
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=20), st.integers(0, 99), st.floats(0.1, 0.9))
 def test_records_of_one_prompt_stay_together(which: list[int], seed: int, share: float) -> None:
-    ones = [asked(6)[n] for n in which]
+    ones = [Preference(asked(6)[n].prompt, ("a", f"{place}"), (1, 2), f"{place}") for place, n in enumerate(which)]
     left, right = split(ones, share, seed)
     assert not {one.prompt for one in left} & {one.prompt for one in right}
     alone = [split([one], share, seed)[0] for one in ones]
