@@ -96,17 +96,27 @@ def policy_loss(new: Tensor, old: Tensor, advantages: Tensor, mask: Tensor, clip
 
     With it: how many tokens were clipped, k3's estimate of KL(old, new), and the ratio's mean.
     """
+    surrogate, stats = _clipped(new, old, advantages, mask, clip)
+    return masked_mean(surrogate, mask), stats
+
+
+def _clipped(new: Tensor, old: Tensor, advantages: Tensor, mask: Tensor, clip: float) -> tuple[Tensor, Stats]:
+    """The surrogate of every token, [B, T]; advantages [B, T], or [B, 1] where all tokens of a completion share one."""
     log_ratio = _kept(new - old, mask)
     ratio = log_ratio.exp()
     plain, clipped = -advantages * ratio, -advantages * ratio.clamp(1 - clip, 1 + clip)
-    loss = masked_mean(torch.maximum(plain, clipped), mask)
     with torch.no_grad():
         stats = {
             "clip_fraction": masked_mean((clipped > plain).float(), mask).item(),
-            "approx_kl": masked_mean(ratio - 1 - log_ratio, mask).item(),
+            "approx_kl": masked_mean(_k3(log_ratio), mask).item(),
             "ratio": masked_mean(ratio, mask).item(),
         }
-    return loss, stats
+    return torch.maximum(plain, clipped), stats
+
+
+def _k3(log_ratio: Tensor) -> Tensor:
+    """ρ − 1 − log ρ: over draws of q with ρ = p/q, the mean is KL(q, p), and no draw is negative."""
+    return log_ratio.exp() - 1 - log_ratio
 
 
 def value_loss(
@@ -150,20 +160,9 @@ def group_loss(
 ) -> tuple[Tensor, Stats]:
     """GRPO (Shao et al. 2024, equation 3): PPO's surrogate with one advantage [B] a completion, plus β KL(π, π_ref) by
     k3; the mean over a completion's tokens first, then over completions."""
-    log_ratio = _kept(new - old, mask)
-    ratio, spread = log_ratio.exp(), advantages[:, None]
-    plain, clipped = -spread * ratio, -spread * ratio.clamp(1 - clip, 1 + clip)
-    away = _kept(reference - new, mask)
-    kl = away.exp() - 1 - away
-    tokens = _kept(torch.maximum(plain, clipped) + beta * kl, mask)
-    loss = (tokens.sum(1) / mask.sum(1).clamp(min=1)).mean()
-    with torch.no_grad():
-        stats = {
-            "clip_fraction": masked_mean((clipped > plain).float(), mask).item(),
-            "approx_kl": masked_mean(ratio - 1 - log_ratio, mask).item(),
-            "ratio": masked_mean(ratio, mask).item(),
-        }
-    return loss, stats
+    surrogate, stats = _clipped(new, old, advantages[:, None], mask, clip)
+    tokens = _kept(surrogate + beta * _k3(_kept(reference - new, mask)), mask)
+    return (tokens.sum(1) / mask.sum(1).clamp(min=1)).mean(), stats
 
 
 # ---- preferences -----------------------------------------------------------------------------------------------------
