@@ -36,6 +36,8 @@ class ModelConfig(Config):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     init: Literal["mup", "gpt1", "gpt2"] = "mup"
     """mup: variance 1/fan_in, zero head; gpt1: N(0, 0.02); gpt2: also 1/sqrt(2 n_layers) on residual outputs."""
+    scores: int | None = Field(default=None, gt=0)
+    """Numbers read off each state besides the logits: the classes of a classifier, 1 for a reward or a value."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -51,7 +53,8 @@ class ModelConfig(Config):
     def n_params(self) -> int:
         """All trained numbers."""
         head = 0 if self.tie_embeddings else self.vocab_size * self.d_model
-        return self.n_params_non_embedding + self.vocab_size * self.d_model + self._position_params + head
+        embeddings = self.vocab_size * self.d_model + self._position_params
+        return self.n_params_non_embedding + embeddings + head + (self.scores or 0) * (self.d_model + 1)
 
     @property
     def n_params_non_embedding(self) -> int:

@@ -15,6 +15,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from presage.core.errors import ConfigError
+from presage.core.seeds import derive
 from presage.model.attention import Attention, KeyValueStore
 from presage.model.config import ModelConfig
 from presage.model.layers import Rotary, build_mlp, build_norm
@@ -82,6 +84,7 @@ class Transformer(nn.Module):
         self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         if config.tie_embeddings:
             self.head.weight = self.embed.weight
+        self.score = nn.Linear(config.d_model, config.scores) if config.scores else None
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens [B, T] -> logits [B, T, V]."""
@@ -122,6 +125,13 @@ class Transformer(nn.Module):
         out: Tensor = self.dropout(x)
         return out
 
+    def scored(self, hidden: Tensor) -> Tensor:
+        """States [..., D] -> scores [..., config.scores]. Raises ConfigError for a model that has none."""
+        if self.score is None:
+            raise ConfigError("this model has no scores", hint="set model.scores")
+        out: Tensor = self.score(hidden)
+        return out
+
     def logits(self, hidden: Tensor) -> Tensor:
         out: Tensor = self.head(hidden)
         return out
@@ -135,11 +145,34 @@ def build(config: ModelConfig, seed: int) -> Transformer:
     rule = {"mup": _init_mup, "gpt1": _init_gpt, "gpt2": _init_gpt}[config.init]
     with torch.no_grad():
         for name, parameter in model.named_parameters():
+            if name == "score.weight":
+                continue  # with its own generator, so that the trunk is the same with and without it
             if parameter.ndim == 2:
                 parameter.normal_(0.0, rule(name, parameter, config), generator=generator)
             elif name.endswith("bias"):
                 parameter.zero_()
+        if model.score is not None:
+            begin_scores(model, seed)
     return model
+
+
+def begin_scores(model: Transformer, seed: int) -> None:
+    """Small random weights for the scores, N(0, 1/(d_model + 1)), and no bias (Stiennon et al. 2020, appendix)."""
+    if model.score is None:
+        raise ConfigError("this model has no scores", hint="set model.scores")
+    generator = torch.Generator().manual_seed(derive(seed, "score"))
+    with torch.no_grad():
+        model.score.weight.normal_(0.0, (model.config.d_model + 1) ** -0.5, generator=generator)
+        model.score.bias.zero_()
+
+
+def with_scores(model: Transformer, scores: int, seed: int) -> Transformer:
+    """A copy of a model that also gives so many scores, which begin at random; the trunk's weights are the model's."""
+    with torch.random.fork_rng(devices=[]):
+        scored = Transformer(model.config.model_copy(update={"scores": scores}))
+    scored.load_state_dict(model.state_dict(), strict=False)
+    begin_scores(scored, seed)
+    return scored.to(model.embed.weight.device)
 
 
 def _init_mup(name: str, weight: Tensor, config: ModelConfig) -> float:

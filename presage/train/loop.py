@@ -45,7 +45,8 @@ class Plan:
     tokens: int
     batch_sequences: int
     micro_batch: int
-    context_length: int
+    sequence_tokens: int
+    """What each sequence counts, however much of it is filling."""
     flops_per_token: int
     schedule: ScheduleConfig
     seed: int = 0
@@ -60,8 +61,8 @@ class Plan:
     def sequences(self, state: TrainState) -> int:
         """Sequences of the next batch; the last one stops at `tokens` exactly."""
         full = self.batch_sequences
-        now = self.ramp.sequences(state.tokens, full, self.context_length) if self.ramp else full
-        return min(now, (self.tokens - state.tokens) // self.context_length)
+        now = self.ramp.sequences(state.tokens, full, self.sequence_tokens) if self.ramp else full
+        return min(now, (self.tokens - state.tokens) // self.sequence_tokens)
 
 
 def fit(
@@ -103,8 +104,8 @@ def fit(
 
             state.step += 1
             state.sequences += count
-            state.tokens += count * plan.context_length
-            state.flops += count * plan.context_length * plan.flops_per_token
+            state.tokens += count * plan.sequence_tokens
+            state.flops += count * plan.sequence_tokens * plan.flops_per_token
 
             row: dict[str, float] = {}
             if logged or state.tokens >= plan.tokens:

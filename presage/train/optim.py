@@ -4,7 +4,7 @@ The rates in the config hold at a base width and depth; a group's own rate follo
 
     matrices (Muon)    lr x sqrt(max(1, fan_out/fan_in))    spectral condition, any width (Yang et al. 2023)
     matrices (AdamW)   lr x base_width / fan_in             muP (Yang et al. 2022)
-    output head        lr x base_width / d_model            muP
+    head and scores    lr x base_width / d_model            muP
     embeddings, norms  lr
     residual outputs   also x sqrt(base_depth / n_layers)   so that a deeper sum moves as far
 
@@ -49,7 +49,7 @@ class Optimizer:
 
     def __init__(self, model: nn.Module, config: OptimConfig) -> None:
         self.config = config
-        self.named = dict(model.named_parameters())
+        self.named = {name: p for name, p in model.named_parameters() if p.requires_grad}
         n_layers = getattr(getattr(model, "config", None), "n_layers", config.base_depth)
         self.scales = {name: _lr_scale(name, p, config, n_layers) for name, p in self.named.items()}
         matrices = [n for n, p in self.named.items() if config.kind == "muon" and is_matrix(n, p)]
@@ -135,7 +135,7 @@ def _lr_scale(name: str, parameter: Tensor, config: OptimConfig, n_layers: int) 
     if not config.transfer or parameter.ndim < 2 or "embed" in name:
         return 1.0
     fan_out, fan_in = parameter.shape
-    if name.startswith("head"):
+    if name.startswith(("head", "score")):
         return config.base_width / fan_in
     width = math.sqrt(max(1.0, fan_out / fan_in)) if config.kind == "muon" else config.base_width / fan_in
     residual = name.endswith(("attention.out.weight", "mlp.down.weight"))

@@ -174,7 +174,7 @@ def make_plan(config: Config) -> Plan:
         tokens=config.tokens // length * length,
         batch_sequences=max(1, round(config.batch_tokens / length)),
         micro_batch=config.micro_batch,
-        context_length=length,
+        sequence_tokens=length,
         flops_per_token=config.model.flops_per_token(),
         schedule=config.schedule,
         seed=config.seed,

@@ -50,8 +50,8 @@ class BatchRamp(Config):
     start_tokens: int = Field(gt=0)
     ramp_tokens: int = Field(gt=0)
 
-    def sequences(self, tokens: int, full: int, context_length: int) -> int:
+    def sequences(self, tokens: int, full: int, sequence_tokens: int) -> int:
         """Sequences in the batch that begins after `tokens`; `full` is the final count."""
-        start = max(1, self.start_tokens // context_length)
+        start = max(1, self.start_tokens // sequence_tokens)
         share = min(1.0, tokens / self.ramp_tokens)
         return max(1, round(start + (full - start) * share))

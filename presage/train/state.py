@@ -1,8 +1,9 @@
 """Training state on disk: a checkpoint is whole or it is not there, and a damaged one is never loaded.
 
-checkpoints/<step>/ holds model.safetensors, optimizer.safetensors, state.json and MANIFEST (the sha256 of each,
-written last). The folder is filled under a temporary name and renamed, so a kill at any moment leaves the newest
-complete checkpoint in place; one that fails its digests is skipped and the one before it is used.
+checkpoints/<step>/ holds model.safetensors, optimizer.safetensors, whatever else a stage keeps (a value model and its
+optimizer), state.json and MANIFEST (the sha256 of each, written last). The folder is filled under a temporary name and
+renamed, so a kill at any moment leaves the newest complete checkpoint in place; one that fails its digests is skipped
+and the one before it is used.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -49,8 +51,20 @@ PASSING = "PASSING"
 """A file in checkpoints that were saved because of a signal, between two that were due."""
 
 
+Further = Mapping[str, Mapping[str, torch.Tensor]]
+"""{file name without its ending: tensors that a checkpoint holds besides the model and its optimizer}."""
+NOTHING: Further = {}
+
+
 def save(
-    run: Path, model: Transformer, optimizer: Optimizer, state: TrainState, keep: int, *, passing: bool = False
+    run: Path,
+    model: Transformer,
+    optimizer: Optimizer,
+    state: TrainState,
+    keep: int,
+    *,
+    passing: bool = False,
+    further: Further = NOTHING,
 ) -> Path:
     """Write checkpoints/<step> and prune all but the newest `keep` complete ones. RunError when the disk is full.
 
@@ -64,6 +78,8 @@ def save(
         temporary.mkdir(parents=True)
         save_file(model_tensors(model), temporary / "model.safetensors")
         save_file({k: v.contiguous() for k, v in optimizer.state.items()}, temporary / "optimizer.safetensors")
+        for name, tensors in further.items():
+            save_file({k: v.detach().contiguous() for k, v in tensors.items()}, temporary / f"{name}.safetensors")
         (temporary / "state.json").write_text(json.dumps(asdict(state)) + "\n")
         if passing:
             (temporary / PASSING).touch()
@@ -96,36 +112,39 @@ def checkpoints(run: Path) -> list[Path]:
     return sorted(p.parent for p in (run / "checkpoints").glob("*/MANIFEST") if p.parent.name.isdigit())
 
 
-def verify(folder: Path) -> None:
+def verify(folder: Path, further: Further = NOTHING) -> None:
     """Raise CorruptError naming the file that is missing or differs from MANIFEST."""
-    for name in CHECKPOINT_FILES:
+    for name in (*CHECKPOINT_FILES, *(f"{name}.safetensors" for name in further)):
         verified(folder, name)
 
 
-def load(folder: Path, model: Transformer, optimizer: Optimizer | None) -> TrainState:
-    """Verify a checkpoint, fill model and optimizer, return its state."""
-    verify(folder)
+def load(folder: Path, model: Transformer, optimizer: Optimizer | None, further: Further = NOTHING) -> TrainState:
+    """Verify a checkpoint, fill model, optimizer and what else is to be filled, return its state."""
+    verify(folder, further)
+    for name, tensors in further.items():
+        _fill(tensors, load_file(folder / f"{name}.safetensors"), folder)
     load_tensors(model, load_file(folder / "model.safetensors"), folder / "model.safetensors")
     if optimizer is not None:
         _fill(optimizer.state, load_file(folder / "optimizer.safetensors"), folder)
     return TrainState(**json.loads((folder / "state.json").read_text()))
 
 
-def load_newest(run: Path, model: Transformer, optimizer: Optimizer) -> TrainState | None:
+def load_newest(run: Path, model: Transformer, optimizer: Optimizer, further: Further = NOTHING) -> TrainState | None:
     """The newest checkpoint that verifies; damaged ones are named and removed. None when there is none."""
     for folder in sorted((run / "checkpoints").glob("*"), reverse=True):
         try:
-            return load(folder, model, optimizer)
+            return load(folder, model, optimizer, further)
         except CorruptError as error:
             note(f"presage: damaged checkpoint skipped: {error}")
             shutil.rmtree(folder, ignore_errors=True)
     return None
 
 
-def _fill(into: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor], folder: Path) -> None:
+@torch.no_grad()
+def _fill(into: Mapping[str, torch.Tensor], tensors: dict[str, torch.Tensor], folder: Path) -> None:
     if into.keys() != tensors.keys():
         odd = sorted(into.keys() ^ tensors.keys())[0]
-        raise CorruptError(f"optimizer state does not fit the model: '{odd}'", where=folder)
+        raise CorruptError(f"the state kept there is not this run's: '{odd}'", where=folder)
     for name, tensor in tensors.items():
         into[name].copy_(tensor)
 

@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from presage.core.errors import ConfigError
 from presage.model.attention import Attention, band_mask, causal_mask
 from presage.model.config import ModelConfig, gpt1, gpt2, qwen3
 from presage.model.layers import Rotary
 from presage.model.losses import cross_entropy
-from presage.model.transformer import Transformer, build
+from presage.model.transformer import Transformer, build, with_scores
 from tests.model.shapes import CONFIGS, CONTEXT, VOCAB, lively, random_tokens, shrunk
 
 every_config = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
@@ -244,3 +245,32 @@ def _as_gpt_neo(model: Transformer) -> dict[str, Tensor]:
         for name, tensor in (("q", q / math.sqrt(model.config.d_head)), ("k", k), ("v", v)):
             tensors[f"h.{layer}.attn.attention.{name}_proj.weight"] = tensor
     return tensors
+
+
+# ---- scores ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_scores_leave_the_trunk_as_it_is_without_them(tied: bool) -> None:
+    plain = build(qwen3(300, 16, 2, 16, tie_embeddings=tied), 7)
+    scored = build(qwen3(300, 16, 2, 16, tie_embeddings=tied, scores=3), 7)
+    tokens = torch.arange(24).view(2, 12)
+    assert torch.equal(plain(tokens), scored(tokens))
+    assert scored.scored(scored.hidden(tokens)).shape == (2, 12, 3)
+    assert scored.config.n_params == sum(p.numel() for p in scored.parameters()) == plain.config.n_params + 3 * 17
+
+
+def test_a_copy_with_scores_has_the_models_weights_and_its_own_scores() -> None:
+    model = build(qwen3(300, 16, 2, 16), 7)
+    one, same, other = (with_scores(model, 1, seed) for seed in (0, 0, 1))
+    tokens = torch.arange(12)[None]
+    assert torch.equal(one(tokens), model(tokens)) and one.embed.weight is not model.embed.weight
+    assert one.score is not None and same.score is not None and other.score is not None
+    assert torch.equal(one.score.weight, same.score.weight) and not torch.equal(one.score.weight, other.score.weight)
+    assert float(one.score.weight.detach().std()) == pytest.approx(17**-0.5, rel=0.5) and not one.score.bias.any()
+
+
+def test_without_scores_there_is_nothing_to_read() -> None:
+    model = build(qwen3(300, 16, 1, 16), 0)
+    with pytest.raises(ConfigError, match="no scores"):
+        model.scored(torch.zeros(1, 16))

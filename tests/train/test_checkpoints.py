@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from presage import cli
 from presage.core.errors import ConfigError, CorruptError, RunError
@@ -186,3 +187,29 @@ def test_state_survives_json(trained: Path) -> None:
     state = states.TrainState(**json.loads(text))
     assert json.dumps(states.asdict(state)) + "\n" == text
     assert (state.step, state.updates, len(state.norms)) == (12, 12, 12)
+
+
+def test_what_a_stage_keeps_besides_the_model_comes_back(tokens: Path, tmp_path: Path) -> None:
+    config = tiny_run(tokens)
+    model = build(config.model, 1)
+    optimizer = Optimizer(model, config.optim)
+    further = {"value": {"w": torch.arange(4.0)}, "mean": {"a": torch.ones(2), "b": torch.zeros(1)}}
+    folder = states.save(tmp_path, model, optimizer, states.TrainState(step=3), 2, further=further)
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*FILES, "value.safetensors", "mean.safetensors"])
+    empty = {name: {key: torch.full_like(t, 9) for key, t in some.items()} for name, some in further.items()}
+    found = states.load_newest(tmp_path, model, optimizer, empty)
+    assert found == states.TrainState(step=3)
+    assert all(torch.equal(empty[name][key], t) for name, some in further.items() for key, t in some.items())
+
+
+def test_damage_to_it_is_found_too(tokens: Path, tmp_path: Path) -> None:
+    config = tiny_run(tokens)
+    model = build(config.model, 1)
+    optimizer = Optimizer(model, config.optim)
+    further = {"value": {"w": torch.arange(4.0)}}
+    folder = states.save(tmp_path, model, optimizer, states.TrainState(step=3), 2, further=further)
+    (folder / "value.safetensors").write_bytes(b"")
+    with pytest.raises(CorruptError, match=r"value\.safetensors"):
+        states.load(folder, model, optimizer, further)
+    with pytest.raises(CorruptError, match=r"MANIFEST does not list mean\.safetensors"):
+        states.load(folder, model, optimizer, {"mean": {}})

@@ -54,7 +54,7 @@ def train(
 ) -> tuple[Transformer, TrainState]:
     model = model or build(tiny_model(n_layers=2), 0)
     plan: dict[str, Any] = {"tokens": steps * STEP_TOKENS, "batch_sequences": BATCH, "micro_batch": BATCH}
-    plan |= {"context_length": CONTEXT, "flops_per_token": 10, "schedule": ScheduleConfig(), "log_every": 1} | changes
+    plan |= {"sequence_tokens": CONTEXT, "flops_per_token": 10, "schedule": ScheduleConfig(), "log_every": 1} | changes
     with RunDir.create(out, "toy", Nothing()) as run:
         optimizer = Optimizer(model, optim or OptimConfig())
         return model, fit(model, optimizer, batches, loss, Plan(**plan), run, Device())
@@ -211,7 +211,7 @@ def test_noise_scale_of_a_known_problem(tmp_path: Path, square: float, expected:
     def loss(model: Any, batch: Tensor) -> tuple[Tensor, int]:
         return (batch @ model.w).sum(), len(batch)
 
-    changes = {"batch_sequences": 64, "micro_batch": 8, "context_length": 1, "tokens": 60 * 64}
+    changes = {"batch_sequences": 64, "micro_batch": 8, "sequence_tokens": 1, "tokens": 60 * 64}
     _, state = train(tmp_path / "run", 0, loss=loss, batches=batches, model=Slope(size), **changes)
     assert state.noise["trace"] == pytest.approx(size, rel=0.1)
     assert state.noise["square"] == pytest.approx(square, rel=0.15)

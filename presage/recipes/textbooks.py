@@ -1,0 +1,57 @@
+"""A base model of English for GPT-1's experiment at this size: novels and textbooks, two hours of two cores at most.
+
+GPT-1 was pretrained on unpublished books (paper §4.1). Here it is 99 novels before 1920 (ELTeC) and the 2,114 pages of
+49 textbooks (OpenStax), half and half, read from `../shared/data`; another place: `sources.0.paths=[…]`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from presage.data import corpus as corpus_stage
+from presage.data import shards as shards_stage
+from presage.data import tokenizer as tokenizer_stage
+from presage.model.config import qwen3
+from presage.train import pretrain as pretrain_stage
+from presage.train.optim import OptimConfig
+from presage.train.schedule import ScheduleConfig
+
+BOOKS = Path("../shared/data/corpus")
+RUNS = Path("runs/textbooks")
+VOCAB, CONTEXT, LAYERS, WIDTH = 4096, 128, 4, 192
+TOKENS = 16_000_000
+BATCH = 8192
+
+
+def corpus() -> corpus_stage.Config:
+    """Novels and textbooks as they are; documents that come twice once."""
+    novels = corpus_stage.Source(name="novels", paths=(str(BOOKS / "eltec_english_novels"),), licence="CC BY 4.0")
+    books = corpus_stage.Source(name="textbooks", paths=(str(BOOKS / "openstax_textbooks"),), licence="CC BY 4.0")
+    return corpus_stage.Config(sources=(novels, books))
+
+
+def tokenizer() -> tokenizer_stage.Config:
+    """4,096 tokens: a larger vocabulary would take most of a model of this size."""
+    return tokenizer_stage.Config(corpus=RUNS / "corpus", vocab_size=VOCAB)
+
+
+def shards() -> shards_stage.Config:
+    """Its corpus in its tokens."""
+    return shards_stage.Config(corpus=RUNS / "corpus", tokenizer=RUNS / "tokenizer")
+
+
+def pretrain() -> pretrain_stage.Config:
+    """3.4 million parameters, 16 million tokens."""
+    model = qwen3(VOCAB, CONTEXT, LAYERS, WIDTH)
+    return pretrain_stage.Config(
+        shards=RUNS / "shards",
+        model=model,
+        tokens=TOKENS,
+        batch_tokens=BATCH,
+        micro_batch=16,
+        optim=OptimConfig(lr=0.02, adam_lr=0.025, base_depth=LAYERS),
+        schedule=ScheduleConfig(kind="wsd", warmup_tokens=TOKENS // 50, decay_tokens=TOKENS // 2),
+        eval_every=TOKENS // 16,
+        checkpoint_every=TOKENS // 8,
+        samples=5,
+    )
