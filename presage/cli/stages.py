@@ -16,6 +16,7 @@ STAGES = {
     "pretrain": ("presage.train.pretrain", "Tokens to a model."),
     "ladder": ("presage.forecast.ladder", "Many small models, from a list of compute budgets."),
     "attempts": ("presage.forecast.attempts", "Models attempt generated problems: how often each passes."),
+    "sft": ("presage.align.sft", "Demonstrations to an assistant: supervised fine-tuning."),
     "report": ("presage.report.render", "Run directories to one self-contained page."),
 }
 

@@ -1,7 +1,7 @@
 """Strict, frozen, diffable configs: a run is fully described by one of these.
 
 A config is a pydantic model that refuses unknown keys. Parents are fields of type `Parent`: paths to other run
-directories, which are recorded by the digest of their content and never by their path.
+directories, which are recorded by the digest of their content and never by their path; so are fields of type `File`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,12 @@ class _ParentMark:
     """Marks a path field as a parent run directory."""
 
 
+class _FileMark:
+    """Marks a path field as a file that a run reads."""
+
+
 Parent = Annotated[Path, _ParentMark()]
+File = Annotated[Path, _FileMark()]
 
 
 class Config(pydantic.BaseModel):
@@ -73,7 +78,11 @@ class Config(pydantic.BaseModel):
 
     def parents(self) -> dict[str, Path]:
         """{role: path} of every parent field that is set, nested ones with dotted roles."""
-        return dict(_walk_parents(self, ""))
+        return dict(_walk_paths(self, _ParentMark, ""))
+
+    def inputs(self) -> dict[str, Path]:
+        """{role: path} of every file field that is set, as `parents`."""
+        return dict(_walk_paths(self, _FileMark, ""))
 
 
 def flatten(config: pydantic.BaseModel | dict[str, Any]) -> dict[str, Any]:
@@ -108,19 +117,19 @@ def _numbered(key: str, values: list[Any]) -> dict[str, Any]:
     return {f"{key}.{place}": one for place, one in enumerate(values)}
 
 
-def _walk_parents(config: pydantic.BaseModel, prefix: str) -> typing.Iterator[tuple[str, Path]]:
+def _walk_paths(config: pydantic.BaseModel, mark: type, prefix: str) -> typing.Iterator[tuple[str, Path]]:
     for name, field in type(config).model_fields.items():
         value = getattr(config, name)
         if isinstance(value, pydantic.BaseModel):
-            yield from _walk_parents(value, f"{prefix}{name}.")
-        elif isinstance(value, Path) and _is_parent(field):
+            yield from _walk_paths(value, mark, f"{prefix}{name}.")
+        elif isinstance(value, Path) and _is_marked(field, mark):
             yield f"{prefix}{name}", value
-        elif isinstance(value, tuple) and _is_parent(field):
+        elif isinstance(value, tuple) and _is_marked(field, mark):
             yield from ((f"{prefix}{name}.{i}", path) for i, path in enumerate(value))
 
 
-def _is_parent(field: pydantic.fields.FieldInfo) -> bool:
-    return any(isinstance(m, _ParentMark) for m in field.metadata) or "_ParentMark" in repr(field.annotation)
+def _is_marked(field: pydantic.fields.FieldInfo, mark: type) -> bool:
+    return any(isinstance(m, mark) for m in field.metadata) or mark.__name__ in repr(field.annotation)
 
 
 def _assign(owner: type[pydantic.BaseModel], data: dict[str, Any], path: list[str], text: str, whole: str) -> None:

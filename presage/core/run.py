@@ -36,6 +36,8 @@ from presage.core.files import (
 )
 
 SCHEMA = 1
+FILE = "file"
+"""What origin.json calls a parent that is a file, not a run."""
 OUTSIDE_DIGEST = frozenset({"DONE", "OMITTED", ".lock", "timing.jsonl", "log.txt"})
 AS_BEFORE = "have it as it was, or choose another --out"
 ROW_FILES = ("metrics.jsonl", "timing.jsonl", "samples.jsonl")
@@ -125,7 +127,7 @@ class RunDir:
             raise RunError("the directory is not empty", where=self.path, hint="use --resume, or another --out")
         if any(name not in {"origin.json", "config.json"} for name in existing if not name.endswith(".tmp")):
             self._check_is_run()
-        parents = {role: {"stage": p.stage, "digest": p.digest} for role, p in _open_parents(config)}
+        parents = dict(_origins(config))
         if "config.json" in existing:
             self._check_same(written, parents)
             remove_temporary(self.path)
@@ -331,7 +333,7 @@ class RunDir:
 
 
 def load_config(kind: type[C], path: Path) -> C:
-    """A config from a run's config.json (or a bare config file), parent paths relative to that file."""
+    """A config from a run's config.json (or a bare config file), paths of parents and files relative to that file."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -339,7 +341,7 @@ def load_config(kind: type[C], path: Path) -> C:
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=path) from None
     config = kind.parse(data.get("config", data) if isinstance(data, dict) else data, where=path)
-    return _map_parents(config, lambda p: p if p.is_absolute() else Path(os.path.normpath(path.parent / p)))
+    return _map_paths(config, lambda p: p if p.is_absolute() else Path(os.path.normpath(path.parent / p)))
 
 
 def find_runs(root: Path) -> list[RunDir]:
@@ -365,20 +367,26 @@ def _make_directory(path: Path) -> bool:
     return made
 
 
-def _open_parents(config: Config) -> Iterator[tuple[str, RunDir]]:
+def _origins(config: Config) -> Iterator[tuple[str, dict[str, str]]]:
+    """(role, what it is and its digest) of every parent and file that a config names."""
     for role, path in config.parents().items():
-        yield role, RunDir.open(path)
+        parent = RunDir.open(path)
+        yield role, {"stage": parent.stage, "digest": parent.digest}
+    for role, path in config.inputs().items():
+        if not path.is_file():
+            raise RunError("missing file", where=path)
+        yield role, {"stage": FILE, "digest": sha256(path)}
 
 
 def _relative_paths(config: Config, base: Path) -> dict[str, Any]:
-    """The config as plain data with parent paths written relative to the run, so a tree of runs can be moved."""
-    relative = _map_parents(config, lambda p: Path(os.path.relpath(p.resolve(), base.resolve())))
+    """The config as plain data with these paths written relative to the run, so a tree of runs can be moved."""
+    relative = _map_paths(config, lambda p: Path(os.path.relpath(p.resolve(), base.resolve())))
     return relative.model_dump(mode="json")
 
 
-def _map_parents(config: C, change: Any) -> C:
+def _map_paths(config: C, change: Any) -> C:
     data = config.model_dump(mode="json")
-    for role, path in config.parents().items():
+    for role, path in (config.parents() | config.inputs()).items():
         *outer, last = role.split(".")
         place: Any = data
         for key in outer:

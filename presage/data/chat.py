@@ -51,6 +51,13 @@ def encoded(tokenizer: Tokenizer, messages: Sequence[Message]) -> tuple[list[int
     return ids, learned
 
 
+def opened(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
+    """Ids of a conversation that waits for the assistant: `encoded`, or where its words are to be gone on with, those
+    without their end."""
+    ids, _ = encoded(tokenizer, messages)
+    return ids[:-1] if messages[-1].role == "assistant" else ids
+
+
 def _check(messages: Sequence[Message]) -> None:
     if not messages:
         raise DataError("a conversation without messages")

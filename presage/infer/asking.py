@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from presage.core.errors import ConfigError, DataError
 from presage.core.strict import half_surrogate
-from presage.data.verbs import Continuation
+from presage.data.bpe import Tokenizer
+from presage.data.chat import opened, transcript
+from presage.data.verbs import Continuation, Prompt
 from presage.infer.text import Text
 from presage.model.windows import pieces
 
@@ -35,12 +37,15 @@ class Asking:
 
     Without `begin` a prompt begins with what the tokenizer puts there itself, and only an empty one with that token.
     stride: how far a window stands after the one before it, where a text is longer than the context.
+    chat: of a model that was trained on conversations in the template of presage.data.chat, the tokenizer that writes
+    it; any other is shown a transcript.
     """
 
     text: Text
     begin: bool
     context: int
     stride: int
+    chat: Tokenizer | None = None
 
     def continuations(self, requests: Sequence[Continuation]) -> list[Fitted]:
         """Every request as pairs."""
@@ -62,13 +67,18 @@ class Asking:
         rows = [[self._first(), *ids] for ids in self._encode(texts)]
         return [Fitted(pieces(row, self.context, stride=self.stride)) for row in rows]
 
-    def prompts(self, texts: Sequence[str], new: int) -> list[tuple[Ids, int]]:
+    def prompts(self, asked: Sequence[Prompt], new: int) -> list[tuple[Ids, int]]:
         """Prompts that `new` tokens are to follow, and how many of their tokens were dropped from the left.
 
         They leave room for all of those, but are never cut below half a context.
         """
         room = max(1, self.context - new, self.context // 2)
+        texts = [one if isinstance(one, str) else transcript(one) for one in asked]
         rows = [self._beginning(ids) for ids in self._encode(texts)]
+        if self.chat is not None:
+            rows = [
+                row if isinstance(one, str) else opened(self.chat, one) for row, one in zip(rows, asked, strict=True)
+            ]
         return [(row[-room:], max(0, len(row) - room)) for row in rows]
 
     def _encode(self, texts: Sequence[str]) -> list[Ids]:

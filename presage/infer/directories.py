@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -56,9 +57,11 @@ def open_run(spec: str, settings: Settings) -> LocalModel:
     }
     begin = settings.begin is not False
     engine = OwnEngine(model, settings.batch_size, settings.batch_tokens)
-    return LocalModel(
-        path.resolve().name, engine, _asking(OwnText.load(vocabulary), engine.context, begin, settings), facts
-    )
+    text = OwnText.load(vocabulary)
+    asking = _asking(text, engine.context, begin, settings)
+    if json.loads((path / "config.json").read_text(encoding="utf-8"))["config"].get("template") == "chat":
+        asking = replace(asking, chat=text.tokenizer)
+    return LocalModel(path.resolve().name, engine, asking, facts)
 
 
 def _divided(spec: str) -> tuple[Path, int | None]:

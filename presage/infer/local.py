@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 
 from presage.core.errors import ConfigError, RunError
-from presage.data.chat import NEXT_TURN, transcript
+from presage.data.chat import NEXT_TURN
 from presage.data.verbs import Completion, Continuation, Decoding, Generation, Likelihood
 from presage.infer.asking import Asking, Fitted, Ids, Pair
 from presage.infer.stops import Stops
@@ -66,8 +66,13 @@ class LocalModel:
 
     def identity(self) -> Facts:
         """backend, engine, name, digests of weights, config and tokenizer, dtype, begin, stride, context_length."""
-        asking = {"begin": self.asking.begin, "stride": self.asking.stride, "context_length": self.asking.context}
-        return self.facts | {"name": self.name, "tokenizer": self.asking.text.digest} | asking
+        asking: Facts = {
+            "begin": self.asking.begin,
+            "stride": self.asking.stride,
+            "context_length": self.asking.context,
+        }
+        template: Facts = {} if self.asking.chat is None else {"template": "chat"}
+        return self.facts | {"name": self.name, "tokenizer": self.asking.text.digest} | asking | template
 
     def loglikelihood(self, requests: Sequence[Continuation]) -> list[Likelihood]:
         """log P(text | prompt) of every request; that of an empty text is 0."""
@@ -80,7 +85,7 @@ class LocalModel:
     def generate(self, requests: Sequence[Generation]) -> list[list[Completion]]:
         """The completions of every request. tokens and logprob count all that was written, the end or stop included.
 
-        A conversation is shown as a transcript, and its answer also ends where the next turn begins.
+        A conversation is shown as its template or as a transcript, and its answer also ends where the next turn begins.
         """
         found: list[list[Completion]] = [[] for _ in requests]
         groups: dict[tuple[Decoding, bool], list[int]] = {}
@@ -89,8 +94,12 @@ class LocalModel:
         for (decoding, chat), numbers in groups.items():
             wanted = replace(decoding, stops=(*decoding.stops, NEXT_TURN)) if chat else decoding
             for number, texts in zip(numbers, self._write([requests[i] for i in numbers], wanted), strict=True):
-                found[number] = texts
+                found[number] = [self._said(text) for text in texts] if chat else texts
         return found
+
+    def _said(self, answer: Completion) -> Completion:
+        """Without the blank that the template puts between a speaker and what is said."""
+        return replace(answer, text=answer.text.removeprefix(" ")) if self.asking.chat else answer
 
     def _likelihoods(self, asked: Sequence[Fitted]) -> list[Likelihood]:
         scored = iter(self.engine.score([pair for one in asked for pair in one.pairs]))
@@ -98,8 +107,7 @@ class LocalModel:
 
     def _write(self, requests: Sequence[Generation], decoding: Decoding) -> list[list[Completion]]:
         _check(decoding)
-        texts = [one.prompt if isinstance(one.prompt, str) else transcript(one.prompt) for one in requests]
-        prompts = self.asking.prompts(texts, decoding.max_tokens)
+        prompts = self.asking.prompts([one.prompt for one in requests], decoding.max_tokens)
         stops = Stops(decoding.stops, self.asking.text.decode)
         starts = [ids for ids, _ in prompts]
         writing = self._beams if decoding.beams > 1 else self._samples

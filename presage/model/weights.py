@@ -14,6 +14,7 @@ from torch import Tensor
 from presage.core.errors import ConfigError, CorruptError, RunError
 from presage.core.run import RunDir, atomic_write, load_config, sha256
 from presage.model.config import ModelConfig
+from presage.model.lora import Lora, merged
 from presage.model.transformer import Transformer
 
 MODEL_FILE = "model.safetensors"
@@ -129,7 +130,10 @@ def load_run(path: Path | str, step: int | None = None) -> tuple[Transformer, Pa
         raise RunError("no model in this run", where=run.path, hint="give a pretrain or import run")
     config = ModelConfig.parse(written["model"], where=run.path / "config.json")
     file = verified(checkpoint(run.path, step), MODEL_FILE)
-    return filled(config, read_tensors(file), file), _tokenizer(run.path, written.get("shards"))
+    tensors = read_tensors(file)
+    if written.get("lora"):
+        tensors = merged(tensors, Lora.parse(written["lora"], where=run.path / "config.json"))
+    return filled(config, tensors, file), _tokenizer(run.path, written.get("shards"))
 
 
 def checkpoint(run: Path, step: int | None = None) -> Path:

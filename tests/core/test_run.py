@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -13,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from presage.core.config import Config, Parent
+from presage.core.config import Config, File, Parent
 from presage.core.errors import ConfigError, RunError
+from presage.core.look import displaced
 from presage.core.run import RunDir, file_digests, find_runs, load_config
 
 
@@ -256,3 +258,42 @@ def test_a_lock_that_was_removed_meanwhile_is_taken_anew(tmp_path: Path, monkeyp
     assert len(held) == 2
     assert os.path.samestat(os.fstat(run._lock.fileno()), (tmp_path / "a/.lock").stat())
     run.close()
+
+
+# ---- files that a run reads ------------------------------------------------------------------------------------------
+
+
+class Reader(Config):
+    data: tuple[File, ...]
+
+
+def reading(folder: Path, text: str = "one") -> Reader:
+    (folder / "data.jsonl").write_text(text)
+    return Reader(data=(folder / "data.jsonl",))
+
+
+def test_a_file_is_recorded_by_digest_and_its_path_is_relative(tmp_path: Path) -> None:
+    run = make(tmp_path / "run", reading(tmp_path))
+    assert run.read_json("config.json")["config"] == {"data": ["../data.jsonl"]}
+    assert run.origin["parents"] == {"data.0": {"stage": "file", "digest": hashlib.sha256(b"one").hexdigest()}}
+    assert run.config(Reader).data == (tmp_path / "data.jsonl",)
+
+
+def test_resuming_with_another_content_is_refused(tmp_path: Path) -> None:
+    RunDir.create(tmp_path / "run", "leaf", reading(tmp_path)).close()
+    RunDir.create(tmp_path / "run", "leaf", reading(tmp_path), resume=True).close()
+    with pytest.raises(RunError, match=r"parent 'data\.0' is not the one it began with"):
+        RunDir.create(tmp_path / "run", "leaf", reading(tmp_path, "two"), resume=True)
+
+
+def test_a_missing_file_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="missing file") as caught:
+        RunDir.create(tmp_path / "run", "leaf", Reader(data=(tmp_path / "no.jsonl",)))
+    assert caught.value.where == tmp_path / "no.jsonl" and not (tmp_path / "run").exists()
+
+
+def test_a_file_that_changed_afterwards_is_told(tmp_path: Path) -> None:
+    run = make(tmp_path / "run", reading(tmp_path))
+    assert displaced(run) == []
+    reading(tmp_path, "two")
+    assert displaced(run) == [("origin.json", "the file 'data.0' is not the one it was made from any more")]

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from presage.core.errors import DataError
 from presage.data.bpe import EOT, Tokenizer
-from presage.data.chat import ROLES, encoded, transcript
+from presage.data.chat import ROLES, encoded, opened, transcript
 from presage.data.verbs import Message
 
 TOKENIZER = Tokenizer.train(["User: Hello Assistant: Hello there System: Be brief"], 270)
@@ -60,3 +60,10 @@ def test_what_is_no_conversation() -> None:
         encoded(TOKENIZER, [])
     with pytest.raises(DataError, match=r"no role 'asistant'.*assistant"):
         encoded(TOKENIZER, [Message("asistant", "Hi")])
+
+
+def test_the_assistants_words_are_gone_on_with() -> None:
+    turns = [Message("user", "Go on."), Message("assistant", "Well")]
+    whole, _ = encoded(TOKENIZER, turns)
+    assert opened(TOKENIZER, turns) == whole[:-1] and whole[-1] == TOKENIZER.eot
+    assert opened(TOKENIZER, turns[:1]) == encoded(TOKENIZER, turns[:1])[0]

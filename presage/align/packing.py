@@ -1,0 +1,97 @@
+"""Conversations in rows of one length, several to a row, none of which sees another.
+
+A conversation of n ids takes n - 1 places: at each it reads an id and predicts the next. A row is filled first-fit;
+what is left of it predicts nothing. Attention stays within a conversation and positions begin anew with each, so what a
+conversation computes, and its gradient, is what it would be alone (tests).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from presage.core.seeds import stream
+from presage.model.losses import cross_entropy
+from presage.model.transformer import Transformer
+
+Example = tuple[Sequence[int], Sequence[bool]]
+"""Ids of a text, and which of them are to be learned."""
+
+
+class Rows(NamedTuple):
+    """[N, T] each: ids read, ids to predict, whether they count, and which text of its row a place belongs to (from 1;
+    0 is filling)."""
+
+    read: Tensor
+    predicted: Tensor
+    counted: Tensor
+    text: Tensor
+
+    def some(self, rows: Sequence[int], device: torch.device) -> Rows:
+        """These rows, on a device."""
+        return Rows(*(one[list(rows)].to(device) for one in self))
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Rows, and how many examples were too long for one."""
+
+    rows: Rows
+    too_long: int
+
+
+def pack(examples: Sequence[Example], length: int) -> Packing:
+    """Examples in rows of `length` places, in their order, each into the first row that has room for it."""
+    fitting = [(ids, learned) for ids, learned in examples if 2 <= len(ids) <= length + 1]
+    room: list[int] = []
+    rows: list[list[Example]] = []
+    for ids, learned in fitting:
+        need = len(ids) - 1
+        place = next((row for row, left in enumerate(room) if left >= need), len(rows))
+        if place == len(rows):
+            room.append(length)
+            rows.append([])
+        room[place] -= need
+        rows[place].append((ids, learned))
+    table = np.zeros((4, len(rows), length), dtype=np.int64)
+    for number, row in enumerate(rows):
+        start = 0
+        for text, (ids, learned) in enumerate(row, 1):
+            end = start + len(ids) - 1
+            for plane, values in enumerate((ids[:-1], ids[1:], learned[1:], [text] * (len(ids) - 1))):
+                table[plane, number, start:end] = values
+            start = end
+    read, predicted, counted, texts = torch.from_numpy(table)
+    return Packing(Rows(read, predicted, counted.bool(), texts), len(examples) - len(fitting))
+
+
+def places(text: Tensor) -> tuple[Tensor, Tensor]:
+    """Positions [N, T], from 0 in every text, and the mask [N, 1, T, T] of what each place may attend to."""
+    index = torch.arange(text.shape[1], device=text.device).expand_as(text)
+    begins = torch.ones_like(text, dtype=torch.bool)
+    begins[:, 1:] = text[:, 1:] != text[:, :-1]
+    positions = index - torch.where(begins, index, 0).cummax(dim=1).values
+    same = text[:, :, None] == text[:, None, :]
+    return positions, (same & (index[0][:, None] >= index[0])).unsqueeze(1)
+
+
+def packed_loss(model: Transformer, rows: Rows) -> tuple[Tensor, int]:
+    """Summed cross-entropy in nats of the places that count, and how many they are."""
+    positions, mask = places(rows.text)
+    hidden = model.trunk(model.embed(rows.read), positions, mask)
+    return cross_entropy(hidden, model.head.weight, rows.predicted, rows.counted), int(rows.counted.sum())
+
+
+def in_epochs(first: int, count: int, size: int, seed: int) -> list[int]:
+    """Examples first … first+count-1 of an endless stream that visits all `size` in a new order each epoch."""
+    found: list[int] = []
+    while len(found) < count:
+        epoch, place = divmod(first + len(found), size)
+        order = stream(seed, "epoch", epoch).permutation(size)
+        found += order[place : place + count - len(found)].tolist()
+    return found
