@@ -27,6 +27,7 @@ from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     library,
     make,
     make_hindsight,
+    make_policy,
     make_translations,
     models,
     plan,

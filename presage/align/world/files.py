@@ -1,0 +1,55 @@
+"""The world as files: what an assistant is fine-tuned, judged and examined on, one folder of JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from presage.align.records import Demonstration, Preference, write_records
+from presage.align.world.requests import requests, write_requests
+from presage.align.world.teaching import demonstrations, preferences
+from presage.core.errors import DataError
+
+DEMONSTRATIONS, PREFERENCES, REQUESTS = "demonstrations.jsonl", "preferences.jsonl", "requests.jsonl"
+HELD_OUT, HELD_OUT_PREFERENCES = "held-out.jsonl", "held-out-preferences.jsonl"
+HELD_OUT_DEMONSTRATIONS = "held-out-demonstrations.jsonl"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much of everything; `held_out` of each of the three files of held-out prompts."""
+
+    demonstrations: int = 4000
+    preferences: int = 3000
+    requests: int = 2000
+    held_out: int = 1000
+
+
+def write_world(folder: Path, seed: int = 0, sizes: Sizes = Sizes()) -> list[Path]:  # noqa: B008 - it is frozen
+    """Write the six files; the same for the same seed and sizes. Examination, `held_out`, is drawn apart from what
+    preferences and demonstrations of held-out prompts show.
+
+    Raises DataError for a folder that holds anything, or sizes beyond the world's, before anything is written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError("not a new or empty folder", where=folder, hint="choose another --out")
+    taught: dict[str, Sequence[Demonstration | Preference]] = {
+        DEMONSTRATIONS: demonstrations(seed, sizes.demonstrations),
+        PREFERENCES: preferences(seed, sizes.preferences),
+        HELD_OUT_PREFERENCES: preferences(seed, sizes.held_out, held_out=True),
+        HELD_OUT_DEMONSTRATIONS: demonstrations(seed, sizes.held_out, held_out=True),
+    }
+    asked = {
+        REQUESTS: requests(seed, sizes.requests),
+        HELD_OUT: requests(seed, sizes.held_out, held_out=True),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot be made: {error.strerror}", where=folder) from None
+    for name, records in taught.items():
+        write_records(folder / name, records)
+    for name, prompts in asked.items():
+        write_requests(folder / name, prompts)
+    return [folder / name for name in (*taught, *asked)]
