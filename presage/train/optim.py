@@ -84,6 +84,8 @@ class Optimizer:
             parameter.mul_(1 - lr * self.config.weight_decay).add_(update.to(parameter.dtype), alpha=-lr)
 
     def _adam(self, factor: float, count: int) -> None:
+        if not self.adam_names:  # as where matrices alone are trained
+            return
         config = self.config
         base = config.adam_lr if config.kind == "muon" else config.lr
         parameters = [self.named[n] for n in self.adam_names]

@@ -23,7 +23,7 @@ from presage.train.optim import OptimConfig
 from tests.tiny import make_shards, newest_checkpoint, outcome, tiny_model, tiny_run, weights
 
 ANSWERS = {"one": "a ladder", "two": "of runs", "three": "the law"}
-FAST = OptimConfig(kind="adamw", lr=0.01, weight_decay=0.0, transfer=False)
+FAST = OptimConfig(lr=0.02, adam_lr=0.01, weight_decay=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +49,13 @@ def config(base: Path, folder: Path, **changes: object) -> sft.Config:
 
 
 def answer(run: Path, prompt: str) -> str:
-    request = Generation((Message("user", prompt),), Decoding(max_tokens=16))
+    request = Generation((Message("user", prompt),), Decoding(max_tokens=12))
     ((found,),) = open_model(str(run)).generate([request])
     return found.text
 
 
 def test_it_answers_as_it_was_shown(base: Path, tmp_path: Path) -> None:
-    run = sft.run(config(base, tmp_path, epochs=120.0), tmp_path / "run")
+    run = sft.run(config(base, tmp_path, epochs=60.0), tmp_path / "run")
     assert {key: answer(run.path, f"Say {key}") for key in ANSWERS} == ANSWERS
     assert run.value("val/loss") < 0.1 and run.value("too_long") == 0
     samples = list(run.rows("samples.jsonl"))
@@ -89,7 +89,7 @@ def test_resumed_it_is_the_same_to_the_bit(base: Path, tmp_path: Path) -> None:
 
 
 def test_only_the_products_are_trained_and_a_run_opens_merged(base: Path, tmp_path: Path) -> None:
-    run = sft.run(config(base, tmp_path, epochs=100.0, lora={"rank": 8, "alpha": 32.0}), tmp_path / "run")
+    run = sft.run(config(base, tmp_path, epochs=60.0, lora={"rank": 8, "alpha": 32.0}), tmp_path / "run")
     before, _ = load_run(base)
     kept = load_file(newest_checkpoint(run.path) / "model.safetensors")
     for name, tensor in model_tensors(before).items():
