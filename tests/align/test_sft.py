@@ -31,7 +31,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of 32 positions after a few steps, and its shards beside it."""
     folder = tmp_path_factory.mktemp("base")
     shards = make_shards(folder)
-    shape = qwen3(300, 32, 1, 32, n_heads=2, n_kv_heads=2, d_head=16)
+    shape = qwen3(300, 48, 1, 32, n_heads=2, n_kv_heads=2, d_head=16)
     return pretrain.run(tiny_run(shards.path, 24, model=shape), folder / "base").path
 
 
@@ -55,7 +55,7 @@ def answer(run: Path, prompt: str) -> str:
 
 
 def test_it_answers_as_it_was_shown(base: Path, tmp_path: Path) -> None:
-    run = sft.run(config(base, tmp_path, epochs=60.0), tmp_path / "run")
+    run = sft.run(config(base, tmp_path, epochs=40.0), tmp_path / "run")
     assert {key: answer(run.path, f"Say {key}") for key in ANSWERS} == ANSWERS
     assert run.value("val/loss") < 0.1 and run.value("too_long") == 0
     samples = list(run.rows("samples.jsonl"))
@@ -75,7 +75,7 @@ def test_prompts_are_not_learned(base: Path, tmp_path: Path) -> None:
 
 
 def test_resumed_it_is_the_same_to_the_bit(base: Path, tmp_path: Path) -> None:
-    settings = config(base, tmp_path, epochs=8.0, checkpoint_every=8 * 32)
+    settings = config(base, tmp_path, epochs=8.0, checkpoint_every=8 * 48)
     whole = sft.run(settings, tmp_path / "whole")
     broken = tmp_path / "broken"
     sft.run(settings, broken)
@@ -89,7 +89,7 @@ def test_resumed_it_is_the_same_to_the_bit(base: Path, tmp_path: Path) -> None:
 
 
 def test_only_the_products_are_trained_and_a_run_opens_merged(base: Path, tmp_path: Path) -> None:
-    run = sft.run(config(base, tmp_path, epochs=60.0, lora={"rank": 8, "alpha": 32.0}), tmp_path / "run")
+    run = sft.run(config(base, tmp_path, epochs=40.0, lora={"rank": 8, "alpha": 32.0}), tmp_path / "run")
     before, _ = load_run(base)
     kept = load_file(newest_checkpoint(run.path) / "model.safetensors")
     for name, tensor in model_tensors(before).items():
@@ -117,8 +117,8 @@ def test_low_rank_changes_nothing_at_first_and_merges_to_what_it_computed() -> N
 
 def test_text_is_mixed_in_at_its_share_wherever_a_batch_begins(base: Path, tmp_path: Path) -> None:
     settings = config(base, tmp_path, pretraining_share=0.3, shards=base.parent / "shards")
-    packed = sft.pack([([1, 2, 3], [True] * 3)] * 10, 32).rows
-    mixture = sft._Mixture(settings, packed, 32, torch.device("cpu"))
+    packed = sft.pack([([1, 2, 3], [True] * 3)] * 10, 48).rows
+    mixture = sft._Mixture(settings, packed, 48, torch.device("cpu"))
     whole = mixture.rows(0, 40)
     windows = [row for row in range(40) if bool((whole.text[row] == 1).all())]
     assert len(windows) == 12
