@@ -17,6 +17,7 @@ STAGES = {
     "ladder": ("presage.forecast.ladder", "Many small models, from a list of compute budgets."),
     "attempts": ("presage.forecast.attempts", "Models attempt generated problems: how often each passes."),
     "sft": ("presage.align.sft", "Demonstrations to an assistant: supervised fine-tuning."),
+    "reward": ("presage.align.reward", "Rankings to a reward model."),
     "report": ("presage.report.render", "Run directories to one self-contained page."),
 }
 

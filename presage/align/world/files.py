@@ -26,7 +26,7 @@ class Sizes:
     held_out: int = 1000
 
 
-def write_world(folder: Path, seed: int = 0, sizes: Sizes = Sizes()) -> list[Path]:  # noqa: B008 - it is frozen
+def write_world(folder: Path, seed: int = 0, sizes: Sizes = Sizes()) -> list[Path]:
     """Write the six files; the same for the same seed and sizes. Examination, `held_out`, is drawn apart from what
     preferences and demonstrations of held-out prompts show.
 
