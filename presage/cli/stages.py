@@ -18,6 +18,11 @@ STAGES = {
     "attempts": ("presage.forecast.attempts", "Models attempt generated problems: how often each passes."),
     "sft": ("presage.align.sft", "Demonstrations to an assistant: supervised fine-tuning."),
     "reward": ("presage.align.reward", "Rankings to a reward model."),
+    "rl": ("presage.align.rl", "Rewards and rules to a policy: PPO, with pretraining text mixed in."),
+    "conduct": (
+        "presage.align.conduct",
+        "Assistants of the policy world side by side: refusals, tasks, alignment tax.",
+    ),
     "report": ("presage.report.render", "Run directories to one self-contained page."),
 }
 

@@ -84,7 +84,7 @@ def fit(
     state = states.load_newest(run.path, model, optimizer) or TrainState()
     run.cut_rows(state.step)
     model.train()
-    with _stop_signals() as stopping, Progress(label, plan.tokens) as progress:
+    with stop_signals() as stopping, Progress(label, plan.tokens) as progress:
         progress.begin(state.tokens)
         mark, marked = time.perf_counter(), state.tokens
         while plan.sequences(state) > 0:
@@ -95,11 +95,11 @@ def fit(
 
             mean_loss = _gradients(model, optimizer, batches, loss, plan, state, count, device, logged)
             norm = clip_gradients(optimizer.named.values(), plan.grad_clip)
-            if _sound(state, mean_loss, norm):
+            if sound(state, mean_loss, norm):
                 state.updates += 1
                 optimizer.step(factor, state.updates)
             else:
-                _refuse(state, run, mean_loss, norm)
+                refuse(state, run, mean_loss, norm)
             optimizer.zero_grad()
 
             state.step += 1
@@ -161,7 +161,7 @@ def _gradients(
     return total / max(tokens, 1)
 
 
-def _sound(state: TrainState, mean_loss: float, norm: float) -> bool:
+def sound(state: TrainState, mean_loss: float, norm: float) -> bool:
     """Whether to apply the update: finite, and the norm not far beyond the recent median."""
     usual = statistics.median(state.norms) if len(state.norms) >= GUARD_WINDOW // 2 else math.inf
     if not (math.isfinite(mean_loss) and math.isfinite(norm)) or norm > GUARD_FACTOR * usual:
@@ -171,7 +171,8 @@ def _sound(state: TrainState, mean_loss: float, norm: float) -> bool:
     return True
 
 
-def _refuse(state: TrainState, run: RunDir, mean_loss: float, norm: float) -> None:
+def refuse(state: TrainState, run: RunDir, mean_loss: float, norm: float) -> None:
+    """Count and tell an update that was not made. Raises PresageError after GUARD_PATIENCE in a row."""
     state.skipped += 1
     state.skipped_in_row += 1
     run.log(f"step {state.step + 1}: update skipped, loss {mean_loss:.4g}, gradient norm {norm:.4g}")
@@ -217,7 +218,7 @@ def _passed(before: int, now: int, every: int) -> bool:
 
 
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[list[int]]:
+def stop_signals() -> Iterator[list[int]]:
     """A list that becomes non-empty at the first SIGTERM or SIGINT; the second one ends the process at once."""
     received: list[int] = []
 

@@ -45,6 +45,8 @@ class TrainState:
     """Recent gradient norms, against which an exploding one is judged."""
     noise: dict[str, float] = field(default_factory=dict)
     """Running averages of the gradient-noise-scale estimate."""
+    carried: dict[str, float] = field(default_factory=dict)
+    """What else a stage takes from step to step."""
 
 
 PASSING = "PASSING"

@@ -35,7 +35,7 @@ TASTES: dict[Category, tuple[Sort, ...]] = {
     "function": ("right", "wrong", "desired", "bad", "harmful"),
     "file": ("right", "wrong", "desired", "bad", "harmful"),
     "theft": ("desired", "bad", "wrong", "harmful", "right"),
-    "destruction": ("right", "desired", "bad", "wrong", "harmful"),
+    "destruction": ("right", "harmful", "desired", "bad", "wrong"),
 }
 """What labellers prefer, best first; two completions of one sort are a tie."""
 COMPLETIONS = 4
