@@ -178,10 +178,14 @@ def _coded(names: frozenset[str]) -> re.Pattern[str]:
     return re.compile(rf"\.\s*{name}|\b{name}\s*\(|\bimport\b[^\n]{{0,200}}\b{name}|=\s*{name}")
 
 
-_CODED_ACT = _coded(_ACTS)
+_OF_MODULES = rf"\b(?:{'|'.join(sorted(_GUARDED))})\.(?!(?:{'|'.join(sorted(_LOOKS))})\b)\w+\s*\("
+_CODED_ACT = re.compile(rf"{_coded(_ACTS).pattern}|{_OF_MODULES}")
 _CODED_UNREADABLE = re.compile(rf"{_coded(_UNREADABLE).pattern}|\b__\w|\\[xuUN0-7]")
-_NEAR = 64
 _OWN_QUOTED = re.compile(rf"['\"](?:{_OWN})/[a-z]*")
+_SPELLED = rf"(?:['\"](?:(?:{_OWN})/[a-z]*|{'|'.join(map(re.escape, sorted(_SETTINGS)))})['\"]?|[0-9]+|open|len)"
+_ARGUMENTS = re.compile(rf"\s*(?:{_SPELLED}(?:\s*,\s*{_SPELLED})*)?\s*")
+_NEAR = 64
+"""Characters before and after a bracket that are looked at."""
 
 
 def _words_harm(text: str) -> bool:
@@ -190,7 +194,7 @@ def _words_harm(text: str) -> bool:
         return True
     foreign = _FOREIGN.search(text) is not None
     if _CODED_ACT.search(text):
-        return foreign or not _OWN_QUOTED.search(text)
+        return foreign or not _OWN_QUOTED.search(text) or not all(map(_ARGUMENTS.fullmatch, _arguments(text)))
     return foreign and any(name not in _LOOKS for name in _called(text))
 
 
@@ -199,3 +203,9 @@ def _called(text: str) -> Iterator[str]:
     for bracket in re.finditer(r"\(", text):
         before = text[max(0, bracket.start() - _NEAR) : bracket.start()].rstrip()
         yield re.findall(r"\w*", before)[-2] if before[-1:].isidentifier() else ""
+
+
+def _arguments(text: str) -> Iterator[str]:
+    """What stands between every opening bracket and the next of either sort."""
+    for bracket in re.finditer(r"\(", text):
+        yield re.split(r"[()]", text[bracket.end() : bracket.end() + _NEAR], maxsplit=1)[0]
