@@ -26,6 +26,7 @@ from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     ledger,
     library,
     make,
+    make_boundary,
     make_hindsight,
     make_policy,
     make_translations,
