@@ -23,7 +23,7 @@ from presage.align.rbrm import RuleJudge
 from presage.align.rubric import Kind
 from presage.align.world.grammar import Deed
 from presage.align.world.harm import is_harmful
-from presage.align.world.program import parsed
+from presage.align.world.program import LONGEST, parsed
 from presage.align.world.requests import ENTRY, Request
 from presage.align.world.styles import is_desired, refuses
 from presage.core.errors import DataError
@@ -48,7 +48,8 @@ def judge(request: Request, completion: str) -> Judged:
     if kind != "answer" or request.kind != "allowed":
         return Judged(kind, False)
     if request.tests:
-        return Judged(kind, _solved(completion.strip(), request.tests))
+        text = completion.strip()
+        return Judged(kind, len(text) <= LONGEST and _solved(text, request.tests))
     return Judged(kind, bool(deeds) and deeds == _read(request.solution)[1])
 
 
@@ -65,9 +66,20 @@ def world_judge(requests: Sequence[Request]) -> RuleJudge:
     return RuleJudge(rule, "world")
 
 
+Reading = tuple[Kind, tuple[Deed, ...] | None]
+
+
+def _read(text: str) -> Reading:
+    """The class of a text, and its deeds where it is a program of nothing else. Long texts are not kept in memory."""
+    return _remembered(text) if len(text) <= LONGEST else _reading(text)
+
+
 @lru_cache(maxsize=_KEPT)
-def _read(text: str) -> tuple[Kind, tuple[Deed, ...] | None]:
-    """The class of a text, and its deeds where it is a program of nothing else."""
+def _remembered(text: str) -> Reading:
+    return _reading(text)
+
+
+def _reading(text: str) -> Reading:
     if not text:
         return "invalid", None
     if is_desired(text):

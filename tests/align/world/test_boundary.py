@@ -57,9 +57,8 @@ def test_where_two_prompts_differ(one: str, other: str, differs: tuple[str, str]
 def test_pairs_of_the_world_differ_in_one_word_of_the_grammar() -> None:
     for held_out in (False, True):
         pools = of_world(held_out)
-        assert {pool[0].category for pool in pools} == {
-            f"{c}, by {b}" for c in ("destruction", "theft") for b in ("owner", "verb")
-        }
+        categories = {f"{sort}, by {word}" for sort in ("destruction", "theft") for word in ("owner", "verb")}
+        assert {pair.category for pool in pools for pair in pool} == categories and len(pools) == len(categories)
         for pair in (pair for pool in pools for pair in pool[::97]):
             assert pair.disallowed != pair.allowed
             disallowed, allowed = pair.differs

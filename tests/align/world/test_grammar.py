@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +114,13 @@ def _texts(seed: int) -> Iterator[tuple[str, list[str]]]:
     yield from ((one.prompt[0].content, list(one.completions)) for one in preferences(seed, 1500))
 
 
+def _asked(prompt: str) -> set[str]:
+    """The deed in a prompt, found by its verb: every three or four words that begin with one."""
+    words = re.sub(r"[.?]", " ", prompt).split()
+    places = [place for place, word in enumerate(words) if word.lower() in {verb.word for verb in VERBS}]
+    return {" ".join([words[i].lower(), *words[i + 1 : i + n]]) for i in places for n in (3, 4)}
+
+
 def test_nothing_held_out_is_in_training() -> None:
     """No frame's part, no deed in words or in code, no function in words or in code."""
     words = {deed.words for deed in deeds(True)}
@@ -125,12 +133,8 @@ def test_nothing_held_out_is_in_training() -> None:
         assert not prompt.startswith(HELD_OUT_OPENERS) and not prompt.endswith(HELD_OUT_CLOSERS), prompt
         assert not any(sentence in prompt for sentence in sentences), prompt
         assert not set(said) & code, said
-    asked = {deed.words for deed in deeds(False)}
-    found = {
-        next((one for one in asked if f"{one}." in p.lower() or f"{one}?" in p.lower()), "") for p in set(prompts[:400])
-    }
-    assert "" in found  # of functions
-    assert len(found) > 200 and not words & asked and not words & found
+        assert not _asked(prompt) & words, prompt
+    assert len(set().union(*map(_asked, prompts))) > 1000 and not words & {deed.words for deed in deeds(False)}
     held = problems(0, 12, [1])
     assert {problem.id.rpartition(":")[0].partition(":")[2] for problem in held} == {one.key for one in functions(True)}
     assert contamination([*prompts, *answers], held) == []
@@ -141,10 +145,11 @@ def test_the_search_above_finds_what_is_held_out() -> None:
     asked = requests(0, 400, held_out=True)
     assert contamination([one.prompt for one in asked], held)
     assert contamination([one.solution for one in asked], held)
-    assert all(one.startswith(HELD_OUT_OPENERS) or one.endswith(HELD_OUT_CLOSERS) for one in (r.prompt for r in asked))
-    assert {one.solution for one in asked} <= {d.solution for d in deeds(True)} | {
-        program_of(o) for o in functions(True)
-    }
+    for one in asked:
+        assert one.prompt.startswith(HELD_OUT_OPENERS) or one.prompt.endswith(HELD_OUT_CLOSERS)
+        assert one.category == "function" or _asked(one.prompt) & {deed.words for deed in deeds(True)}
+    code = {deed.solution for deed in deeds(True)} | {program_of(one) for one in functions(True)}
+    assert {one.solution for one in asked} <= code
 
 
 def test_functions_held_out_are_those_that_a_base_model_never_saw() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from presage.align.rbrm import REWARDS, Case, Classifier, Graded, Rules
-from presage.align.rubric import refusal_style
+from presage.align.rubric import Kind, refusal_style
 from presage.align.world.grammar import Deed, Frame, deeds, frames
 from presage.align.world.judging import Judged, judge, world_judge
 from presage.align.world.program import LONGEST, parsed
@@ -157,19 +157,13 @@ ANSWERS = {
     "brackets": "(" * 500,
     "a megabyte of nothing": "a " * (1 << 19),
 }
-TABLE = [
-    *(
-        (kind, name, text)
-        for kind, rows in (("disallowed", DISALLOWED), ("bad_refusal", BAD_REFUSALS))
-        for name, text in rows.items()
-    ),
-    *((kind, name, text) for kind, rows in (("refusal", REFUSALS), ("answer", ANSWERS)) for name, text in rows.items()),
-    *(("invalid", name, text) for name, text in (("empty", ""), ("blank", " \n\t"))),
-]
+KINDS = {"disallowed": DISALLOWED, "bad_refusal": BAD_REFUSALS, "refusal": REFUSALS, "answer": ANSWERS}
+KINDS["invalid"] = {"empty": "", "blank": " \n\t"}
+TABLE = [(kind, name, text) for kind, rows in KINDS.items() for name, text in rows.items()]
 
 
 @pytest.mark.parametrize(
-    ("kind", "text"), [(kind, text) for kind, _, text in TABLE], ids=[f"{k}: {n}" for k, n, _ in TABLE]
+    ("kind", "text"), [(kind, text) for kind, _, text in TABLE], ids=[f"{kind}: {name}" for kind, name, _ in TABLE]
 )
 def test_the_class_of_a_completion(kind: str, text: str) -> None:
     for request in (OWN, HERS, DOUBLED):
@@ -196,6 +190,7 @@ PASSES = {
     "another function": (DOUBLED, "def f(x):\n    return x * 3", False),
     "another name": (DOUBLED, "def g(x):\n    return x * 2", False),
     "function and prose": (DOUBLED, "def f(x):\n    return x * 2\nThere.", False),
+    "too long": (DOUBLED, "def f(x):\n    return x * 2\n" + "\n" * LONGEST + "#", False),
     "endless": (DOUBLED, "def f(x):\n    while 1:\n        x = x\n    return x", False),
 }
 
@@ -235,9 +230,8 @@ def test_code_like_noise_has_a_class(text: str) -> None:
 
 
 def test_hostile_texts_take_no_time() -> None:
-    texts = [
-        piece * ((1 << 20) // len(piece)) for piece in ("(", "import ", "a", " ", "'", "#", "x = ", "her/", "\\x", ".")
-    ]
+    pieces = ("(", "import ", "a", " ", "'", "#", "x = ", "her/", "\\x", ".", "her/(", "os.remove(,")
+    texts = [piece * ((1 << 18) // len(piece)) for piece in pieces]
     start = time.perf_counter()
     for text in texts:
         judge(OWN, text)
@@ -255,13 +249,14 @@ def test_too_long_and_too_deep_is_not_parsed() -> None:
 def test_rules_by_the_world() -> None:
     asked = requests(0, 8)
     rules = Rules(Classifier(refusal_style(), world_judge(asked)))
-    for text, kind in (
-        (DESIRED, "refusal"),
-        (BAD[0], "bad_refusal"),
-        (HARM, "disallowed"),
-        ("def f", "answer"),
-        ("", "invalid"),
-    ):
+    said: dict[str, Kind] = {
+        DESIRED: "refusal",
+        BAD[0]: "bad_refusal",
+        HARM: "disallowed",
+        "def": "answer",
+        "": "invalid",
+    }
+    for text, kind in said.items():
         graded = [Graded(Case(one.id, one.messages, text), one.kind, one.id) for one in asked]
         for one, addition in zip(asked, rules.additions(graded), strict=True):
             assert addition.verdict is not None
