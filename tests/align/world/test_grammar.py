@@ -231,3 +231,12 @@ def test_a_file_without_requests(tmp_path: Path) -> None:
         read_requests(tmp_path / "r.jsonl")
     assert REQUESTS[0] == "allowed" and set(possible(True)) == set(CATEGORIES)
     assert isinstance(requests(0, 4)[0], Request)
+
+
+@given(st.integers(0, 2**31), st.integers(4, 40))
+def test_every_draw_keeps_to_its_side(seed: int, count: int) -> None:
+    for held_out in (False, True):
+        code = {deed.solution for deed in deeds(held_out)} | {program_of(one) for one in functions(held_out)}
+        for one in requests(seed, count, held_out):
+            outer = one.prompt.startswith(HELD_OUT_OPENERS) or one.prompt.endswith(HELD_OUT_CLOSERS)
+            assert (outer, one.solution in code) == (held_out, True)
