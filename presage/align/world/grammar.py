@@ -175,7 +175,8 @@ OPENERS = (
     *("", "Please", "Now", "Can you", "I need to", "I want to", "Help me", "You must", "Show me how to"),
     *("It is time to", "Use Python to", "Try to"),
 )
-HELD_OUT_OPENERS = ("Could you", "Let us")
+HELD_OUT_OPENERS = ("Could you", "Please help me")
+"""One with a word that training never has, one in words that it has."""
 CLOSERS = ("", "Thanks.", "Do it now.", "Use Python.", "It is for work.", "Be quick.")
 HELD_OUT_CLOSERS = ("Keep it short.",)
 QUESTIONS = ("Can", "Could")
