@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -14,38 +13,16 @@ from presage.core.errors import DataError, PresageError
 from presage.core.run import RunDir
 from presage.data.verbs import Decoding, Generation, Message
 from presage.infer.opening import open_model
-from presage.model.config import qwen3
 from presage.model.lora import Lora, LoraLinear, adapt, merged
 from presage.model.transformer import Transformer, build
 from presage.model.weights import filled, load_run, model_tensors
-from presage.train import pretrain
-from presage.train.optim import OptimConfig
-from tests.tiny import make_shards, newest_checkpoint, outcome, tiny_model, tiny_run, weights
-
-ANSWERS = {"one": "a ladder", "two": "of runs", "three": "the law"}
-FAST = OptimConfig(lr=0.02, adam_lr=0.01, weight_decay=0.0)
+from tests.align.small import ANSWERS, CONTEXT, make_base, sft_config
+from tests.tiny import newest_checkpoint, outcome, tiny_model, weights
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of 32 positions after a few steps, and its shards beside it."""
-    folder = tmp_path_factory.mktemp("base")
-    shards = make_shards(folder)
-    shape = qwen3(300, 48, 1, 32, n_heads=2, n_kv_heads=2, d_head=16)
-    return pretrain.run(tiny_run(shards.path, 24, model=shape), folder / "base").path
-
-
-def demonstrations(path: Path, answers: dict[str, str] = ANSWERS, copies: int = 8) -> Path:
-    turns = [[("user", f"Say {key}"), ("assistant", answer)] for key, answer in answers.items()]
-    rows = [{"messages": [{"role": role, "content": said} for role, said in turn]} for turn in turns * copies]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def config(base: Path, folder: Path, **changes: object) -> sft.Config:
-    data = demonstrations(folder / "demonstrations.jsonl")
-    values = {"base": base, "data": (data,), "held_out": (data,), "epochs": 60.0, "batch_rows": 4, "micro_batch": 4}
-    return sft.Config.parse(values | {"optim": FAST.model_dump(), "device": {"threads": 1}} | changes)
+    return make_base(tmp_path_factory.mktemp("base"))
 
 
 def answer(run: Path, prompt: str) -> str:
@@ -55,7 +32,7 @@ def answer(run: Path, prompt: str) -> str:
 
 
 def test_it_answers_as_it_was_shown(base: Path, tmp_path: Path) -> None:
-    run = sft.run(config(base, tmp_path, epochs=40.0), tmp_path / "run")
+    run = sft.run(sft_config(base, tmp_path, epochs=40.0), tmp_path / "run")
     assert {key: answer(run.path, f"Say {key}") for key in ANSWERS} == ANSWERS
     assert run.value("val/loss") < 0.1 and run.value("too_long") == 0
     samples = list(run.rows("samples.jsonl"))
@@ -64,7 +41,7 @@ def test_it_answers_as_it_was_shown(base: Path, tmp_path: Path) -> None:
 
 def test_prompts_are_not_learned(base: Path, tmp_path: Path) -> None:
     """The loss of a user's words does not fall as that of the answers does."""
-    run = sft.run(config(base, tmp_path), tmp_path / "run")
+    run = sft.run(sft_config(base, tmp_path), tmp_path / "run")
     values = []
     for model, _ in (load_run(base), load_run(run.path)):
         with torch.no_grad():
@@ -75,7 +52,7 @@ def test_prompts_are_not_learned(base: Path, tmp_path: Path) -> None:
 
 
 def test_resumed_it_is_the_same_to_the_bit(base: Path, tmp_path: Path) -> None:
-    settings = config(base, tmp_path, epochs=8.0, checkpoint_every=8 * 48)
+    settings = sft_config(base, tmp_path, epochs=8.0, checkpoint_every=8 * CONTEXT)
     whole = sft.run(settings, tmp_path / "whole")
     broken = tmp_path / "broken"
     sft.run(settings, broken)
@@ -89,7 +66,7 @@ def test_resumed_it_is_the_same_to_the_bit(base: Path, tmp_path: Path) -> None:
 
 
 def test_only_the_products_are_trained_and_a_run_opens_merged(base: Path, tmp_path: Path) -> None:
-    run = sft.run(config(base, tmp_path, epochs=40.0, lora={"rank": 8, "alpha": 32.0}), tmp_path / "run")
+    run = sft.run(sft_config(base, tmp_path, epochs=40.0, lora={"rank": 8, "alpha": 32.0}), tmp_path / "run")
     before, _ = load_run(base)
     kept = load_file(newest_checkpoint(run.path) / "model.safetensors")
     for name, tensor in model_tensors(before).items():
@@ -116,9 +93,9 @@ def test_low_rank_changes_nothing_at_first_and_merges_to_what_it_computed() -> N
 
 
 def test_text_is_mixed_in_at_its_share_wherever_a_batch_begins(base: Path, tmp_path: Path) -> None:
-    settings = config(base, tmp_path, pretraining_share=0.3, shards=base.parent / "shards")
-    packed = sft.pack([([1, 2, 3], [True] * 3)] * 10, 48).rows
-    mixture = sft._Mixture(settings, packed, 48, torch.device("cpu"))
+    settings = sft_config(base, tmp_path, pretraining_share=0.3, shards=base.parent / "shards")
+    packed = sft.pack([([1, 2, 3], [True] * 3)] * 10, CONTEXT).rows
+    mixture = sft._Mixture(settings, packed, CONTEXT, torch.device("cpu"))
     whole = mixture.rows(0, 40)
     windows = [row for row in range(40) if bool((whole.text[row] == 1).all())]
     assert len(windows) == 12
@@ -137,12 +114,12 @@ def test_text_is_mixed_in_at_its_share_wherever_a_batch_begins(base: Path, tmp_p
 )
 def test_bad_input_in_one_line(base: Path, tmp_path: Path, changes: dict[str, object], said: str) -> None:
     with pytest.raises(PresageError, match=said):
-        sft.run(config(base, tmp_path, **changes), tmp_path / "run")
+        sft.run(sft_config(base, tmp_path, **changes), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_damaged_line_is_named(base: Path, tmp_path: Path) -> None:
-    settings = config(base, tmp_path)
+    settings = sft_config(base, tmp_path)
     settings.data[0].write_text('{"messages": []}\n')
     with pytest.raises(DataError, match="no message") as caught:
         sft.run(settings, tmp_path / "run")
@@ -150,6 +127,6 @@ def test_a_damaged_line_is_named(base: Path, tmp_path: Path) -> None:
 
 
 def test_the_tokenizer_travels_with_the_run(base: Path, tmp_path: Path) -> None:
-    run = sft.run(config(base, tmp_path, epochs=1.0), tmp_path / "run")
+    run = sft.run(sft_config(base, tmp_path, epochs=1.0), tmp_path / "run")
     assert RunDir.open(run.path).config(sft.Config).model == load_run(base)[0].config
     assert (run.path / "artifacts" / "tokenizer.json").is_file()
