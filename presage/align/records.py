@@ -239,10 +239,13 @@ def _labelled(found: Iterable[tuple[str, Preference]]) -> Iterator[tuple[str, Pr
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
 
-def line_of(record: Demonstration | Preference) -> bytes:
-    """A record as its line, newline and all. Raises DataError for what could not be read again."""
+def line_of(record: Demonstration | Preference, beside: Mapping[str, Any] | None = None) -> bytes:
+    """A record as its line, newline and all; `beside`: keys that are none of its own, which its readers leave alone.
+
+    Raises DataError for what could not be read again.
+    """
     row = _row(record)
-    text = json.dumps(row, ensure_ascii=False)
+    text = json.dumps({**(beside or {}), **row}, ensure_ascii=False)
     place = Row(f"record {record.id or 'without an id'}", record.id, row)
     again = _demonstration(place) if isinstance(record, Demonstration) else _preference(place)
     if again != record or half_surrogate(text):
@@ -264,13 +267,17 @@ def write_records(path: Path, records: Iterable[Demonstration | Preference]) -> 
         file.writelines(lines)
 
 
-def append_record(path: Path, record: Demonstration | Preference) -> None:
+def append_record(path: Path, record: Demonstration | Preference, beside: Mapping[str, Any] | None = None) -> None:
     """Add a record's line to a file, which is made where there is none; it is on disk on return, or not there at all.
 
     What a killed process left of its last line is taken away first. Raises DataError for a record that could not be
     read again, RunError when the disk is full.
     """
-    line = line_of(record)
+    append_line(path, line_of(record, beside))
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """The same of any line that ends with its newline. Raises RunError when the disk is full."""
     try:
         with open(path, "a+b", buffering=0) as file:
             end = _mended(file)

@@ -22,6 +22,8 @@ from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     evaluation,
     examine,
     family,
+    label,
+    labelled,
     laws,
     ledger,
     library,
