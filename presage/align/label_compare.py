@@ -124,9 +124,8 @@ def _within(row: Row, key: str, value: Any, most: int) -> int:
 
 
 def _flags(row: Row) -> list[list[str]]:
-    found = row.of(list, "flags")
+    found, known = row.of(list, "flags"), list(FLAGS)
     for one in found:
-        wrong = next((flag for flag in one if flag not in FLAGS), None) if isinstance(one, list) else one
-        if wrong is not None:
-            raise DataError(f"no flag {wrong!r:.40}", where=f"{row.where}: flags")
+        if not isinstance(one, list) or any(flag not in known for flag in one):
+            raise DataError(f"{one!r:.60} are no flags", where=f"{row.where}: flags", hint=f"known: {', '.join(known)}")
     return [[flag for flag in FLAGS if flag in one] for one in found]

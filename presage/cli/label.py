@@ -137,7 +137,7 @@ def label(
         _serve(book, port, not no_open)
     finally:
         book.close()
-        emit([f"{out}: {book.summary}"])
+    emit([f"{out}: {book.summary}"])
 
 
 def _sheet(file: Path, who: str, study: bool, quiz: int | None) -> Sheet:

@@ -48,7 +48,7 @@ function card(text, place) {
   const said = make("span", "rank"), flagged = make("p", "flagged");
   const on = (does) => (value) => () => { focus(place); does(value); };
   const row = (name, most, does) => Array.from({ length: most }, (_, n) => button(String(n + 1), on(does)(n + 1)));
-  const ranks = pair() ? [button("better", () => better(place))] : row("rank", count(), rank);
+  const ranks = pair() ? [button("this one", () => better(place))] : row("rank", count(), rank);
   const rates = row("rate", 7, rate);
   const flags = state.task.flags.map(([, says], n) => button(`${letters()[n]}  ${says}`, on(flag)(n)));
   const list = make("div", "flags", ...flags);

@@ -36,7 +36,7 @@ function show(next) {
   state = next;
   mode = page.home();
   at("who").textContent = state.who;
-  at("title").textContent = state.task ? page.title : "Everything is labelled";
+  at("title").textContent = state.task ? page.title : "Nothing is left to label";
   at("bar").max = Math.max(1, state.total);
   at("bar").value = state.done + state.skipped;
   at("count").textContent = `${state.done} of ${state.total} labelled` + (state.skipped ? `, ${state.skipped} skipped` : "");
