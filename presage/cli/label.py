@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,6 @@ from presage.core.errors import ConfigError, PresageError
 
 if TYPE_CHECKING:
     from presage.align.label_book import Book, Sheet
-    from presage.data.verbs import LanguageModel
 
 PEOPLE = Group("People's judgement", sort_key=6)
 Spec = Annotated[str, Parameter(help="a run, hf:DIR, or an endpoint's https://HOST/v1#NAME")]
@@ -45,7 +44,7 @@ def pairs(
     out
         The file to write, one line a prompt: both answers in an order drawn for each, and who wrote which.
     names
-        What the two are called in the file; by default what they are called anyway.
+        What the two are called in the file; by default their own names.
     max_tokens
         Most tokens of an answer.
     temperature
@@ -71,7 +70,7 @@ def pairs(
     written: dict[str, list[str]] = {}
     for place, spec in enumerate((a, b)):
         model = opened(spec, str(key_file or ""), set)
-        name = _name(model, names[place] if names else "", written)
+        name = _name(names[place : place + 1] if names else (model.name, spec.rpartition("/")[2]), written)
         written[name] = making.answers(model, requests, decoding, seed)
         del model  # before the other is opened
         warn(_empty(name, written[name].count(making.EMPTY)))
@@ -79,11 +78,12 @@ def pairs(
     emit([str(out)])
 
 
-def _name(model: LanguageModel, given: str, taken: Container[str]) -> str:
-    name = given or model.name
-    if name in taken:
-        raise ConfigError(f"both are called '{name}'", where="pairs", hint="--names NAME NAME")
-    return name
+def _name(names: Sequence[str], taken: Container[str]) -> str:
+    """The first that is not taken."""
+    found = next((name for name in names if name.strip() and name not in taken), None)
+    if found is None:
+        raise ConfigError(f"both are called '{names[0]}'", where="pairs", hint="--names NAME NAME")
+    return found
 
 
 def _empty(name: str, count: int) -> list[str]:

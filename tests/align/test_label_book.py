@@ -201,7 +201,7 @@ def test_labels_of_other_texts_are_refused(tmp_path: Path) -> None:
         book_of(out, Task("t0", PAIRS[0].prompt, ("other", "texts")))
     book_of(out, Task("else", PAIRS[0].prompt, ("other", "texts"))).close()
     out.write_text('{"prompt": "a file of something else"}\n')
-    with pytest.raises(DataError, match="l[.]jsonl:1"):
+    with pytest.raises(DataError, match=r"l[.]jsonl:1"):
         book_of(out)
 
 

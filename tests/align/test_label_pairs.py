@@ -45,7 +45,7 @@ def test_prompts_are_text_or_messages(tmp_path: Path) -> None:
     )
     assert found[0] == Request("a", (Message("user", "Hi"),), "c", "g")
     assert [one.prompt for one in found[1:]] == [(Message("user", "Hi"),)] * 2
-    with pytest.raises(DataError, match="prompts.jsonl:1: no 'prompt'"):
+    with pytest.raises(DataError, match=r"prompts.jsonl:1: no 'prompt'"):
         read_requests(file_of(tmp_path, {"text": "Hi"}))
 
 

@@ -155,7 +155,7 @@ def test_ties_people_and_categories(tmp_path: Path) -> None:
 
 def test_runs_that_nobody_compared(tmp_path: Path) -> None:
     labels = labels_of(tmp_path, "Ada", "x")
-    with pytest.raises(DataError, match="no completion is by 'run C'.*did you mean"):
+    with pytest.raises(DataError, match=r"no completion is by 'run C'.*did you mean"):
         wins(labels, "run A", "run C")
     with pytest.raises(DataError, match="labels of `presage pairs` have sources"):
         wins(said(("a", "Ada", [1, 2])), "run A", "run B")

@@ -71,7 +71,7 @@ def test_four_quizzes_half_of_the_items_each_way() -> None:
 def test_without_control_texts_there_are_two() -> None:
     plain = [Item(one.id, one.human, one.machine) for one in ITEMS]
     assert {text.split()[0] for quiz in (1, 2) for text in shown(quiz, items=plain).values()} == {"human", "model"}
-    with pytest.raises(ConfigError, match="--quiz 3.*1 to 2"):
+    with pytest.raises(ConfigError, match=r"--quiz 3.*1 to 2"):
         Studying(plain, "Ada", 3)
 
 
@@ -146,7 +146,7 @@ def test_the_t_test_is_scipys() -> None:
     assert found.against.difference == pytest.approx(0.35)
     assert (found.model.accuracy.value, found.control.accuracy.value) == (pytest.approx(0.5), pytest.approx(0.85))
     assert study(given, ["C"]).model.left_out == 1
-    with pytest.raises(DataError, match="nobody is called 'Z'.*A, B, C, D, E"):
+    with pytest.raises(DataError, match=r"nobody is called 'Z'.*A, B, C, D, E"):
         study(given, ["Z"])
 
 
@@ -155,5 +155,5 @@ def test_answers_that_cannot_be_read(tmp_path: Path, change: dict[str, Any]) -> 
     row = {"id": "s0", "who": "Ada", "machine": True, "control": False, "answer": 3}
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps(row) + "\n" + json.dumps(row | change) + "\n")
-    with pytest.raises(DataError, match="a[.]jsonl:2"):
+    with pytest.raises(DataError, match=r"a[.]jsonl:2"):
         read_answers(path)
