@@ -66,7 +66,7 @@ def _agreement_lines(whole: Agreement, parts: Mapping[str, Agreement]) -> Iterat
     for name, found in {"": whole, **parts}.items():
         rows += [[name, "", "", "", ""]] if name else []
         rows += [[f"{'  ' * bool(name)}{what}", *_cells(one)] for what, one in _measures(found)]
-    yield from in_columns(rows)
+    yield from (line.rstrip() for line in in_columns(rows))
     if not whole.plain.n:
         yield "nothing was labelled by two people"
 
@@ -119,7 +119,7 @@ def winrate(first: Path, /, *more: Path, a: str, b: str, level: float = 0.95, js
         return
     rows = [[f"{a} against {b}", "win rate", f"{percent(level)} interval", "won", "tied", "lost", "prompts"]]
     rows += [["all", *_wins(found.rate)]]
-    rows += [[f"  {name}", *_wins(one)] for name, one in {**found.people, **found.categories}.items()]
+    rows += [[f"  {name}", *_wins(one)] for name, one in [*found.people.items(), *found.categories.items()]]
     emit([*in_columns(rows), "", _first(found.rate)])
 
 

@@ -12,6 +12,7 @@ const button = (text, act, name = "") => {
   made.type = "button";
   made.addEventListener("click", (event) => {
     if (event.detail) made.blur(); // by a mouse: Enter is to save, and not to click it again
+    say("");
     act();
   });
   return made;
@@ -91,6 +92,7 @@ addEventListener("keydown", (event) => {
   const clicks = event.key === "Enter" && event.target.tagName === "BUTTON";
   if (!known || clicks || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
+  say("");
   known[1]();
 });
 const root = document.documentElement;
