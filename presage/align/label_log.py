@@ -14,7 +14,9 @@ from typing import Any, Self
 
 from presage.align.records import append_line, mend
 from presage.core.errors import DataError, RunError
-from presage.core.files import cannot_write, is_same_file
+from presage.core.files import cannot_write, is_json, is_same_file
+
+_BEGINS = b'{"'
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,16 @@ class Log:
     def open(cls, path: Path) -> Self:
         """Made where there is none; of a last line that a killed process left torn nothing stays.
 
-        Raises RunError where it cannot be written, or another process writes to it.
+        Raises RunError where it cannot be written, or another process writes to it, DataError for a file of something
+        else, of which nothing is touched.
         """
         log = cls(path, _locked(path))
-        mend(path)
+        try:
+            _check(path)
+            mend(path)
+        except BaseException:
+            log.close()
+            raise
         return log
 
     def add(self, line: bytes) -> Mark:
@@ -71,6 +79,16 @@ class Log:
         if is_same_file(self._lock, self.path) and not self.path.stat().st_size:
             self.path.unlink()  # while still held
         self._lock.close()
+
+
+def _check(path: Path) -> None:
+    """Only what this program may have written is mended: objects of JSON, the last one cut off or not."""
+    *lines, last = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not is_json(line):
+            raise DataError("not a file of labels: no JSON", where=f"{path}:{number}", hint="another --out")
+    if not _BEGINS.startswith(last[: len(_BEGINS)]):
+        raise DataError("not a file of labels", where=f"{path}:{len(lines) + 1}", hint="another --out")
 
 
 def _locked(path: Path) -> Any:

@@ -244,8 +244,8 @@ def line_of(record: Demonstration | Preference, beside: Mapping[str, Any] | None
 
     Raises DataError for what could not be read again.
     """
-    row = _row(record)
-    text = json.dumps({**(beside or {}), **row}, ensure_ascii=False)
+    row = {**(beside or {}), **_row(record)}
+    text = json.dumps(row, ensure_ascii=False)
     place = Row(f"record {record.id or 'without an id'}", record.id, row)
     again = _demonstration(place) if isinstance(record, Demonstration) else _preference(place)
     if again != record or half_surrogate(text):
@@ -267,13 +267,13 @@ def write_records(path: Path, records: Iterable[Demonstration | Preference]) -> 
         file.writelines(lines)
 
 
-def append_record(path: Path, record: Demonstration | Preference, beside: Mapping[str, Any] | None = None) -> None:
+def append_record(path: Path, record: Demonstration | Preference) -> None:
     """Add a record's line to a file, which is made where there is none; it is on disk on return, or not there at all.
 
     What a killed process left of its last line is taken away first. Raises DataError for a record that could not be
     read again, RunError when the disk is full.
     """
-    append_line(path, line_of(record, beside))
+    append_line(path, line_of(record))
 
 
 def append_line(path: Path, line: bytes) -> None:

@@ -119,8 +119,10 @@ def winrate(first: Path, /, *more: Path, a: str, b: str, level: float = 0.95, js
         return
     rows = [[f"{a} against {b}", "win rate", f"{percent(level)} interval", "won", "tied", "lost", "prompts"]]
     rows += [["all", *_wins(found.rate)]]
-    rows += [[f"  {name}", *_wins(one)] for name, one in [*found.people.items(), *found.categories.items()]]
-    emit([*in_columns(rows), "", _first(found.rate)])
+    for title, parts in {"by person": found.people, "by category": found.categories}.items():
+        rows += [[title, *[""] * (len(rows[0]) - 1)]] if parts else []
+        rows += [[f"  {name}", *_wins(one)] for name, one in parts.items()]
+    emit([*(line.rstrip() for line in in_columns(rows)), "", _first(found.rate)])
 
 
 def _wins(found: WinRate) -> list[str]:

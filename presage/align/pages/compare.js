@@ -54,8 +54,8 @@ function card(text, place) {
   const list = make("div", "flags", ...flags);
   const more = button("flags", () => { focus(place); enter("flag"); });
   const box = make("section", "card", make("h2", "", String(place + 1), said), words(text),
-    make("div", "row", make("span", "label", pair() ? "choose" : "rank"), ...ranks),
-    make("div", "row", make("span", "label", "rating"), ...rates, more), flagged, list);
+    make("div", "row ranks", make("span", "label", pair() ? "choose" : "rank"), ...ranks),
+    make("div", "row rates", make("span", "label", "rating"), ...rates, more), flagged, list);
   box.addEventListener("focusin", () => { if (current !== place) { current = place; redraw(); } });
   return { box, said, ranks, rates, flags, list, flagged };
 }

@@ -53,6 +53,7 @@ function acts() {
 }
 function hint() {
   const said = Object.entries(KEYS()).filter(([, [text]]) => text);
+  at("main").dataset.mode = mode;
   at("keys").replaceChildren(...said.map(([key, [text]]) => make("span", "", make("kbd", "", NAMES[key] || key), ` ${text}`)));
 }
 const NAMES = { ArrowLeft: "←", ArrowRight: "→", Enter: "Enter ⏎", Escape: "Esc" };
@@ -87,8 +88,13 @@ async function act(verb) {
   }
   busy = false;
 }
+// The letter or digit of a key; where its sign is neither, as on a Cyrillic or French keyboard, what it is elsewhere.
+const named = (event) => {
+  if (event.key.length > 1) return event.key;
+  return /[a-z0-9]/i.test(event.key) ? event.key.toLowerCase() : event.code.replace(/^(Key|Digit)/, "").toLowerCase();
+};
 addEventListener("keydown", (event) => {
-  const known = KEYS()[event.key];
+  const known = KEYS()[named(event)];
   const clicks = event.key === "Enter" && event.target.tagName === "BUTTON";
   if (!known || clicks || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
