@@ -18,8 +18,8 @@ const MODES = { r: ["rate", () => enter("rate")], f: ["flags", () => enter("flag
 const TABLES = {
   pair: () => ({ 1: ["the first is better", () => better(0)], 2: ["the second is better", () => better(1)], 0: ["a tie", () => better(null)], ...MODES, ...MOVES, ...ALWAYS }),
   rank: () => ({ ...numbers(count(), `to ${count()}: rank, 1 the best, ties allowed`, rank), ...MODES, ...MOVES, ...ALWAYS }),
-  rate: () => ({ ...numbers(7, "to 7: how good, 7 the best", rate), r: ["back to ranks", MODES.r[1]], f: MODES.f, Escape: MODES.Escape, ...MOVES, ...ALWAYS }),
-  flag: () => ({ ...Object.fromEntries(letters().map((key, n) => [key, [n ? "" : `to ${letters().at(-1)}: flags`, () => flag(n)]])), Escape: ["back to ranks", MODES.Escape[1]], ...MOVES, Enter: ALWAYS.Enter }),
+  rate: () => ({ ...numbers(7, "to 7: how good, 7 the best", rate), r: ["back", MODES.r[1]], f: MODES.f, Escape: MODES.Escape, ...MOVES, ...ALWAYS }),
+  flag: () => ({ ...Object.fromEntries(letters().map((key, n) => [key, [n ? "" : `to ${letters().at(-1)}: flags`, () => flag(n)]])), Escape: ["back", MODES.Escape[1]], ...MOVES, Enter: ALWAYS.Enter }),
 };
 
 page.title = "Which is better?";
