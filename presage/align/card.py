@@ -20,7 +20,7 @@ from presage.align.card_requests import TOTAL, together
 from presage.align.card_risks import RISKS
 from presage.align.card_sets import folder_of, planned
 from presage.align.rbrm import Classifier, ModelJudge
-from presage.align.redteam import Reviewed, read_attempts, reviewed
+from presage.align.redteam import Attempt, Retested, Reviewed, read_attempts, retested, reviewed
 from presage.align.rubric import refusal_style
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
@@ -100,20 +100,21 @@ class Config(BaseConfig):
 
 
 def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel | None = None) -> RunDir:
-    """samples.jsonl, result.json, tables/{measures,sets,files,not_assessed,risks,reviews}.csv.
+    """samples.jsonl, result.json, tables/{measures,sets,files,not_assessed,risks,reviews,retests}.csv.
 
     `model` stands in for the one the config names. Raises DataError naming file and line where a set's file is there
     and is wrong, RunError where it would go on with another model or other files.
     """
     examined = model or opened(config.spec, config.key_file, config.settings)
     parts, left_out = planned(config.sets, config._asked(likely=examined.has_likelihood))
-    reviews = reviewed(read_attempts(*map(Path, config.redteam))) if config.redteam else []
+    attempts = read_attempts(*map(Path, config.redteam))
+    retested(attempts)  # what is wrong with them is said before anything is asked
     asker = Asker(examined, _judge(config), config.part)
     facts = asker.facts(parts)
     with RunDir.create(out, STAGE, config, seed=config.seed, resume=resume, **facts) as directory:
         check_facts(directory, facts)
         left_out += asker.ask(directory, parts)
-        _write(directory, config, parts, left_out, reviews, examined)
+        _write(directory, config, parts, left_out, attempts, examined)
         directory.finish()
     return directory
 
@@ -132,7 +133,7 @@ def _write(
     config: Config,
     parts: Sequence[Part],
     left_out: Sequence[tuple[str, str]],
-    reviews: Sequence[Reviewed],
+    attempts: Sequence[Attempt],
     model: LanguageModel,
 ) -> None:
     rows = list(directory.rows(SAMPLES))
@@ -145,9 +146,13 @@ def _write(
     directory.table("sets", [_set(part, rows) for part in asked], ["set", "asked", "total", "cut", "need"])
     directory.table("files", list(_files(asked, config)), ["set", "file", "sha256"])
     directory.table("not_assessed", [{"set": name, "reason": why} for name, why in left_out], ["set", "reason"])
-    directory.table("reviews", [one.row() for one in reviews], list(Reviewed.COLUMNS))
-    directory.table("risks", list(_risks(config, measures, reviews)), _RISKS)
-    directory.write_json("result.json", {"model": {"value": model.name}} | dict(_results(measures, files)))
+    directory.table("reviews", [one.row() for one in reviewed(attempts)], list(Reviewed.COLUMNS))
+    directory.table("retests", [one.row() for one in retested(attempts)], list(Retested.COLUMNS))
+    risks = list(_risks(config, measures, reviewed(attempts)))
+    directory.table("risks", risks, _RISKS)
+    counts = {f"areas/{name}": {"value": count} for name, count in _counts(risks).items()}
+    facts = {"model": {"value": model.name}} | counts
+    directory.write_json("result.json", facts | dict(_results(measures, files)))
 
 
 def _measures(parts: Sequence[Part], rows: Sequence[Row]) -> list[Measure]:
@@ -181,6 +186,15 @@ def _results(measures: Sequence[Measure], files: Mapping[str, Sequence[str]]) ->
             "value": found.value, "stderr": found.stderr, "lo": found.lo, "hi": found.hi, "level": LEVEL,
             "n": found.n, "unit": one.unit, "files": list(files[one.set]),
         }  # fmt: skip
+
+
+def _counts(risks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Of the areas, how many have figures, how many people's judgements, how many neither."""
+    return {
+        "measured": sum(row["figures"] > 0 for row in risks),
+        "reviewed": sum(row["attempts"] > 0 for row in risks),
+        "not_assessed": sum(row["status"] == NOT for row in risks),
+    }
 
 
 def _risks(config: Config, measures: Sequence[Measure], reviews: Sequence[Reviewed]) -> Iterator[dict[str, Any]]:

@@ -259,6 +259,16 @@ class Retested:
     after: Estimate
     difference: Estimate
 
+    COLUMNS: ClassVar[tuple[str, ...]] = ("judged_by", "model", "n", "before", "after", "difference", "lo", "hi")
+
+    def row(self) -> dict[str, Any]:
+        """For tables/retests.csv."""
+        found = self.difference
+        return {
+            "judged_by": self.by, "model": self.model, "n": found.n, "before": self.before.value,
+            "after": self.after.value, "difference": found.value, "lo": found.lo, "hi": found.hi,
+        }  # fmt: skip
+
 
 def retested(attempts: Sequence[Attempt]) -> list[Retested]:
     """By who judges and which model: retests of what is among `attempts`. Raises DataError for one of anything else."""

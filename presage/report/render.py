@@ -98,11 +98,23 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
 
 
 def _write(config: Config, sources: facts.Sources, out: RunDir) -> None:
-    headline, parts = sections.headline(sources), sections.sections(sources)
     seals = sections.seals(sources)
+    write_page(out, "report", config.title, sections.headline(sources), sections.sections(sources), seals)
+    _pdf(config, out)
+
+
+def write_page(
+    out: RunDir,
+    name: str,
+    title: str,
+    headline: blocks.Text,
+    parts: list[blocks.Section],
+    seals: list[tuple[str, facts.Fact]],
+) -> None:
+    """NAME.html, NAME.md, facts.csv and the figures; results say how many facts there are, and how many missing."""
     printed = blocks.printed([headline, *(fact for _, fact in seals), *parts])
     content: dict[str, Any] = {
-        "title": config.title,
+        "title": title,
         "headline": headline,
         "sections": parts,
         "seals": seals,
@@ -110,14 +122,13 @@ def _write(config: Config, sources: facts.Sources, out: RunDir) -> None:
         "files": facts.files(printed),
     }
     html = _template("report.html").render(content, css=_css(), script=_text("script.js"))
-    out.write_text("report.html", html)
-    out.write_text("report.md", _template("report.md").render(content))
+    out.write_text(f"{name}.html", html)
+    out.write_text(f"{name}.md", _template("report.md").render(content))
     out.write_text("facts.csv", facts.to_csv(printed))
     for figure in _figures(parts):
         out.write_text(figure.file, svg.standalone(figure.wide))
     out.result("facts", len(printed))
     out.result("missing", sum(f.missing for f in printed))
-    _pdf(config, out)
 
 
 def _alarm(seals: list[tuple[str, facts.Fact]]) -> str:
