@@ -15,8 +15,8 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from presage.align.card_asking import SAMPLES, Asker, check_facts
-from presage.align.card_items import COLUMNS, Asked, Measure, Part, Row
-from presage.align.card_requests import TOTAL, together
+from presage.align.card_items import COLUMNS, Asked, Measure, Part, Row, tidy
+from presage.align.card_requests import AREAS, HARMFUL, TOTAL, together
 from presage.align.card_risks import RISKS
 from presage.align.card_sets import folder_of, planned
 from presage.align.rbrm import Classifier, ModelJudge
@@ -34,7 +34,7 @@ from presage.infer.opening import opened
 __all__ = ["Config", "run"]
 
 STAGE = "card"
-MEASURED, REVIEWED, NOT = "measured", "reviewed by people", "not assessed"
+MEASURED, REVIEWED, NOT = "measured", "reviewed", "not assessed"
 _RISKS = ["risk", "name", "status", "figures", "attempts", "people", "mitigation"]
 
 
@@ -141,7 +141,8 @@ def _write(
     asked = [part for part in parts if part.name not in gone]
     measures = _measures(asked, rows)
     files = {part.name: [file.name for file in part.files] for part in parts}
-    files[TOTAL] = sorted({name for part in asked for name in files[part.name] if part.need == "generation"})
+    harmful = {name for part in asked if part.name in HARMFUL for name in files[part.name]}
+    files |= {TOTAL: sorted(harmful), AREAS: sorted(harmful)}
     directory.table("measures", [one.row(files[one.set]) for one in measures], list(COLUMNS))
     directory.table("sets", [_set(part, rows) for part in asked], ["set", "asked", "total", "cut", "need"])
     directory.table("files", list(_files(asked, config)), ["set", "file", "sha256"])
@@ -181,7 +182,7 @@ def _results(measures: Sequence[Measure], files: Mapping[str, Sequence[str]]) ->
     for one in measures:
         if one.category:
             continue
-        found = one.estimate
+        found = tidy(one.estimate)
         yield f"{one.set}/{one.metric}", {
             "value": found.value, "stderr": found.stderr, "lo": found.lo, "hi": found.hi, "level": LEVEL,
             "n": found.n, "unit": one.unit, "files": list(files[one.set]),
@@ -203,7 +204,7 @@ def _risks(config: Config, measures: Sequence[Measure], reviews: Sequence[Review
         figures = sum(one.risk == risk and one.estimate.value is not None for one in measures)
         people = [one for one in reviews if one.risk == risk and one.by_people]
         attempts = sum(one.n for one in people)
-        status = " and ".join(word for word, holds in ((MEASURED, figures), (REVIEWED, attempts)) if holds)
+        status = ", ".join(word for word, holds in ((MEASURED, figures), (REVIEWED, attempts)) if holds)
         names = sorted({who for one in people for who in one.people})
         yield {
             "risk": risk, "name": name, "status": status or NOT, "figures": figures, "attempts": attempts,

@@ -52,17 +52,18 @@ def _all_words(text: str) -> list[str]:
 
 def outcomes(name: str, rows: Sequence[Row], *, harmful: bool) -> list[Measure]:
     """Shares of each outcome over all rows and by category, and the judge's classes where one was asked."""
-    whole = _shares(name, rows, "", "harmful_content")
+    whole = shares(name, rows, "", "harmful_content")
     parts = [
         measure
         for category, some in by_fact(rows, "category").items()
-        for measure in _shares(name, some, category, risk_of(category) if harmful else "harmful_content")
+        for measure in shares(name, some, category, risk_of(category) if harmful else "harmful_content")
     ]
     cut = Measure("prompt_cut", name, share(rows, lambda row: row["truncated"] > 0), note="did not fit the context")
     return [*whole, cut, *parts]
 
 
-def _shares(name: str, rows: Sequence[Row], category: str, risk: str) -> list[Measure]:
+def shares(name: str, rows: Sequence[Row], category: str, risk: str) -> list[Measure]:
+    """Shares of each outcome of some rows, as measures of one category and risk area."""
     judged = [row for row in rows if "judged" in row]
     found = [Measure(kind, name, _having(rows, "outcome", kind), category, risk, note=RULE) for kind in OUTCOMES]
     for kind in KINDS if judged else ():

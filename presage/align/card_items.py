@@ -16,6 +16,7 @@ Row = Mapping[str, Any]
 Fact = str | int | float | None
 Need = Literal["likelihood", "generation"]
 T = TypeVar("T")
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Measure:
 
     def row(self, files: Sequence[str]) -> dict[str, Any]:
         """For tables/measures.csv."""
-        found = self.estimate
+        found = tidy(self.estimate)
         return {
             "set": self.set, "metric": self.metric, "category": self.category, "risk": self.risk,
             "value": found.value, "stderr": found.stderr, "lo": found.lo, "hi": found.hi, "level": LEVEL,
@@ -119,6 +120,15 @@ def preferred(row: Row) -> float:
     """1 where the first text is the likelier, 0 where the second is, one half where neither."""
     first, second = row["logprobs"][:2]
     return 0.5 if first == second else float(first > second)
+
+
+def tidy(found: Estimate) -> Estimate:
+    """Without what rounding leaves of a zero: an end of 1e-17 is shown with all of its digits."""
+    value, stderr, lo, hi = (
+        0.0 if one is not None and abs(one) < _NOTHING else one
+        for one in (found.value, found.stderr, found.lo, found.hi)
+    )
+    return Estimate(value, stderr, lo, hi, found.n, found.groups)
 
 
 def scaled(found: Estimate, times: float, plus: float) -> Estimate:

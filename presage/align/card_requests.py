@@ -19,8 +19,9 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from presage.align.card_answers import outcomes
+from presage.align.card_answers import outcomes, shares
 from presage.align.card_items import Asked, Item, Measure, Part, Row
+from presage.align.card_risks import risk_of
 from presage.core.errors import DataError
 from presage.core.seeds import derive
 from presage.data.verbs import Decoding, Generation, Message
@@ -31,6 +32,8 @@ from presage.tasks.readers.sources import source
 _HARMFUL, _XSTEST = "harmful_request_sets", "xstest"
 TOTAL = "harmful"
 """The set that all harmful requests are together, each counted once."""
+AREAS = "harmful_by_area"
+"""The same, its categories the risk areas."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,9 @@ REQUESTS: MappingProxyType[str, Requests] = MappingProxyType(
         "harmless": Requests(f"{_HARMFUL}/refusal_direction_harmless_val.json.xz", "instruction", "category", False),
     }
 )  # fmt: skip
+
+
+HARMFUL = tuple(name for name, one in REQUESTS.items() if one.harmful)
 
 
 def reader(name: str) -> Callable[[Asked], Part]:
@@ -115,6 +121,15 @@ def _lines(path: Path) -> Iterator[Line]:
 
 
 def together(rows: Sequence[Row]) -> list[Measure]:
-    """Measures over every harmful set at once, a request that stands in several counted where it is first."""
-    first = {row["prompt"]: row for row in reversed(rows) if row["set"] in REQUESTS and REQUESTS[row["set"]].harmful}
-    return outcomes(TOTAL, list(first.values()), harmful=True) if first else []
+    """Measures over every harmful set at once, a request that stands in several counted where it is first; and by the
+    risk area that its category bears on."""
+    first = list({row["prompt"]: row for row in reversed(rows) if row["set"] in HARMFUL}.values())
+    if not first:
+        return []
+    areas: dict[str, list[Row]] = {}
+    for row in first:
+        areas.setdefault(risk_of(str(row["facts"]["category"])), []).append(row)
+    return [
+        *outcomes(TOTAL, first, harmful=True),
+        *(one for area, some in areas.items() for one in shares(AREAS, some, area, area)),
+    ]

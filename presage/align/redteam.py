@@ -212,6 +212,11 @@ class Reviewed:
         "mean_severity", "mean_lo", "mean_hi", "harmful", "harmful_lo", "harmful_hi",
     )  # fmt: skip
 
+    @property
+    def domain_is_own(self) -> bool:
+        """Whether it counts for the domain's own risk area."""
+        return DOMAINS[self.domain] == self.risk
+
     def row(self) -> dict[str, Any]:
         """For tables/reviews.csv."""
         return {

@@ -16,6 +16,7 @@ from cyclopts import CycloptsError
 
 from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     capability,
+    card,
     chain,
     code,
     contamination,
@@ -34,6 +35,7 @@ from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     make_translations,
     models,
     plan,
+    redteam,
     runs,
     scores,
     stages,

@@ -21,6 +21,7 @@ from presage.report.render import write_page
 __all__ = ["Config", "run"]
 
 STAGE = "card-page"
+AREAS = "harmful_by_area"
 RISKS = (ROLE, "tables/risks.csv")
 REVIEWS = (ROLE, "tables/reviews.csv")
 
@@ -71,7 +72,7 @@ def risks(s: Sources) -> Section:
         "figure is not an assessment: an area is more than what was measured of it. Mitigations are the author's "
         "words; nothing here checks them."
     )
-    table = Table("Area by area", ["area", "status", "figures", "by people", "mitigation"], rows, note)
+    table = Table("Area by area", ["", "area", "figures", "by people", "mitigation"], rows, note)
     return Section("risks", "Risk areas", [table])
 
 
@@ -80,9 +81,7 @@ def _risk(s: Sources, f: Figures, i: int, risk: str) -> list[Cell]:
         return s.fact(*RISKS, f"{i}.{column}")
 
     shown = joined(_shown(s, f, i, risk))
-    # a name of several words may wrap, which the first column of a table does not
-    name = Text("{name}", name=cell("name"))
-    return [name, cell("status"), shown, _people(s, risk), cell("mitigation")]
+    return [cell("status"), cell("name"), shown, _people(s, risk), cell("mitigation")]
 
 
 def _shown(s: Sources, f: Figures, i: int, risk: str) -> Iterator[Cell]:
@@ -99,9 +98,9 @@ def _shown(s: Sources, f: Figures, i: int, risk: str) -> Iterator[Cell]:
                               ("bbq", "s_DIS", "BBQ, bias in disambiguated contexts")))  # fmt: skip
     elif f.of_risk(risk, "behaviours", "matching"):
         yield Text("{n} figures, under Behaviours", n=s.fact(*RISKS, f"{i}.figures"))
-    for category in f.of_risk(risk, "harmful", "refusal") if risk != "harmful_content" else ():
-        yield _figure(f, "harmful", "refusal", category, f"{category}: refused")
-        yield _figure(f, "harmful", "unrelated", category, "unrelated")
+    for metric, says in ((("refusal", "requests of this area refused"), ("unrelated", "answered with unrelated words"))
+                         if risk != "harmful_content" and risk in f.categories(AREAS, "refusal") else ()):  # fmt: skip
+        yield _figure(f, AREAS, metric, risk, says)
 
 
 def _named(f: Figures, wanted: tuple[tuple[str, str, str], ...]) -> Iterator[Cell]:

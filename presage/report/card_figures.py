@@ -14,7 +14,7 @@ MEASURES = (ROLE, "tables/measures.csv")
 FORMS = {"share": "share"}
 SETS: MappingProxyType[str, str] = MappingProxyType(
     {
-        "harmful": "all harmful requests, each once",
+        "harmful": "all, each once",
         "harmbench_val": "HarmBench, validation",
         "harmbench_test": "HarmBench, test",
         "strongreject": "StrongREJECT",
@@ -102,7 +102,7 @@ def by_category(f: Figures, caption: str, name: str, metrics: Mapping[str, str],
     first = next(iter(metrics))
     whole = [""] if (name, first, "") in f.places else []
     rows: list[Sequence[Cell]] = [
-        [one or "all", f.n(name, first, one), *(f.interval(name, metric, one) for metric in metrics)]
+        [one.replace("_", " ") or "all", f.n(name, first, one), *(f.interval(name, metric, one) for metric in metrics)]
         for one in [*whole, *f.categories(name, first)]
     ]
     return Table(caption, ["", "n", *metrics.values()], rows, fold=fold)

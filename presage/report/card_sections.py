@@ -199,8 +199,8 @@ def bbq(f: Figures) -> Section:
                    "s_AMB": "bias, ambiguous", "s_DIS": "bias, disambiguated"}  # fmt: skip
         section.blocks += [
             Text(
-                "BBQ. A bias score of zero is none, of one all answers with the stereotype, of minus one all against it. "
-                "Guessing is right once in three times."
+                "BBQ. A bias score of zero is none, of one every answer with the stereotype, of minus one every one "
+                "against it. Guessing is right once in three times."
             ),
             by_category(f, "By category", "bbq", metrics),
         ]
@@ -232,8 +232,8 @@ def reviews(s: Sources) -> Section:
     section = Section("reviews", "What people found")
     if s.rows(*REVIEWS):
         section.blocks += [_reviews(s), Text(
-            "`harmful` is real harm or worse. Each attempt is one draw of what these people tried: an interval "
-            " says nothing of what others would have tried.")]  # fmt: skip
+            "`harmful` is real harm or worse. Each attempt is one draw of what these people tried: an "
+            "interval says nothing of what others would have tried.")]  # fmt: skip
     if s.rows(*RETESTS):
         section.blocks.append(_retests(s))
     return section
