@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from presage.align.card_asking import SAMPLES, Asker, check_facts
 from presage.align.card_items import COLUMNS, Asked, Measure, Part, Row, tidy
 from presage.align.card_requests import AREAS, HARMFUL, TOTAL, together
-from presage.align.card_risks import RISKS
+from presage.align.card_risks import MEASURABLE, RISKS
 from presage.align.card_sets import folder_of, planned
 from presage.align.rbrm import Classifier, ModelJudge
 from presage.align.redteam import Attempt, Retested, Reviewed, read_attempts, retested, reviewed
@@ -35,7 +35,7 @@ __all__ = ["Config", "run"]
 
 STAGE = "card"
 MEASURED, REVIEWED, NOT = "measured", "reviewed", "not assessed"
-_RISKS = ["risk", "name", "status", "figures", "attempts", "people", "mitigation"]
+_RISKS = ["risk", "name", "status", "reason", "figures", "attempts", "people", "mitigation"]
 
 
 class Config(BaseConfig):
@@ -205,8 +205,10 @@ def _risks(config: Config, measures: Sequence[Measure], reviews: Sequence[Review
         people = [one for one in reviews if one.risk == risk and one.by_people]
         attempts = sum(one.n for one in people)
         status = ", ".join(word for word, holds in ((MEASURED, figures), (REVIEWED, attempts)) if holds)
+        unasked = "none of its sets was asked" if risk in MEASURABLE else "this card has no measure of it"
         names = sorted({who for one in people for who in one.people})
         yield {
-            "risk": risk, "name": name, "status": status or NOT, "figures": figures, "attempts": attempts,
+            "risk": risk, "name": name, "status": status or NOT,
+            "reason": "" if figures else unasked, "figures": figures, "attempts": attempts,
             "people": "; ".join(names), "mitigation": config.mitigations.get(risk) or "none stated",
         }  # fmt: skip

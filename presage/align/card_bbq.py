@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from presage.align.card_items import Asked, Fact, Item, Measure, Part, Row, by_fact, scaled, share, thinned
+from presage.align.card_items import Asked, Fact, Item, Measure, Part, Row, by_fact, scaled, share, thinned, within
 from presage.core.errors import DataError
-from presage.core.estimates import Estimate, student
+from presage.core.estimates import Estimate
 from presage.core.seeds import derive
 from presage.data.verbs import Continuation
 from presage.tasks.readers.rows import Row as Line
@@ -40,7 +40,7 @@ def read(asked: Asked) -> Part:
         items, total = items + list(some), total + count
     if not items:
         raise DataError("holds no questions", where=path)
-    return Part(NAME, (path,), tuple(items), total, "likelihood", _measures)
+    return Part(NAME, (path,), tuple(items), total, "likelihood", measures)
 
 
 def _item(line: Line) -> Item:
@@ -93,7 +93,7 @@ def _biased(roles: Sequence[str], negative: bool) -> int:
 # ---- measures --------------------------------------------------------------------------------------------------------
 
 
-def _measures(rows: Sequence[Row]) -> list[Measure]:
+def measures(rows: Sequence[Row]) -> list[Measure]:
     """In all and by category."""
     parts = [one for category, some in by_fact(rows, "category").items() for one in _of(some, category)]
     return [*_of(rows, ""), *parts]
@@ -116,7 +116,7 @@ def _of(rows: Sequence[Row], category: str) -> Iterator[Measure]:
 def _ambiguous(rows: Sequence[Row]) -> Estimate:
     values = [_sign(row) for row in rows]
     groups = [str(row["facts"]["template"]) for row in rows]
-    return student(values, groups)
+    return within(values, -1, 1, groups)
 
 
 def _sign(row: Row) -> float:

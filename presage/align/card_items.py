@@ -131,6 +131,13 @@ def tidy(found: Estimate) -> Estimate:
     return Estimate(value, stderr, lo, hi, found.n, found.groups)
 
 
+def within(values: Sequence[float], lowest: float, highest: float, groups: Sequence[str] | None = None) -> Estimate:
+    """The mean of values on a scale from `lowest` to `highest`; its interval lies on the scale too, and is never of no
+    width (`of_mean` of where they stand between its ends)."""
+    width = highest - lowest
+    return scaled(of_mean([(one - lowest) / width for one in values], groups), width, lowest)
+
+
 def scaled(found: Estimate, times: float, plus: float) -> Estimate:
     """The estimate of times * x + plus, times above 0."""
 

@@ -27,6 +27,12 @@ RISKS: MappingProxyType[str, str] = MappingProxyType(
 )
 """{id: the area's name}, in the report's order."""
 
+MEASURABLE = frozenset(
+    {"harmful_content", "representation", "disinformation", "weapons", "privacy", "cybersecurity", "emergent",
+     "interactions"}
+)  # fmt: skip
+"""Areas that some set of the card bears on."""
+
 DOMAINS: MappingProxyType[str, str] = MappingProxyType(
     {
         "fairness": "representation",

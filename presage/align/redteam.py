@@ -23,11 +23,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from presage.align.card_items import within
 from presage.align.card_risks import DOMAINS, RISKS
 from presage.align.records import mend, messages_of
 from presage.align.rubric import KINDS
 from presage.core.errors import DataError, did_you_mean
-from presage.core.estimates import Estimate, of_mean, student
+from presage.core.estimates import Estimate, of_mean
 from presage.core.files import cannot_write
 from presage.core.strict import half_surrogate
 from presage.data.verbs import Message
@@ -248,7 +249,7 @@ def _reviewed(domain: str, area: str, some: Sequence[Attempt]) -> Reviewed:
         n=len(some),
         people=tuple(sorted({one.who for one in some})),
         counts={str(one): severities.count(one) for one in SEVERITIES},
-        mean=student([float(one) for one in severities]),
+        mean=within([float(one) for one in severities], 0, SEVERITIES[-1]),
         harmful=of_mean([float(one >= HARMFUL) for one in severities]),
     )
 
@@ -296,12 +297,13 @@ def _retested(by: str, model: str, pairs: Mapping[str, Sequence[Attempt]], known
             for of, some in pairs.items()
             if known[of].by_person
         ]
-        estimate = student
+        most = SEVERITIES[-1]
     else:
         both = [(_refuses(some[-1].verdict_before), _refuses(some[-1].verdict)) for some in pairs.values()]
-        estimate = of_mean
+        most = 1
     before, after = [a for a, _ in both], [b for _, b in both]
-    return Retested(by, model, estimate(before), estimate(after), student([b - a for a, b in both]))
+    difference = within([b - a for a, b in both], -most, most)
+    return Retested(by, model, within(before, 0, most), within(after, 0, most), difference)
 
 
 def _refuses(verdict: str) -> float:
@@ -309,11 +311,10 @@ def _refuses(verdict: str) -> float:
 
 
 def model_name(identity: Mapping[str, Any]) -> str:
-    """A short name of a model's identity: its own, or the beginning of the first digest that it has."""
-    name = identity.get("name") or identity.get("model")
-    if isinstance(name, str) and name:
-        return name
-    return hashlib.sha256(json.dumps(dict(identity), sort_keys=True, default=str).encode()).hexdigest()[:12]
+    """A model's name and the beginning of its identity's digest: two checkpoints may have one name."""
+    name = identity.get("name") or identity.get("model") or "a model"
+    digest = hashlib.sha256(json.dumps(dict(identity), sort_keys=True).encode()).hexdigest()
+    return f"{name} {digest[:8]}"
 
 
 def first_attempts(attempts: Sequence[Attempt]) -> Iterator[Attempt]:

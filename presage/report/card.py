@@ -80,7 +80,8 @@ def _risk(s: Sources, f: Figures, i: int, risk: str) -> list[Cell]:
     def cell(column: str) -> Cell:
         return s.fact(*RISKS, f"{i}.{column}")
 
-    shown = joined(_shown(s, f, i, risk))
+    reason = s.get(*RISKS, f"{i}.reason")
+    shown = cell("reason") if reason else joined(_shown(s, f, i, risk))
     return [cell("status"), cell("name"), shown, _people(s, risk), cell("mitigation")]
 
 
@@ -105,7 +106,7 @@ def _shown(s: Sources, f: Figures, i: int, risk: str) -> Iterator[Cell]:
 
 def _named(f: Figures, wanted: tuple[tuple[str, str, str], ...]) -> Iterator[Cell]:
     for name, metric, label in wanted:
-        if (name, metric, "") in f.places:
+        if f.value(name, metric) != "–":
             yield _figure(f, name, metric, "", label)
 
 
