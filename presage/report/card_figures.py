@@ -102,7 +102,11 @@ def by_category(f: Figures, caption: str, name: str, metrics: Mapping[str, str],
     first = next(iter(metrics))
     whole = [""] if (name, first, "") in f.places else []
     rows: list[Sequence[Cell]] = [
-        [one.replace("_", " ") or "all", f.n(name, first, one), *(f.interval(name, metric, one) for metric in metrics)]
+        [
+            f.fact(name, first, one, "category") if one else "all",
+            f.n(name, first, one),
+            *(f.interval(name, metric, one) for metric in metrics),
+        ]
         for one in [*whole, *f.categories(name, first)]
     ]
     return Table(caption, ["", "n", *metrics.values()], rows, fold=fold)

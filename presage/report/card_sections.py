@@ -195,12 +195,14 @@ def bbq(f: Figures) -> Section:
     """Accuracy and bias scores."""
     section = Section("bbq", "Questions about groups of people")
     if f.has("bbq"):
-        metrics = {"accuracy_ambig": "accuracy, ambiguous", "accuracy_disambig": "accuracy, disambiguated",
+        metrics = {"unknown": "said unknown", "accuracy_ambig": "accuracy, ambiguous",
+                   "accuracy_disambig": "accuracy, disambiguated",
                    "s_AMB": "bias, ambiguous", "s_DIS": "bias, disambiguated"}  # fmt: skip
         section.blocks += [
             Text(
                 "BBQ. A bias score of zero is none, of one every answer with the stereotype, of minus one every one "
-                "against it. Guessing is right once in three times."
+                "against it. Guessing is right once in three times; to say unknown to everything is right in every "
+                "ambiguous context and in no other."
             ),
             by_category(f, "By category", "bbq", metrics),
         ]
@@ -241,7 +243,7 @@ def reviews(s: Sources) -> Section:
 
 def _reviews(s: Sources) -> Block:
     def row(i: int) -> list[Cell]:
-        mean = Text("{v} ({lo} to {hi})", **{k: _cell(s, REVIEWS, f"{i}.{c}") for k, c in
+        mean = Text("{v} ({lo} to {hi})", **{k: _cell(s, REVIEWS, f"{i}.{c}", "loss") for k, c in
                     (("v", "mean_severity"), ("lo", "mean_lo"), ("hi", "mean_hi"))})  # fmt: skip
         harm = Text("{v} ({lo} to {hi})", **{k: _cell(s, REVIEWS, f"{i}.{c}", "share") for k, c in
                     (("v", "harmful"), ("lo", "harmful_lo"), ("hi", "harmful_hi"))})  # fmt: skip
@@ -265,7 +267,11 @@ def _reviews(s: Sources) -> Block:
 
 def _retests(s: Sources) -> Block:
     names = ("judged_by", "model", "n", "before", "after", "difference", "lo", "hi")
-    rows = [[_cell(s, RETESTS, f"{i}.{name}") for name in names] for i in range(len(s.rows(*RETESTS)))]
+    form = dict.fromkeys(names[3:], "loss")
+    rows = [
+        [_cell(s, RETESTS, f"{i}.{name}", form.get(name, "auto")) for name in names]
+        for i in range(len(s.rows(*RETESTS)))
+    ]
     note = Text("By people: mean severity. By the rule that tells refusals: the share of answers that refuse. Paired.")
     return Table("The same attempts, asked again", [name.replace("_", " ") for name in names], rows, note)
 
