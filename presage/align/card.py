@@ -136,9 +136,9 @@ def _write(
     attempts: Sequence[Attempt],
     model: LanguageModel,
 ) -> None:
-    rows = list(directory.rows(SAMPLES))
     gone = {name for name, _ in left_out}
     asked = [part for part in parts if part.name not in gone]
+    rows = [row for row in directory.rows(SAMPLES) if row["set"] not in gone]
     measures = _measures(asked, rows)
     files = {part.name: [file.name for file in part.files] for part in parts}
     harmful = {name for part in asked if part.name in HARMFUL for name in files[part.name]}
@@ -202,7 +202,7 @@ def _risks(config: Config, measures: Sequence[Measure], reviews: Sequence[Review
     """A row an area: what was done about it, and what the author says is done against it."""
     for risk, name in RISKS.items():
         figures = sum(one.risk == risk and one.estimate.value is not None for one in measures)
-        people = [one for one in reviews if one.risk == risk and one.by_people]
+        people = [one for one in reviews if one.risk == risk]
         attempts = sum(one.n for one in people)
         status = ", ".join(word for word, holds in ((MEASURED, figures), (REVIEWED, attempts)) if holds)
         unasked = "none of its sets was asked" if risk in MEASURABLE else "this card has no measure of it"

@@ -16,6 +16,7 @@ from presage.core.files import append, atomic_write, sha256, whole_lines
 from presage.core.progress import Progress
 from presage.core.run import AS_BEFORE, RunDir
 from presage.data.verbs import Generation, LanguageModel
+from presage.infer.url_client import Refused
 
 SAMPLES = "samples.jsonl"
 
@@ -47,7 +48,7 @@ class Asker:
                         append(directory.path / SAMPLES, _lines(self._rows(part, items)))
                         count += len(items)
                         bar.update(count, set=part.name)
-                except ConfigError as error:  # a tokenizer that knows no beginning of a document, say
+                except (ConfigError, Refused) as error:  # no beginning of a document is known; an endpoint says no
                     left_out.append((part.name, str(error)))
         return left_out
 

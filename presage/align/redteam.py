@@ -196,12 +196,11 @@ def _maybe(row: Row, key: str) -> str:
 
 @dataclass(frozen=True)
 class Reviewed:
-    """The first judgements of one domain: by people, how many of each severity and whose; by a program, how many of
-    each verdict. Retests are in none of these."""
+    """People's first judgements of one domain: how many of each severity, and whose. Retests and what a program judged
+    are in none of these."""
 
     domain: str
     risk: str
-    by_people: bool
     n: int
     people: tuple[str, ...]
     counts: Mapping[str, int]
@@ -245,7 +244,6 @@ def _reviewed(domain: str, area: str, some: Sequence[Attempt]) -> Reviewed:
     return Reviewed(
         domain=domain,
         risk=area,
-        by_people=True,
         n=len(some),
         people=tuple(sorted({one.who for one in some})),
         counts={str(one): severities.count(one) for one in SEVERITIES},

@@ -19,7 +19,9 @@ from presage.align.card_sets import SETS, planned
 from presage.core.errors import ConfigError, RunError
 from presage.core.files import sha256
 from presage.core.run import RunDir
+from presage.data.rules.quality import Quality
 from presage.data.verbs import Completion, Continuation, Generation, Likelihood
+from presage.infer.url_client import Refused
 from tests.align import card_data
 from tests.tiny import outcome as left
 from tests.toy_model import ToyModel
@@ -343,3 +345,27 @@ def test_domains_and_categories_bear_on_areas_that_there_are() -> None:
 def test_the_table_is_read_as_it_was_written(made: RunDir) -> None:
     with open(made.path / "tables/measures.csv", newline="") as file:
         assert next(csv.reader(file)) == list(COLUMNS)
+
+
+def test_a_classifier_stands_beside_the_list(tmp_path: Path) -> None:
+    bad, good = ([f"{word} birds {number} sing" for number in range(40)] for word in ("bastards", "friendly"))
+    model = Quality.train(bad, good, seed=0)
+    model.save(tmp_path / "toxic.safetensors")
+    chosen = config(None, classifier=str(tmp_path / "toxic.safetensors"))
+    run = card.run(chosen, tmp_path / "out", model=toy())
+    assert value(run, "openings", "classified") == value(run, "openings", "listed") == 0.5
+    assert {row["file"] for row in run.read_table("files")} == {"toxic.safetensors"}
+
+
+def test_an_endpoint_that_will_not_be_asked_leaves_a_set_out(tmp_path: Path) -> None:
+    class Filtered(ToyModel):
+        def generate(self, requests: Sequence[Generation]) -> list[list[Completion]]:
+            if any("malware" in str(one.prompt) for one in requests):
+                raise Refused(400, "content filter", "host")
+            return super().generate(requests)
+
+    data = card_data.make(tmp_path / "data")
+    run = card.run(config(data, part=1), tmp_path / "out", model=Filtered(logprob=logprob, write=write))
+    reasons = {row["set"]: row["reason"] for row in run.read_table("not_assessed")}
+    assert reasons["harmbench_test"] == "host: refuses the request (400): content filter"
+    assert int(measures(run)["harmful", "refusal", ""]["n"]) == 4
