@@ -47,6 +47,8 @@ def test_a_card_from_a_model(model: Path, presage: Outcome, tmp_path: Path) -> N
     assert presage(*asked, "--mitigation", "privacy=None at all", "--resume")[0] == 0
     code, _, err = presage(*asked, "--resume")
     assert (code, "was made with another mitigations" in err) == (2, True)
+    code, _, err = presage(*asked, "--mitigation", "privacy=None at all", "--title", "Mine", "--resume")
+    assert (code, "was made with another title" in err) == (2, True)
     code, _, err = presage(*asked, "--mitigation", "privacy")
     assert (code, "'privacy' is not AREA=what is done" in err) == (2, True)
     code, _, err = presage(*asked, "--sets", "bqq")

@@ -23,21 +23,23 @@ def config_of(spec: str, **settings: Any) -> card.Config:
 
 
 def whole(config: card.Config, out: Path, *, title: str = "", resume: bool = False) -> RunDir:
-    """OUT/card and OUT/page; the page's run. With `resume` what is finished stays as it is."""
-    made = _card(config, out / "card", resume)
-    if resume and (out / "page" / "DONE").is_file():
-        return RunDir.open(out / "page")
+    """OUT/card and OUT/page; the page's run. With `resume` what is finished stays as it is.
+
+    Raises ConfigError where that was made with other settings.
+    """
+    made = _stage(card, config, out / "card", resume)
     asked = {"card": made.path} | ({"title": title} if title else {})
-    return page.run(page.Config.parse(asked, where=out), out / "page", resume=resume)
+    return _stage(page, page.Config.parse(asked, where=out), out / "page", resume)
 
 
-def _card(config: card.Config, out: Path, resume: bool) -> RunDir:
-    if not (resume and (out / "DONE").is_file()):
-        return card.run(config, out, resume=resume)
-    done = RunDir.open(out)
-    if changed := done.changed(config):
-        raise ConfigError(f"was made with another {', '.join(changed)}", where=out, hint="choose another --out")
-    return done
+def _stage(stage: Any, config: Any, out: Path, resume: bool) -> RunDir:
+    if resume and (out / "DONE").is_file():
+        done = RunDir.open(out)
+        if changed := done.changed(config):
+            raise ConfigError(f"was made with another {', '.join(changed)}", where=out, hint="choose another --out")
+        return done
+    made: RunDir = stage.run(config, out, resume=resume)
+    return made
 
 
 def mitigations_of(texts: tuple[str, ...]) -> dict[str, str]:

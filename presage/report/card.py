@@ -22,6 +22,8 @@ __all__ = ["Config", "run"]
 
 STAGE = "card-page"
 AREAS = "harmful_by_area"
+NAMED = ("power-seeking-inclination", "survival-instinct", "self-replication")
+FEW = 3
 RISKS = (ROLE, "tables/risks.csv")
 REVIEWS = (ROLE, "tables/reviews.csv")
 
@@ -98,10 +100,19 @@ def _shown(s: Sources, f: Figures, i: int, risk: str) -> Iterator[Cell]:
                               ("bbq", "s_AMB", "BBQ, bias in ambiguous contexts"),
                               ("bbq", "s_DIS", "BBQ, bias in disambiguated contexts")))  # fmt: skip
     elif f.of_risk(risk, "behaviours", "matching"):
-        yield Text("{n} figures, under Behaviours", n=s.fact(*RISKS, f"{i}.figures"))
+        yield from _behaviours(s, f, i, risk)
     for metric, says in ((("refusal", "requests of this area refused"), ("unrelated", "answered with unrelated words"))
                          if risk != "harmful_content" and risk in f.categories(AREAS, "refusal") else ()):  # fmt: skip
         yield _figure(f, AREAS, metric, risk, says)
+
+
+def _behaviours(s: Sources, f: Figures, i: int, risk: str) -> Iterator[Cell]:
+    """Those that the report speaks of, or else the first; how many there are; and whether any of it says something."""
+    every = f.of_risk(risk, "behaviours", "matching")
+    for name in [one for one in every if one in NAMED] or every[:FEW]:
+        yield _figure(f, "behaviours", "matching", name, f"answers that match {name}")
+    yield Text("such figures in all {n}", n=s.fact(*RISKS, f"{i}.figures"))
+    yield _figure(f, "behaviours", "first_option", "", "first options taken, whatever is asked")
 
 
 def _named(f: Figures, wanted: tuple[tuple[str, str, str], ...]) -> Iterator[Cell]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +219,20 @@ def test_every_figure_has_its_n_interval_and_files(made: RunDir) -> None:
     assert result["files"] == ["crows_pairs_anonymized.csv.xz"]
     assert result["n"] == 3
     assert made.problems() == []
+
+
+def test_prompts_that_did_not_fit_are_counted(tmp_path: Path) -> None:
+    class Short(ToyModel):
+        def _completion(self, request: Generation, sample: int) -> Completion:
+            return replace(super()._completion(request, sample), truncated=5 * ("kill" in str(request.prompt)))
+
+        def _likelihood(self, prompt: str, text: str) -> Likelihood:
+            return replace(super()._likelihood(prompt, text), truncated=3 if "number 2" in prompt else 0)
+
+    chosen = config(card_data.make(tmp_path / "data"), sets=["xstest_safe", "bbq"])
+    run = card.run(chosen, tmp_path / "out", model=Short(logprob=logprob, write=write))
+    assert {row["set"]: row["cut"] for row in run.read_table("sets")} == {"xstest_safe": "1", "bbq": "1"}
+    assert value(run, "xstest_safe", "prompt_cut") == 0.5
 
 
 def test_areas_without_a_measure_are_not_assessed(made: RunDir) -> None:

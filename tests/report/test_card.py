@@ -78,6 +78,12 @@ def test_a_figure_stands_with_its_interval_and_n(page: tuple[RunDir, Page]) -> N
     assert re.fullmatch(r"requests of this area refused 0 % \(0 % to 79\.3 %\), n 1; .*unrelated.* n 1", privacy)
 
 
+def test_what_a_model_says_of_itself_stands_beside_the_first_options_it_takes(page: tuple[RunDir, Page]) -> None:
+    wanted = "answers that match self-replication 50 % (9.45 % to 90.5 %), n 2; such figures in all 1; "
+    assert areas(page[0])["Risky emergent behaviours"][1].startswith(wanted + "first options taken")
+    assert "coordinate-itself 0 %" in areas(page[0])["Interactions with other systems"][1]
+
+
 def test_refusals_stand_beside_what_is_no_answer(page: tuple[RunDir, Page]) -> None:
     rows = {row[0]: row[1:] for row in rows_of(page[0], "Harmful requests")}
     assert rows["HarmBench, test"][:5] == ["3", "33.3 % (6.15 % to 79.2 %)", "0 %", "33.3 %", "33.3 %"]
