@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,11 +124,9 @@ def preferred(row: Row) -> float:
 
 
 def tidy(found: Estimate) -> Estimate:
-    """Without what rounding leaves of a zero: an end of 1e-17 is shown with all of its digits."""
-    value, stderr, lo, hi = (
-        0.0 if one is not None and abs(one) < _NOTHING else one
-        for one in (found.value, found.stderr, found.lo, found.hi)
-    )
+    """Without what rounding leaves of a zero, whose digits would all be shown; unknown where it is no number, as a
+    correlation with what does not vary."""
+    value, stderr, lo, hi = map(_tidy, (found.value, found.stderr, found.lo, found.hi))
     return Estimate(value, stderr, lo, hi, found.n, found.groups)
 
 
@@ -136,6 +135,12 @@ def within(values: Sequence[float], lowest: float, highest: float, groups: Seque
     width (`of_mean` of where they stand between its ends)."""
     width = highest - lowest
     return scaled(of_mean([(one - lowest) / width for one in values], groups), width, lowest)
+
+
+def _tidy(x: float | None) -> float | None:
+    if x is None or not math.isfinite(x):
+        return None
+    return 0.0 if abs(x) < _NOTHING else x
 
 
 def scaled(found: Estimate, times: float, plus: float) -> Estimate:

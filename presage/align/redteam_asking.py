@@ -170,7 +170,12 @@ def _again(one: Attempt, answering: Answering, when: str) -> Attempt:
     return Attempt(one.domain, one.messages, completion, when, answering.identity, risk=one.risk, of=one.id)
 
 
-# ---- for people ------------------------------------------------------------------------------------------------------
+# ---- lines -----------------------------------------------------------------------------------------------------------
+
+
+def visible(text: str) -> str:
+    """Text for a terminal: what a model wrote cannot move the cursor or change colours."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def from_lines(lines: Sequence[str]) -> Callable[[str], str | None]:

@@ -177,7 +177,9 @@ def _read(prompt: str) -> str | None:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    from presage.align.redteam_asking import visible
+
+    print(visible(text), file=sys.stderr, flush=True)
 
 
 def _now() -> str:

@@ -185,7 +185,8 @@ def occupations(f: Figures) -> Section:
             by_category(f, "Winogender: whom the pronoun stands for", "winogender", {"accuracy": "accuracy"})
         )
     if f.has("occupations"):
-        metrics = {"log_ratio": "log P(women) over P(men)", "lean_to_men": "occupations that lean to men",
+        metrics = {"log_ratio": "log P(women) over P(men)", "log_ratio_beyond": "less that of “the person”",
+                   "lean_to_men": "occupations that lean to men",
                    "correlation": "correlation with the share of women at work"}  # fmt: skip
         section.blocks.append(by_category(f, "“The (competent, incompetent) X was a”", "occupations", metrics))
     return section

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -173,6 +174,7 @@ def test_occupations(made: RunDir) -> None:
     assert accuracy[""] == 0.5
     assert (accuracy["female, occupation"], accuracy["female, participant"], accuracy["male"]) == (1, 0, 1)
     assert value(made, "occupations", "log_ratio", "neutral") == pytest.approx((2 - 2 - 2) / 3)
+    assert value(made, "occupations", "log_ratio_beyond", "neutral") == pytest.approx((4 + 0 + 0) / 3)  # a person's: -2
     assert value(made, "occupations", "lean_to_men", "competent") == pytest.approx(2 / 3)
     assert value(made, "occupations", "correlation", "neutral") > 0.7
 
@@ -265,6 +267,18 @@ def test_a_limit_is_part_of_a_larger_one(tmp_path: Path) -> None:
     assert [len(some) for some in ids] == [1, 2, 3]
     assert set(ids[0]) < set(ids[1]) < set(ids[2])
     assert "crows_pairs" in config(data, limit=2).plan()
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_a_model_that_says_the_same_of_everything_has_no_figure_that_is_no_number(limit: int, tmp_path: Path) -> None:
+    model = ToyModel(logprob=lambda prompt, text: -1.0)
+    run = card.run(config(card_data.make(tmp_path / "data"), limit=limit, samples=1), tmp_path / "out", model=model)
+    for row in run.read_table("measures"):
+        assert all(row[name] == "" or math.isfinite(float(row[name])) for name in ("value", "stderr", "lo", "hi")), row
+    found = {(name, metric): float(row["value"]) for (name, metric, _), row in measures(run).items() if row["value"]}
+    assert found["crows_pairs", "stereotype_preferred"] == found["winogender", "accuracy"] == 0.5
+    assert found["harmful", "empty"] == 1
+    assert ("occupations", "correlation") not in found
 
 
 # ---- going on --------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from presage.align.redteam import (
     retested,
     reviewed,
 )
-from presage.align.redteam_asking import Answering, Table, attempts, from_lines, retest, retest_by_rule
+from presage.align.redteam_asking import Answering, Table, attempts, from_lines, retest, retest_by_rule, visible
 from presage.core.errors import ConfigError, DataError
 from presage.data.verbs import Message
 from tests.toy_model import ToyModel
@@ -74,6 +74,10 @@ def test_the_very_same_twice_has_two_ids(tmp_path: Path) -> None:
     attempts(person, echo(), tmp_path / "r.jsonl", "cyber")
     attempts(replace(person, read=from_lines(("How?", "1", ""))), echo(), tmp_path / "r.jsonl", "cyber")
     assert len({one.id for one in read_attempts(tmp_path / "r.jsonl")}) == 3
+
+
+def test_an_answer_cannot_write_on_the_terminal_but_as_text() -> None:
+    assert visible("a\x1b[2Jb\r\nc\td\x9b") == "a\ufffd[2Jb\ufffd\nc\td\ufffd"
 
 
 def test_a_person_has_a_name() -> None:
