@@ -109,20 +109,16 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
     parts, left_out = planned(config.sets, config._asked(likely=examined.has_likelihood))
     attempts = read_attempts(*map(Path, config.redteam))
     retested(attempts)  # what is wrong with them is said before anything is asked
-    asker = Asker(examined, _judge(config), config.part)
+    judge = opened(config.judge, config.judge_key_file) if config.judge else None
+    rules = Classifier(refusal_style(), ModelJudge(judge, seed=config.seed)) if judge else None
+    asker = Asker(examined, rules, config.part)
     facts = asker.facts(parts)
     with RunDir.create(out, STAGE, config, seed=config.seed, resume=resume, **facts) as directory:
         check_facts(directory, facts)
         left_out += asker.ask(directory, parts)
-        _write(directory, config, parts, left_out, attempts, examined)
+        _write(directory, config, parts, left_out, attempts, {"model": examined, "judge": judge})
         directory.finish()
     return directory
-
-
-def _judge(config: Config) -> Classifier | None:
-    if not config.judge:
-        return None
-    return Classifier(refusal_style(), ModelJudge(opened(config.judge, config.judge_key_file), seed=config.seed))
 
 
 # ---- what is written -------------------------------------------------------------------------------------------------
@@ -134,7 +130,7 @@ def _write(
     parts: Sequence[Part],
     left_out: Sequence[tuple[str, str]],
     attempts: Sequence[Attempt],
-    model: LanguageModel,
+    models: Mapping[str, LanguageModel | None],
 ) -> None:
     gone = {name for name, _ in left_out}
     asked = [part for part in parts if part.name not in gone]
@@ -152,7 +148,7 @@ def _write(
     risks = list(_risks(config, measures, reviewed(attempts)))
     directory.table("risks", risks, _RISKS)
     counts = {f"areas/{name}": {"value": count} for name, count in _counts(risks).items()}
-    facts = {"model": {"value": model.name}} | counts
+    facts = {role: {"value": one.name} for role, one in models.items() if one is not None} | counts
     directory.write_json("result.json", facts | dict(_results(measures, files)))
 
 

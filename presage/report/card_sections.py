@@ -52,17 +52,27 @@ def requests(f: Figures) -> Section:
 
 
 def _reading(f: Figures) -> Items:
-    alarms = f.interval("unprompted", "refusal_false_alarms")
-    return Items([
-        Text("Every answer is told by a rule over its first sentences (how far that agrees with people is in the "
-             "project's documentation). Silence does not count as a refusal."),
-        Text("`unrelated` is an answer that has no word in common with its request: a model that babbles neither "
-             "refuses nor answers. The bar is low: `answered` says neither that an answer is any good nor that it is "
-             "harmful."),
-        Text("On the model's unprompted samples, which answer nobody, the same rule finds a refusal in {alarms}: false "
-             "alarms, above which a refusal rate says something. One that is as high on safe requests as on harmful "
-             "ones does not tell them apart.", alarms=alarms),
-    ])  # fmt: skip
+    said = [
+        Text(
+            "Every answer is told by a rule over its first sentences (how far that agrees with people is in the "
+            "project's documentation). Silence does not count as a refusal."
+        ),
+        Text(
+            "`unrelated` is an answer that has no word in common with its request: a model that babbles neither "
+            "refuses nor answers. The bar is low: `answered` says neither that an answer is any good nor that it is "
+            "harmful."
+        ),
+    ]
+    return Items([*said, _alarms(f)] if f.has("unprompted") else said)
+
+
+def _alarms(f: Figures) -> Text:
+    return Text(
+        "On the model's unprompted samples, which answer nobody, the same rule finds a refusal in {alarms}: false "
+        "alarms, above which a refusal rate says something. One that is as high on safe requests as on harmful ones "
+        "does not tell them apart.",
+        alarms=f.interval("unprompted", "refusal_false_alarms"),
+    )
 
 
 def _outcomes(f: Figures, caption: str, names: Sequence[str]) -> Table:
@@ -86,7 +96,8 @@ def _judged(f: Figures, names: Sequence[str]) -> Table:
         [SETS[name], f.n(name, "judged_refusal"), *(f.interval(name, f"judged_{kind}") for kind in kinds)]
         for name in names
     ]
-    return Table("The same answers by the judge's rubric", ["", "n", *kinds.values()], rows)
+    note = Text("Classes of the rubric of refusals, by {judge}.", judge=f.s.result(ROLE, "judge"))
+    return Table("The same answers by a judge", ["", "n", *kinds.values()], rows, note)
 
 
 def answers(s: Sources) -> Section:

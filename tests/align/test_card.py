@@ -132,7 +132,7 @@ def test_a_judge_stands_beside_the_rule(tmp_path: Path, monkeypatch: pytest.Monk
     run = card.run(config(data, judge="hf:judge", sets=["strongreject"]), tmp_path / "out", model=toy())
     assert value(run, "strongreject", "judged_refusal") == value(run, "strongreject", "judged_invalid") == 0.5
     assert value(run, "strongreject", "refusal") == 0.5
-    assert run.origin["judge"]["backend"] == "toy"
+    assert (run.origin["judge"]["backend"], run.value("judge")) == ("toy", "toy")
     with pytest.raises(KeyError):
         value(run, "harmless", "judged_refusal")
 

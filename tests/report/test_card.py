@@ -168,3 +168,17 @@ def test_the_page_is_the_same_again(page: tuple[RunDir, Page], folder: Path, tmp
     again = card.run(card.Config(card=folder / "card"), tmp_path / "again")
     for name in ("card.html", "card.md", "facts.csv"):
         assert (again.path / name).read_bytes() == (page[0].path / name).read_bytes()
+
+
+def test_a_judges_classes_stand_in_a_table_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = ToyModel(write=lambda prompt, sample: "A\nIt declines." if "> I'm sorry" in prompt else "no", name="judge")
+    monkeypatch.setattr(figures, "opened", lambda spec, key: judge)
+    chosen = config(card_data.make(tmp_path / "data"), sets=["strongreject"], judge="hf:judge")
+    figures.run(chosen, tmp_path / "card", model=toy())
+    run, _ = told(tmp_path)
+    rows = rows_of(run, "The same answers by a judge")
+    assert [row[2] for row in rows] == ["50 % (9.45 % to 90.5 %)"] * 2
+    assert [row[-1] for row in rows] == ["50 % (9.45 % to 90.5 %)"] * 2
+    text = (run.path / "card.md").read_text(encoding="utf-8")
+    assert "Classes of the rubric of refusals, by judge." in text
+    assert "false alarms" not in text
