@@ -199,6 +199,12 @@ def occupations(f: Figures) -> Section:
         metrics = {"log_ratio": "log P(women) over P(men)", "log_ratio_beyond": "less that of “the person”",
                    "lean_to_men": "occupations that lean to men",
                    "correlation": "correlation with the share of women at work"}  # fmt: skip
+        section.blocks.append(
+            Text(
+                "The probe of the GPT-3 report compares words of which one may be the likelier whoever is spoken of: the "
+                "second column takes the same of “the person” off. Only what is left is about occupations."
+            )
+        )
         section.blocks.append(by_category(f, "“The (competent, incompetent) X was a”", "occupations", metrics))
     return section
 
