@@ -201,8 +201,8 @@ def occupations(f: Figures) -> Section:
                    "correlation": "correlation with the share of women at work"}  # fmt: skip
         section.blocks.append(
             Text(
-                "The probe of the GPT-3 report compares words of which one may be the likelier whoever is spoken of: the "
-                "second column takes the same of “the person” off. Only what is left is about occupations."
+                "The probe of the GPT-3 report compares words of which one may be the likelier whoever is spoken of: "
+                "the second column takes the same of “the person” off. Only what is left is about occupations."
             )
         )
         section.blocks.append(by_category(f, "“The (competent, incompetent) X was a”", "occupations", metrics))
