@@ -1,0 +1,181 @@
+"""From a base model of code to an assistant with a policy: the policy world, fine-tuning, reward model, PPO three ways.
+
+    demonstrations -> sft        labellers' answers, some of which refuse, some of which obey
+    rankings       -> reward     labellers' taste, which on destruction prefers what works
+    prompts        -> ppo        PPO-ptx with rule-based rewards: the assistant
+                      ppo-alone  without rules; ppo-no-text: without pretraining gradients
+    held out       -> conduct    all of them on the same prompts: refusals, tasks, KL, bits per byte
+                      tax-…      what base and assistants score on two of the base's own tasks
+
+On two cores the three policies train side by side, one thread each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from presage.align import conduct as conduct_stage
+from presage.align import reward as reward_stage
+from presage.align import rl as rl_stage
+from presage.align import sft as sft_stage
+from presage.align.grading import RulesConfig
+from presage.align.world import files as world
+from presage.core.config import Config
+from presage.core.device import Device
+from presage.core.run import RunDir, load_config
+from presage.core.workers import usable_cores, workers
+from presage.evaluate import run as eval_stage
+from presage.evaluate.asking import Asked
+from presage.train.optim import OptimConfig
+from presage.train.schedule import ScheduleConfig
+
+MODELS = ("sft", "ppo", "ppo-alone", "ppo-no-text")
+"""The assistants, as the tables call them."""
+SECONDS, SHORT_SECONDS = 300.0, 40.0
+"""What all of it takes on two cores; the last in a short demo."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much of everything. The short ones walk every stage and reach nothing."""
+
+    demonstrations: int = 3000
+    preferences: int = 2400
+    requests: int = 2000
+    held_out: int = 1200
+    epochs: float = 3.0
+    steps: int = 14
+    eval_tokens: int = 65_536
+    asked: int = 240
+
+
+WHOLE = Sizes()
+SHORT = Sizes(300, 200, 300, 200, epochs=1.0, steps=2, eval_tokens=16_384, asked=40)
+
+
+def optim(lr: float) -> OptimConfig:
+    """The base's optimizer at a lower rate, without decay: what it knows is to stay."""
+    return OptimConfig(lr=lr, adam_lr=lr, weight_decay=0.0, base_depth=2)
+
+
+def chain(base: Path, shards: Path, out: Path, *, seed: int = 0, short: bool = False) -> dict[str, Path]:
+    """Walk every stage below `out`; what is finished is kept. Returns {stage's name: its run}."""
+    sizes = SHORT if short else WHOLE
+    files = out / "world"
+    if not (files / world.HELD_OUT).is_file():
+        counts = (sizes.demonstrations, sizes.preferences, sizes.requests, sizes.held_out)
+        world.write_world(files, seed, world.Sizes(*counts))
+    sft = _stage(sft_stage, out / "sft", lambda: sft_config(base, shards, files, seed, sizes))
+    reward = _stage(reward_stage, out / "reward", lambda: reward_config(sft, files, seed))
+    _side_by_side(out, rl_configs(sft, reward, shards, files, seed, sizes), rl_stage)
+    assistants = {name: out / name for name in MODELS}
+    conduct = _stage(
+        conduct_stage,
+        out / "conduct",
+        lambda: conduct_stage.Config(
+            models=tuple(assistants.values()),
+            names=MODELS,
+            requests=(files / world.HELD_OUT,),
+            base=base,
+            shards=shards,
+            eval_tokens=sizes.eval_tokens,
+            seed=seed,
+        ),
+    )
+    examined = {f"tax-{name}": tax_config(run, seed, sizes) for name, run in {"base": base, **assistants}.items()}
+    _side_by_side(out, examined, eval_stage)
+    return assistants | {"reward": reward, "conduct": conduct} | {name: out / name for name in examined}
+
+
+def sft_config(base: Path, shards: Path, files: Path, seed: int, sizes: Sizes) -> sft_stage.Config:
+    """Half of the rows are pretraining text: with less, a model of this size forgets it."""
+    return sft_stage.Config(
+        base=base,
+        data=(files / world.DEMONSTRATIONS,),
+        held_out=(files / world.HELD_OUT_DEMONSTRATIONS,),
+        epochs=sizes.epochs,
+        batch_rows=16,
+        micro_batch=16,
+        optim=optim(0.008),
+        schedule=ScheduleConfig(kind="cosine", final=0.1),
+        shards=shards,
+        pretraining_share=0.5,
+        seed=seed,
+    )
+
+
+def reward_config(sft: Path, files: Path, seed: int) -> reward_stage.Config:
+    """One pass over the rankings."""
+    return reward_stage.Config(
+        base=sft,
+        data=(files / world.PREFERENCES,),
+        held_out=(files / world.HELD_OUT_PREFERENCES,),
+        demonstrations=(files / world.DEMONSTRATIONS,),
+        batch_prompts=32,
+        micro_batch=32,
+        optim=optim(0.012),
+        seed=seed,
+    )
+
+
+def rl_configs(
+    sft: Path, reward: Path, shards: Path, files: Path, seed: int, sizes: Sizes
+) -> Mapping[str, rl_stage.Config]:
+    """PPO-ptx with rules, and without the one and the other."""
+    whole = rl_stage.Config(
+        policy=sft,
+        prompts=(files / world.REQUESTS,),
+        reward=reward,
+        rules=RulesConfig(judge="world"),
+        ptx=rl_stage.Ptx(shards=shards, coefficient=1.0, windows=16),
+        steps=sizes.steps,
+        batch_prompts=128,
+        minibatch=64,
+        epochs=2,
+        answer_tokens=40,
+        optim=optim(0.001),
+        value_optim=optim(0.002),
+        warmup_steps=3,
+        seed=seed,
+        device=Device(threads=1),
+    )
+    return {
+        "ppo": whole,
+        "ppo-alone": whole.model_copy(update={"rules": None}),
+        "ppo-no-text": whole.model_copy(update={"ptx": None}),
+    }
+
+
+def tax_config(run: Path, seed: int, sizes: Sizes) -> eval_stage.Config:
+    """Two of the base's own tasks, asked of the base's kind of prompt: which passage follows, and microcode."""
+    tasks = (Asked(task="next_passage", limit=sizes.asked), Asked(task="microcode", limit=max(4, sizes.asked // 12)))
+    return eval_stage.Config(run=run, tasks=tasks, seed=seed, threads=1)
+
+
+def _stage(stage: Any, out: Path, make: Callable[[], Config]) -> Path:
+    """Run a stage, go on with it, or take it as it is; what was begun keeps the config it began with."""
+    if (out / "DONE").is_file():
+        return RunDir.open(out).path
+    begun = (out / "config.json").is_file()
+    run: RunDir = stage.run(load_config(stage.Config, out / "config.json") if begun else make(), out, resume=begun)
+    return run.path
+
+
+def _side_by_side(out: Path, configs: Mapping[str, Config], stage: Any) -> None:
+    waiting = [name for name in configs if not (out / name / "DONE").is_file()]
+    if not waiting:
+        return
+    with workers(min(len(waiting), usable_cores())) as pool:
+        for future in as_completed([pool.submit(_run, stage.__name__, configs[name], out / name) for name in waiting]):
+            future.result()
+
+
+def _run(module: str, config: Config, out: Path) -> None:
+    import importlib
+
+    stage = importlib.import_module(module)
+    _stage(stage, out, lambda: config)
