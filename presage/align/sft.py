@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from pydantic import Field
 
 from presage.align.packing import Rows, in_epochs, pack, packed_loss
+from presage.align.public import public_demonstrations
 from presage.align.records import Demonstration, read_demonstrations, split
 from presage.core.config import Config as BaseConfig
 from presage.core.config import File, Parent
@@ -46,6 +48,8 @@ class Config(BaseConfig):
     """A run with a model: pretrained, imported, or itself fine-tuned."""
     data: tuple[File, ...] = Field(min_length=1)
     """Files of demonstrations (docs/alignment.md)."""
+    format: Literal["records", "public"] = "records"
+    """records: docs/alignment.md; public: files of Self-Instruct, Dolly or GPTeacher, known by their names."""
     held_out: tuple[File, ...] = ()
     """More of them, to be examined on; by default a tenth of the prompts of `data`, which is then not trained on."""
     epochs: float = Field(default=3.0, gt=0)
@@ -150,10 +154,14 @@ def _plan(config: Config, mixture: _Mixture, length: int, model: Transformer) ->
 
 
 def _divided(config: Config) -> tuple[list[Demonstration], list[Demonstration]]:
-    given = read_demonstrations(*config.data)
-    if config.held_out:
-        return given, read_demonstrations(*config.held_out)
-    return split(given, 1 - HELD_OUT, config.seed)
+    given = _read(config, config.data)
+    return (given, _read(config, config.held_out)) if config.held_out else split(given, 1 - HELD_OUT, config.seed)
+
+
+def _read(config: Config, files: tuple[Path, ...]) -> list[Demonstration]:
+    if config.format == "records":
+        return read_demonstrations(*files)
+    return [one for path in files for one in public_demonstrations(path)]
 
 
 @torch.no_grad()
