@@ -107,8 +107,8 @@ def _rollouts(folder: Path) -> str:
     whole = sum(row["seconds"] for row in steps)
     writing = [row["rollout_tokens_per_s"] for row in steps]
     return (
-        f"Rollouts: {rolled:,.0f} tokens a second on one thread, plain generation {plain:,.0f}: {rolled / plain:.2f} of "
-        f"it. Within training, beside the other policy's process: {statistics.median(writing):,.0f}; a step takes "
+        f"Rollouts: {rolled:,.0f} tokens a second on one thread, {rolled / plain:.2f} of plain generation's "
+        f"{plain:,.0f}. Within training, beside the other policy's process: {statistics.median(writing):,.0f}; a step takes "
         f"{whole / len(steps):.1f} s in all."
     )
 
