@@ -17,7 +17,7 @@ from torch import Tensor
 from presage.align.objectives import ranking_loss, ranking_pairs
 from presage.align.packing import in_epochs
 from presage.align.public import hh_pairs
-from presage.align.reading import Ids, answered, last_scores, rewards
+from presage.align.reading import Ids, answered, compared, compared_scores, rewards
 from presage.align.records import Demonstration, Preference, read_demonstrations, read_preferences, split
 from presage.align.reward_report import Scored, write_accuracy
 from presage.core.config import Config as BaseConfig
@@ -68,8 +68,8 @@ class Config(BaseConfig):
     """The base's with one score; filled in."""
 
 
-Element = tuple[list[Ids], list[tuple[int, int]]]
-"""The conversations of a prompt's completions, and (better, worse) places among them."""
+Element = tuple[Ids, list[Ids], list[tuple[int, int]]]
+"""A prompt, its completions, and (better, worse) places among them."""
 
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
@@ -84,7 +84,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     train, held_out, unread = _divided(config)
     length = config.context_length or model.config.context_length
     reader = _Reader(tokenizer, length)
-    elements = [element for one in train if (element := reader.element(one))[1]]
+    elements = [element for one in train if (element := reader.element(one))[2]]
     if not elements:
         raise DataError("no prompt with two completions of different ranks", where=config.data[0])
     config = config.model_copy(update={"device": chosen, "model": model.config})
@@ -111,9 +111,9 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
 
 def pair_loss(model: Transformer, elements: list[Element]) -> tuple[Tensor, int]:
     """Sum over prompts of the mean over their pairs of −log σ(r_better − r_worse), and how many prompts."""
-    scores = last_scores(model, [ids for texts, _ in elements for ids in texts])[:, 0]
-    parts = torch.split(scores, [len(texts) for texts, _ in elements])
-    losses = [ranking_loss(part, pairs) for part, (_, pairs) in zip(parts, elements, strict=True)]
+    scores = compared_scores(model, [(prompt, said) for prompt, said, _ in elements])[:, 0]
+    parts = torch.split(scores, [len(said) for _, said, _ in elements])
+    losses = [ranking_loss(part, pairs) for part, (_, _, pairs) in zip(parts, elements, strict=True)]
     return torch.stack(losses).sum(), len(elements)
 
 
@@ -124,15 +124,12 @@ class _Reader:
         self.tokenizer, self.length, self.cut = tokenizer, length, 0
 
     def element(self, one: Preference) -> Element:
-        return [self._ids(one, text) for text in one.completions], ranking_pairs(one.ranks)
+        prompt, said, cut = compared(self.tokenizer, one.prompt, one.completions, self.length)
+        self.cut += bool(cut)
+        return prompt, said, ranking_pairs(one.ranks)
 
     def conversation(self, one: Demonstration) -> Ids:
         return answered(self.tokenizer, one.prompt, one.answer, self.length)[0]
-
-    def _ids(self, one: Preference, text: str) -> Ids:
-        ids, cut = answered(self.tokenizer, one.prompt, text, self.length)
-        self.cut += bool(cut)
-        return ids
 
 
 def _divided(config: Config) -> tuple[list[Preference], list[Preference], int]:
@@ -160,7 +157,7 @@ def _best(records: list[Preference]) -> list[Demonstration]:
 
 
 def _plan(config: Config, elements: list[Element], model: Transformer) -> Plan:
-    longest = max(len(texts) for texts, _ in elements) * max(len(ids) for texts, _ in elements for ids in texts)
+    longest = max(len(prompt) + sum(map(len, said)) for prompt, said, _ in elements)
     return Plan(
         tokens=max(1, round(config.epochs * len(elements))) * longest,
         batch_sequences=config.batch_prompts,
@@ -186,5 +183,6 @@ def _centre(model: Transformer, texts: list[Ids]) -> None:
 
 
 def _examined(model: Transformer, reader: _Reader, one: Preference) -> Scored:
-    texts, pairs = reader.element(one)
-    return Scored(one, rewards(model, texts).tolist(), [len(text) for text in texts], pairs)
+    prompt, said, pairs = reader.element(one)
+    found = rewards(model, [[*prompt, *text] for text in said])
+    return Scored(one, found.tolist(), [len(text) for text in said], pairs)

@@ -24,13 +24,13 @@ from presage.cli.grammar import (
 def demo(
     *,
     out: Place = Path("runs/demo"),
-    minutes: float = 14,
+    minutes: float = 19,
     corpus: Path | None = None,
     microcode: bool | None = None,
     seed: Whole = 0,
     quiet: Quiet = False,
 ) -> None:
-    """The whole chain: corpus, tokenizer, shards, ladder, sealed forecast, target, score and report.
+    """The whole chain: corpus, tokenizer, shards, ladder, sealed forecast, target, score, assistant and report.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def demo(
     corpus
         Your own files instead of the Python documentation on this machine.
     microcode
-        Mix in generated functions and forecast how often the target will write held-out ones that pass their tests; by
-        default with the embedded corpus, not with your own files.
+        Mix in generated functions, forecast how often the target will write held-out ones that pass their tests, and
+        make an assistant of it; by default with the embedded corpus, not with your own files.
     seed
         Seed of everything random.
     """

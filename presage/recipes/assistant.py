@@ -91,6 +91,14 @@ def chain(base: Path, shards: Path, out: Path, *, seed: int = 0, short: bool = F
     return assistants | {"reward": reward, "conduct": conduct} | {name: out / name for name in examined}
 
 
+def roles(runs: Mapping[str, Path]) -> dict[str, Path]:
+    """What a report calls these runs."""
+    names = {"sft": "sft", "reward": "reward", "conduct": "conduct", "ppo": "policy", "ppo-alone": "policy_alone",
+             "ppo-no-text": "policy_no_text"}  # fmt: skip
+    taxed = {f"tax-{name}": f"tax_{names.get(name, name)}" for name in ("base", *MODELS)}
+    return {role: runs[name] for name, role in (names | taxed).items() if name in runs}
+
+
 def sft_config(base: Path, shards: Path, files: Path, seed: int, sizes: Sizes) -> sft_stage.Config:
     """Half of the rows are pretraining text: with less, a model of this size forgets it."""
     return sft_stage.Config(

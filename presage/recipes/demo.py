@@ -1,4 +1,4 @@
-"""The whole chain on one machine: corpus, tokenizer, scan, ladder, sealed forecast, target, score, report.
+"""The whole chain on one machine: corpus, tokenizer, scan, ladder, sealed forecast, target, score, assistant, report.
 
 `minutes` is the dial. The machine's training speed is measured, the target's compute is what fits into the time, and
 every rung follows from it; the measured speeds are sealed with the forecast.
@@ -34,6 +34,7 @@ from presage.forecast import score as score_stage
 from presage.forecast import seal as seal_stage
 from presage.forecast.prior import Prior
 from presage.forecast.scaling import Rule
+from presage.recipes import assistant
 from presage.recipes import examined as examination
 from presage.report import render as report_stage
 from presage.train import pretrain
@@ -81,6 +82,8 @@ smaller part, or numbers to copy, models of these sizes learn to read the docstr
 no law foresees; with half, the law of loss bends (docs/LOG.md)."""
 PROBLEMS, SAMPLES, FEW_SAMPLES = 36, 200, 50
 """Problems examined, and attempts at each by every model; the last where the demo is short."""
+ALIGNS = 13.0
+"""Minutes from which there is time for an assistant; in less, its stages are walked with next to nothing."""
 SHORT = 0.25
 """What a short demo asks of the target, of what the others do."""
 READS_FROM, READERS = 1.4e11, 4
@@ -132,7 +135,7 @@ def ladder() -> ladder_stage.Config:
 def run(
     out: Path | str,
     *,
-    minutes: float = 14.0,
+    minutes: float = 19.0,
     corpus: Path | str | None = None,
     microcode: bool | None = None,
     seed: int = 0,
@@ -149,6 +152,7 @@ def run(
         )
     clock, out = time.perf_counter(), Path(out)
     spare = RESERVE + (ATTEMPT_SECONDS * microcode + examination.SECONDS) * (1.0 if minutes >= ENOUGH else SHORT)
+    spare += microcode * (assistant.SECONDS if minutes >= ALIGNS else assistant.SHORT_SECONDS)
 
     def left() -> float:
         return _seconds_left(minutes, time.perf_counter() - clock, spare)
@@ -205,6 +209,11 @@ def run(
         eval_stage, lambda: examination.config(target.path, seed, short=minutes < ENOUGH), out / "examination"
     )
     learnt = _memorised(target, out / "memorisation", seed)
+    aligned = (
+        assistant.chain(target.path, tokens.path, out / "assistant", seed=seed, short=minutes < ALIGNS)
+        if examined
+        else {}
+    )
     known = _stage(record_stage, lambda: record_stage.Config(ledger=Path("..") / LEDGER), out / "record")
     planned = _stage(plan_stage, lambda: _next(rungs, sealed, target), out / "plan")
     compared = _stage(collapse_stage, lambda: collapse_stage.Config(ladder=rungs.path), out / "collapse")
@@ -227,7 +236,7 @@ def run(
             scores=judged.path if judged else None,
             examination=asked.path,
             memorisation=learnt.path if learnt else None,
-        ),
+        ).model_copy(update=assistant.roles(aligned)),
         out / "report",
     )
     taken = (time.perf_counter() - clock) / 60

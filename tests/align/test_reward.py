@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from presage.align import reward
-from presage.align.reading import answered, last_scores, rewards
+from presage.align.reading import answered, compared_scores, last_scores, rewards
 from presage.align.records import Preference
 from presage.align.reward_report import Scored, calibration, write_accuracy
 from presage.core.config import Config
 from presage.core.errors import DataError
 from presage.core.run import RunDir
+from presage.core.seeds import stream
 from presage.data.bpe import Tokenizer
 from presage.data.verbs import Message
 from presage.model.config import qwen3
@@ -76,14 +77,33 @@ def test_killed_after_the_bias_was_set_it_is_set_once(base: Path, tmp_path: Path
 
 def test_loss_is_the_mean_over_pairs_summed_over_prompts() -> None:
     model = with_scores(build(qwen3(300, 16, 1, 16), 0), 1, 3)
-    elements = [([[1, 2, 3], [4, 5], [6]], [(0, 1), (0, 2), (1, 2)]), ([[7, 8], [9, 10, 11]], [(1, 0)])]
-    alone = [[last_scores(model, [text])[0, 0].item() for text in texts] for texts, _ in elements]
+    elements = [
+        ([9, 8], [[1, 2, 3], [4, 5], [6]], [(0, 1), (0, 2), (1, 2)]),
+        ([7, 7, 7, 1], [[7, 8], [9, 10, 11]], [(1, 0)]),
+    ]
+    alone = [[last_scores(model, [prompt + text])[0, 0].item() for text in said] for prompt, said, _ in elements]
     naive = sum(
         sum(math.log1p(math.exp(-(r[a] - r[b]))) for a, b in pairs) / len(pairs)
-        for r, (_, pairs) in zip(alone, elements, strict=True)
+        for r, (_, _, pairs) in zip(alone, elements, strict=True)
     )
     loss, n = reward.pair_loss(model, elements)
     assert n == 2 and loss.item() == pytest.approx(naive, rel=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{}, {"band": 4}, {"position": "learned"}], ids=["rope", "banded", "learned"])
+def test_a_prompt_read_once_gives_the_scores_and_gradients_of_each_apart(changes: dict[str, object]) -> None:
+    model = with_scores(build(qwen3(300, 24, 2, 16, **changes), 0), 2, 3)
+    chance = stream(0, "compared")
+    elements = [
+        (chance.integers(300, size=p).tolist(), [chance.integers(300, size=n).tolist() for n in sizes])
+        for p, sizes in ((9, (1, 12, 5)), (0, (3, 4)), (15, (9, 9, 9, 2)))
+    ]
+    found = []
+    for read in (compared_scores, lambda m, e: last_scores(m, [[*p, *said] for p, some in e for said in some])):
+        scores = read(model, elements)
+        gradients = torch.autograd.grad(scores.square().sum(), [model.blocks[0].mlp.down.weight, model.embed.weight])
+        found.append((scores, *gradients))
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(*found, strict=True))
 
 
 def test_filling_and_company_change_no_reward() -> None:
@@ -142,7 +162,7 @@ def test_long_conversations_lose_their_beginning_and_are_counted(base: Path, tmp
     rows = [{"prompt": f"{n} " + "long " * 40, "completions": ["a ladder", "runs"], "ranks": [1, 2]} for n in range(4)]
     data = write_rows(tmp_path / "data.jsonl", rows)
     settings = reward_config(base, tmp_path, data=(data,), held_out=(data,), epochs=1.0)
-    assert reward.run(settings, tmp_path / "run").value("cut") == 8
+    assert reward.run(settings, tmp_path / "run").value("cut") == 4
 
 
 def test_dialogues_of_hh_are_read(base: Path, tmp_path: Path) -> None:
