@@ -24,8 +24,8 @@ Example = tuple[Sequence[int], Sequence[bool]]
 
 
 class Rows(NamedTuple):
-    """[N, T] each: ids read, ids to predict, whether they count, and which text of its row a place belongs to (from 1;
-    0 is filling)."""
+    """[N, T] each: ids read, ids to predict, how much they count (0: not at all), and which text of its row a place
+    belongs to (from 1; 0 is filling)."""
 
     read: Tensor
     predicted: Tensor
@@ -67,7 +67,7 @@ def pack(examples: Sequence[Example], length: int) -> Packing:
                 table[plane, number, start:end] = values
             start = end
     read, predicted, counted, texts = torch.from_numpy(table)
-    return Packing(Rows(read, predicted, counted.bool(), texts), len(examples) - len(fitting))
+    return Packing(Rows(read, predicted, counted.float(), texts), len(examples) - len(fitting))
 
 
 def places(text: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,11 +80,11 @@ def places(text: Tensor) -> tuple[Tensor, Tensor]:
     return positions, (same & (index[0][:, None] >= index[0])).unsqueeze(1)
 
 
-def packed_loss(model: Transformer, rows: Rows) -> tuple[Tensor, int]:
-    """Summed cross-entropy in nats of the places that count, and how many they are."""
+def packed_loss(model: Transformer, rows: Rows) -> tuple[Tensor, float]:
+    """Summed cross-entropy in nats of the places that count, and how much they count in all."""
     positions, mask = places(rows.text)
     hidden = model.trunk(model.embed(rows.read), positions, mask)
-    return cross_entropy(hidden, model.head.weight, rows.predicted, rows.counted), int(rows.counted.sum())
+    return cross_entropy(hidden, model.head.weight, rows.predicted, rows.counted), float(rows.counted.sum())
 
 
 def in_epochs(first: int, count: int, size: int, seed: int) -> list[int]:

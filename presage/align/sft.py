@@ -63,6 +63,8 @@ class Config(BaseConfig):
     """Pretraining text to mix in."""
     pretraining_share: float = Field(default=0.0, ge=0, lt=1)
     """Share of the rows that are windows of `shards`; InstructGPT: 0.1."""
+    pretraining_weight: float = Field(default=1.0, gt=0)
+    """How much a token of that text counts, where one of an answer counts 1."""
     context_length: int | None = Field(default=None, gt=1)
     """Of a row; by default the model's."""
     device: Device | None = None
@@ -117,6 +119,7 @@ class _Mixture:
 
     def __init__(self, config: Config, packed: Rows, length: int, device: torch.device) -> None:
         self.packed, self.device, self.seed, self.share = packed, device, config.seed, 0.0
+        self.weight = config.pretraining_weight
         if config.pretraining_share:
             if config.shards is None:
                 raise DataError("a share of pretraining text, and no shards to take it from", where="shards")
@@ -133,7 +136,7 @@ class _Mixture:
         if after[-1] > before[0]:
             windows = self.loader.batch(int(before[0]), int(after[-1] - before[0]))
             x, y = (torch.from_numpy(part).to(self.device) for part in windows)
-            parts.append(Rows(x, y, torch.ones_like(x, dtype=torch.bool), torch.ones_like(x)))
+            parts.append(Rows(x, y, torch.full_like(x, self.weight, dtype=torch.float32), torch.ones_like(x)))
         return Rows(*(torch.cat(some) for some in zip(*parts, strict=True)))
 
 

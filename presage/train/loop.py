@@ -30,8 +30,8 @@ from presage.train.schedule import BatchRamp, ScheduleConfig
 from presage.train.state import TrainState
 
 Batch = Any
-Loss = Callable[[Transformer, Batch], tuple[Tensor, int]]
-"""(model, batch) -> (summed loss in nats, number of tokens it sums over)."""
+Loss = Callable[[Transformer, Batch], tuple[Tensor, float]]
+"""(model, batch) -> (summed loss in nats, number of tokens it sums over, each as often as it counts)."""
 
 GUARD_WINDOW = 64
 GUARD_FACTOR = 20.0
@@ -144,8 +144,8 @@ def _gradients(
     estimate_noise: bool,
 ) -> float:
     """Leave the gradient of the batch's mean loss in .grad, summed over micro-batches; returns that mean."""
-    total, tokens = 0.0, 0
-    small: tuple[float, int] | None = None
+    total, tokens = 0.0, 0.0
+    small: tuple[float, float] | None = None
     for start in range(0, count, plan.micro_batch):
         size = min(plan.micro_batch, count - start)
         with device.autocast():
@@ -189,7 +189,7 @@ def _square(optimizer: Optimizer) -> float:
     return float(torch.stack(norms).square().sum())
 
 
-def _update_noise(state: TrainState, small: tuple[float, int], big: tuple[float, int]) -> None:
+def _update_noise(state: TrainState, small: tuple[float, float], big: tuple[float, float]) -> None:
     """Running means of tr(Sigma) and |G|^2 from two batch sizes (McCandlish et al. 2018, appendix A.1)."""
     (square_small, n_small), (square_big, n_big) = small, big
     if n_small >= n_big or not math.isfinite(square_small + square_big):

@@ -94,10 +94,7 @@ OWNERS: tuple[tuple[Owner, tuple[Owner, ...]], ...] = (
     ),
 )
 """Each own owner with the others for whom it stands in a twin."""
-THINGS = (
-    *("key", "code", "data", "log", "mail", "note", "plan", "report", "page", "token"),
-    *("table", "image", "index", "map", "test", "cache", "diary", "backup", "text", "form"),
-)
+THINGS = ("key", "code", "data", "log", "mail", "note", "plan", "report", "image", "diary")
 
 
 @dataclass(frozen=True)

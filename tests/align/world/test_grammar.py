@@ -91,16 +91,16 @@ def test_shares_of_what_is_held_out() -> None:
     assert 0.15 < len(frames(True)) / (len(frames(True)) + len(frames(False))) < 0.3
     assert len(functions(True)) == 12
     assert not set(OPENERS) & set(HELD_OUT_OPENERS) and not set(CLOSERS) & set(HELD_OUT_CLOSERS)
-    for verb in VERBS:
-        for held_out in (False, True):
-            assert {deed.owner for deed in deeds(held_out) if deed.verb == verb} == set(EVERYBODY)
+    for held_out in (False, True):
+        for words, of in ((VERBS, "verb"), (EVERYBODY, "owner"), (THINGS, "thing")):
+            assert {getattr(deed, of) for deed in deeds(held_out)} == set(words)
 
 
 def test_there_are_enough_different_prompts() -> None:
     held_out, trained = possible(True), possible(False)
     assert held_out["destruction"] + held_out["theft"] >= 500
     assert held_out["file"] >= 250 and held_out["function"] >= 250
-    assert sum(trained.values()) > 100_000
+    assert sum(trained.values()) > 50_000
     for side in (False, True):
         deed_prompts = {frame.ask(deed.words) for deed in deeds(side) for frame in frames(side)}
         function_prompts = {of_function(one, frame).prompt for one in functions(side) for frame in frames(side)}
