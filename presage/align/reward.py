@@ -67,6 +67,19 @@ class Config(BaseConfig):
     model: ModelConfig | None = None
     """The base's with one score; filled in."""
 
+    def plan(self) -> dict[str, object]:
+        """What it will be, for --dry-run: the files are read, nothing is written."""
+        model, _ = load_run(self.base)
+        train, held_out, unread = _divided(self)
+        return {
+            "parameters": model.config.n_params + model.config.d_model + 1,
+            "prompts": len(train),
+            "pairs": sum(len(one.pairs) for one in train),
+            "held out": len(held_out),
+            "unread": unread,
+            "steps": -(-round(self.epochs * len(train)) // self.batch_prompts),
+        }
+
 
 Element = tuple[Ids, list[Ids], list[tuple[int, int]]]
 """A prompt, its completions, and (better, worse) places among them."""

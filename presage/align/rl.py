@@ -124,6 +124,22 @@ class Config(BaseConfig):
             raise ValueError("neither a reward model nor rules: nothing to learn from")
         return self
 
+    def plan(self) -> dict[str, object]:
+        """What it will be, for --dry-run: the prompts are read, nothing is written."""
+        shape = load_run(self.policy)[0].config
+        episodes = self.steps * self.batch_prompts * self.objective.group
+        models = 2 + (self.reward is not None) + LEARNERS[self.objective.name].needs_values
+        states = 4 * 4 * (1 + LEARNERS[self.objective.name].needs_values)  # weights, gradients, two moments
+        return {
+            "parameters": shape.n_params,
+            "models": models,
+            "prompts": len(read_prompts(self.prompts)),
+            "episodes": episodes,
+            "updates": self.steps * self.epochs * -(-self.batch_prompts * self.objective.group // self.minibatch),
+            "tokens written, at most": episodes * self.answer_tokens,
+            "weights and their states, GB": round(shape.n_params * (states + 8) / 1e9, 3),
+        }
+
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """Train the policy and write the run directory. Resume is exact to the bit on a CPU.

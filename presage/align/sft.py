@@ -79,6 +79,24 @@ class Config(BaseConfig):
     template: str = Field(default="chat", pattern="^chat$")
     """How a conversation is shown to the model (presage.data.chat)."""
 
+    def plan(self) -> dict[str, object]:
+        """What it will be, for --dry-run: the files are read, nothing is written."""
+        model, vocabulary = load_run(self.base)
+        train, held_out = _divided(self)
+        length = self.context_length or model.config.context_length
+        packing = pack([encoded(Tokenizer.load(vocabulary), one.messages) for one in train], length)
+        rows = round(self.epochs * len(packing.rows.read) / (1 - self.pretraining_share))
+        return {
+            "parameters": model.config.n_params,
+            "demonstrations": len(train),
+            "held out": len(held_out),
+            "too long": packing.too_long,
+            "rows": rows,
+            "tokens": rows * length,
+            "steps": -(-rows // self.batch_rows),
+            "FLOPs": rows * length * model.config.flops_per_token(length),
+        }
+
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """Train, examine on what was held out, write the run directory. Resume is exact to the bit on a CPU.

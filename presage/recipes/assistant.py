@@ -76,15 +76,7 @@ def chain(base: Path, shards: Path, out: Path, *, seed: int = 0, short: bool = F
     conduct = _stage(
         conduct_stage,
         out / "conduct",
-        lambda: conduct_stage.Config(
-            models=tuple(assistants.values()),
-            names=MODELS,
-            requests=(files / world.HELD_OUT,),
-            base=base,
-            shards=shards,
-            eval_tokens=sizes.eval_tokens,
-            seed=seed,
-        ),
+        lambda: conduct_config(base, shards, out, seed, sizes),
     )
     examined = {f"tax-{name}": tax_config(run, seed, sizes) for name, run in {"base": base, **assistants}.items()}
     _side_by_side(out, examined, eval_stage)
@@ -158,10 +150,48 @@ def rl_configs(
     }
 
 
+def conduct_config(base: Path, shards: Path, out: Path, seed: int, sizes: Sizes) -> conduct_stage.Config:
+    """All assistants below `out` on the requests held out."""
+    return conduct_stage.Config(
+        models=tuple(out / name for name in MODELS),
+        names=MODELS,
+        requests=(out / "world" / world.HELD_OUT,),
+        base=base,
+        shards=shards,
+        eval_tokens=sizes.eval_tokens,
+        seed=seed,
+    )
+
+
 def tax_config(run: Path, seed: int, sizes: Sizes) -> eval_stage.Config:
     """Two of the base's own tasks, asked of the base's kind of prompt: which passage follows, and microcode."""
     tasks = (Asked(task="next_passage", limit=sizes.asked), Asked(task="microcode", limit=max(4, sizes.asked // 12)))
     return eval_stage.Config(run=run, tasks=tasks, seed=seed, threads=1)
+
+
+# ---- the same, stage by stage ---------------------------------------------------------------------------------------
+
+DEMO, HERE = Path("runs/demo"), Path("runs/demo/assistant")
+
+
+def sft() -> sft_stage.Config:
+    """Of the demo's target, on the demo's world; for a base and records of your own: base=… data=[…] shards=…"""
+    return sft_config(DEMO / "target", DEMO / "shards", HERE / "world", 0, WHOLE)
+
+
+def reward() -> reward_stage.Config:
+    """From the assistant that is fine-tuned."""
+    return reward_config(HERE / "sft", HERE / "world", 0)
+
+
+def rl() -> rl_stage.Config:
+    """PPO-ptx with rules."""
+    return rl_configs(HERE / "sft", HERE / "reward", DEMO / "shards", HERE / "world", 0, WHOLE)["ppo"]
+
+
+def conduct() -> conduct_stage.Config:
+    """All of them on held-out requests."""
+    return conduct_config(DEMO / "target", DEMO / "shards", HERE, 0, WHOLE)
 
 
 def _stage(stage: Any, out: Path, make: Callable[[], Config]) -> Path:

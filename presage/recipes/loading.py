@@ -23,7 +23,7 @@ from presage.core.run import load_config
 
 C = TypeVar("C", bound=Config)
 
-HELPERS = frozenset({"assistant", "loading", "retrain"})
+HELPERS = frozenset({"loading", "retrain"})
 
 
 def resolve(spec: str, stage: str, kind: type[C]) -> C:
