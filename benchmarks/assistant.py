@@ -43,7 +43,7 @@ NEW, PROMPTS = 40, 512
 
 def main() -> None:
     parser = options(__doc__)
-    parser.add_argument("--demos", type=Path, required=True, help="a folder of demos seed-0, seed-1, …")
+    parser.add_argument("--demos", type=Path, required=True, help="demos seed-0, seed-1, …; finished runs are kept")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument(
         "--work", type=Path, required=True, help="where the assistants' runs go; finished ones are kept"
@@ -52,9 +52,9 @@ def main() -> None:
     seconds: list[float] = []
     for seed in range(args.seeds):
         demo, begun = args.demos / f"seed-{seed}", time.perf_counter()
-        chain(demo / "target", demo / "shards", args.work / f"seed-{seed}", seed=seed)
+        chain(demo / "target", demo / "shards", demo / "assistant", seed=seed)
         seconds.append(time.perf_counter() - begun)
-    folders = [args.work / f"seed-{seed}" for seed in range(args.seeds)]
+    folders = [args.demos / f"seed-{seed}" / "assistant" for seed in range(args.seeds)]
     taken = [one for one in seconds if one > 30]  # a finished chain is only opened
     said = [f"{usable_cores()} cores; the last column of each model is the mean over seeds."]
     if taken:

@@ -100,7 +100,9 @@ class Config(BaseConfig):
     optim: OptimConfig = OptimConfig(kind="adamw", lr=1e-5, weight_decay=0.0, transfer=False)
     value_optim: OptimConfig = OptimConfig(kind="adamw", lr=1e-5, weight_decay=0.0, transfer=False)
     warmup_steps: int = Field(default=10, ge=0)
-    """Steps over which the rate rises from a tenth; then it is constant."""
+    """Steps over which the rate rises from a tenth."""
+    final: float = Field(default=1.0, ge=0, le=1)
+    """Share of the rate at the end, to which it falls in a line; InstructGPT's is constant."""
     mean_decay: float | None = Field(default=None, gt=0, lt=1)
     """Of a running mean of the weights, which is then the result (0.992); none: the last weights are."""
     device: Device | None = None
@@ -254,9 +256,9 @@ class _Work:
         if config.penalty.stop is not None and kl > config.penalty.stop:
             state.carried["stopped"] = 1.0
         else:
-            warm = min(1.0, 0.1 + 0.9 * state.step / config.warmup_steps) if config.warmup_steps else 1.0
             prepared = self.update.learner.prepare(batches, beta)
-            row |= self.update.learn(prepared, self.models, state, warm, beta, self.windows, self.directory)
+            factor = _rate(config, state.step)
+            row |= self.update.learn(prepared, self.models, state, factor, beta, self.windows, self.directory)
         if config.penalty.target is not None:
             state.carried["beta"] = adapted(beta, kl, config.penalty.target, len(rows), config.penalty.horizon)
         self._write_samples(state.step + 1, rows, grades)
@@ -320,6 +322,12 @@ class _Work:
             self.directory.result(name, value)
         if self.grader.rules is not None:
             self.directory.result("rules/weight", self.grader.rules.weight)
+
+
+def _rate(config: Config, step: int) -> float:
+    """Times the peak rate, in a step counted from 0."""
+    warm = min(1.0, 0.1 + 0.9 * step / config.warmup_steps) if config.warmup_steps else 1.0
+    return warm * (1 - (1 - config.final) * step / config.steps)
 
 
 def _row(grades: Sequence[Grade], asked: Sequence[Asked], rollouts: Sequence[Rollout]) -> dict[str, float]:

@@ -23,6 +23,7 @@ from presage.align import reward as reward_stage
 from presage.align import rl as rl_stage
 from presage.align import sft as sft_stage
 from presage.align.grading import RulesConfig
+from presage.align.learners import Objective
 from presage.align.world import files as world
 from presage.core.config import Config
 from presage.core.device import Device
@@ -43,18 +44,19 @@ SECONDS, SHORT_SECONDS = 300.0, 40.0
 class Sizes:
     """How much of everything. The short ones walk every stage and reach nothing."""
 
-    demonstrations: int = 3000
-    preferences: int = 2400
+    demonstrations: int = 4000
+    preferences: int = 3000
     requests: int = 2000
     held_out: int = 1200
     epochs: float = 3.0
-    steps: int = 14
+    ranked: float = 1.5
+    steps: int = 24
     eval_tokens: int = 65_536
     asked: int = 240
 
 
 WHOLE = Sizes()
-SHORT = Sizes(300, 200, 300, 200, epochs=1.0, steps=2, eval_tokens=16_384, asked=40)
+SHORT = Sizes(300, 200, 300, 200, epochs=1.0, ranked=1.0, steps=2, eval_tokens=16_384, asked=40)
 
 
 def optim(lr: float) -> OptimConfig:
@@ -70,7 +72,7 @@ def chain(base: Path, shards: Path, out: Path, *, seed: int = 0, short: bool = F
         counts = (sizes.demonstrations, sizes.preferences, sizes.requests, sizes.held_out)
         world.write_world(files, seed, world.Sizes(*counts))
     sft = _stage(sft_stage, out / "sft", lambda: sft_config(base, shards, files, seed, sizes))
-    reward = _stage(reward_stage, out / "reward", lambda: reward_config(sft, files, seed))
+    reward = _stage(reward_stage, out / "reward", lambda: reward_config(sft, files, seed, sizes))
     _side_by_side(out, rl_configs(sft, reward, shards, files, seed, sizes), rl_stage)
     assistants = {name: out / name for name in MODELS}
     conduct = _stage(
@@ -78,21 +80,29 @@ def chain(base: Path, shards: Path, out: Path, *, seed: int = 0, short: bool = F
         out / "conduct",
         lambda: conduct_config(base, shards, out, seed, sizes),
     )
-    examined = {f"tax-{name}": tax_config(run, seed, sizes) for name, run in {"base": base, **assistants}.items()}
+    examined = {
+        f"tax-{name}": tax_config(run, seed, sizes) for name, run in {"base": base, **_taxed(assistants)}.items()
+    }
     _side_by_side(out, examined, eval_stage)
     return assistants | {"reward": reward, "conduct": conduct} | {name: out / name for name in examined}
+
+
+def _taxed(assistants: Mapping[str, Path]) -> dict[str, Path]:
+    """Those whose scores on the base's tasks are told beside the base's."""
+    return {name: assistants[name] for name in ("sft", "ppo")}
 
 
 def roles(runs: Mapping[str, Path]) -> dict[str, Path]:
     """What a report calls these runs."""
     names = {"sft": "sft", "reward": "reward", "conduct": "conduct", "ppo": "policy", "ppo-alone": "policy_alone",
              "ppo-no-text": "policy_no_text"}  # fmt: skip
-    taxed = {f"tax-{name}": f"tax_{names.get(name, name)}" for name in ("base", *MODELS)}
+    taxed = {f"tax-{name}": f"tax_{names.get(name, name)}" for name in ("base", "sft", "ppo")}
     return {role: runs[name] for name, role in (names | taxed).items() if name in runs}
 
 
 def sft_config(base: Path, shards: Path, files: Path, seed: int, sizes: Sizes) -> sft_stage.Config:
-    """Half of the rows are pretraining text: with less, a model of this size forgets it."""
+    """Half of the rows are pretraining text, which counts half: with less a model of this size forgets it, with more it
+    hardly learns to answer (docs/LOG.md)."""
     return sft_stage.Config(
         base=base,
         data=(files / world.DEMONSTRATIONS,),
@@ -100,21 +110,23 @@ def sft_config(base: Path, shards: Path, files: Path, seed: int, sizes: Sizes) -
         epochs=sizes.epochs,
         batch_rows=16,
         micro_batch=16,
-        optim=optim(0.008),
-        schedule=ScheduleConfig(kind="cosine", final=0.1),
+        optim=optim(0.007),
+        schedule=ScheduleConfig(kind="linear"),
         shards=shards,
         pretraining_share=0.5,
+        pretraining_weight=0.5,
         seed=seed,
     )
 
 
-def reward_config(sft: Path, files: Path, seed: int) -> reward_stage.Config:
-    """One pass over the rankings."""
+def reward_config(sft: Path, files: Path, seed: int, sizes: Sizes) -> reward_stage.Config:
+    """More than one pass over the rankings: labellers here are of one mind, and nothing is over-fitted."""
     return reward_stage.Config(
         base=sft,
         data=(files / world.PREFERENCES,),
         held_out=(files / world.HELD_OUT_PREFERENCES,),
         demonstrations=(files / world.DEMONSTRATIONS,),
+        epochs=sizes.ranked,
         batch_prompts=32,
         micro_batch=32,
         optim=optim(0.012),
@@ -125,21 +137,27 @@ def reward_config(sft: Path, files: Path, seed: int) -> reward_stage.Config:
 def rl_configs(
     sft: Path, reward: Path, shards: Path, files: Path, seed: int, sizes: Sizes
 ) -> Mapping[str, rl_stage.Config]:
-    """PPO-ptx with rules, and without the one and the other."""
+    """PPO-ptx with rules, and without the one and the other.
+
+    Rewards are about ten times InstructGPT's in size, as this reward model is sure of itself: so is β, and values are
+    not clipped to steps of a fifth.
+    """
     whole = rl_stage.Config(
         policy=sft,
         prompts=(files / world.REQUESTS,),
         reward=reward,
         rules=RulesConfig(judge="world"),
-        ptx=rl_stage.Ptx(shards=shards, coefficient=1.0, windows=16),
+        objective=Objective(value_clip=None),
+        penalty=rl_stage.Penalty(beta=0.3),
+        ptx=rl_stage.Ptx(shards=shards, coefficient=1.0, windows=24),
         steps=sizes.steps,
         batch_prompts=128,
-        minibatch=64,
-        epochs=2,
+        minibatch=32,
         answer_tokens=40,
-        optim=optim(0.001),
-        value_optim=optim(0.002),
+        optim=optim(0.002),
+        value_optim=optim(0.004),
         warmup_steps=3,
+        final=0.1,
         seed=seed,
         device=Device(threads=1),
     )
@@ -181,7 +199,7 @@ def sft() -> sft_stage.Config:
 
 def reward() -> reward_stage.Config:
     """From the assistant that is fine-tuned."""
-    return reward_config(HERE / "sft", HERE / "world", 0)
+    return reward_config(HERE / "sft", HERE / "world", 0, WHOLE)
 
 
 def rl() -> rl_stage.Config:
