@@ -108,7 +108,7 @@ def _rollouts(folder: Path) -> str:
     writing = [row["rollout_tokens_per_s"] for row in steps]
     return (
         f"Rollouts: {rolled:,.0f} tokens a second on one thread, {rolled / plain:.2f} of plain generation's "
-        f"{plain:,.0f}. Within training, beside the other policy's process: {statistics.median(writing):,.0f}; a step takes "
+        f"{plain:,.0f}. Within training, beside another policy's: {statistics.median(writing):,.0f}; a step takes "
         f"{whole / len(steps):.1f} s in all."
     )
 
