@@ -51,6 +51,13 @@ class Text:
         return "".join(markdown(p) for p in self.parts)
 
 
+class Unbroken(Text):
+    """Words that stay on one line: an interval in a narrow column."""
+
+    def __html__(self) -> str:
+        return f'<span class="line">{super().__html__()}</span>'
+
+
 Cell = Fact | Text | Code | str
 
 
@@ -160,7 +167,26 @@ class Excerpts:
         return fence(*(fact.shown for side in self.sides.values() for fact in side))
 
 
-Block = Text | Table | Pairs | Picture | Quote | Items | Excerpts
+@dataclass
+class Answers:
+    """What several models answered, prompt by prompt: [(prompt, [(whose, answer)])]; folded away, as there are many."""
+
+    caption: str
+    rows: Sequence[tuple[Text, Sequence[tuple[Cell, Fact]]]]
+    kind = "answers"
+
+    def facts(self) -> Iterator[Fact]:
+        for prompt, answers in self.rows:
+            yield from prompt.facts()
+            yield from _facts(part for pair in answers for part in pair)
+
+    @property
+    def fence(self) -> str:
+        """Backticks enough to hold every answer in Markdown."""
+        return fence(*(answer.shown for _, answers in self.rows for _, answer in answers))
+
+
+Block = Text | Table | Pairs | Picture | Quote | Items | Excerpts | Answers
 
 
 @dataclass

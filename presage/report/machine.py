@@ -6,9 +6,12 @@ from presage.core.config import flatten
 from presage.report.blocks import Block, Cell, Pairs, Section, Table, Text
 from presage.report.facts import Sources, leaves
 
+ALIGNMENT = ("sft", "reward", "policy", "policy_alone", "policy_no_text", "conduct", "tax_base", "tax_sft",
+             "tax_policy", "tax_policy_alone", "tax_policy_no_text")  # fmt: skip
 STAGES = ("corpus", "tokenizer", "shards", "ladder", "attempts", "forecast", "target", "target_attempts", "score",
-          "contamination", "scores", "memorisation", "examination", "scaling")  # fmt: skip
-OPTIONAL = ("attempts", "target_attempts", "contamination", "scores", "memorisation", "examination", "scaling")
+          "contamination", "scores", "memorisation", "examination", "scaling", *ALIGNMENT)  # fmt: skip
+OPTIONAL = ("attempts", "target_attempts", "contamination", "scores", "memorisation", "examination", "scaling",
+            *ALIGNMENT)  # fmt: skip
 """Stages that a chain may do without: they are not missing."""
 DEVICE_FORMS = {"peak_flops": "rate", "memory": "bytes", "bytes": "bytes"}
 
@@ -76,11 +79,16 @@ def _clock(s: Sources) -> Table:
          s.last(run, "timing.jsonl", "tokens_per_s", "count"), s.last(run, "timing.jsonl", "peak_share", "share"),
          s.last(run, "timing.jsonl", "energy_joules", "joules"),
          s.last(run, "timing.jsonl", "energy_method")]
-        for run in STAGES if run == "target" or s.has(run, "timing.jsonl")
+        for run in STAGES if run == "target" or (s.has(run, "timing.jsonl") and _totalled(s, run))
     ]  # fmt: skip
     columns = ["stage", "wall-clock", "tokens per second, last", "share of peak, last", "energy", "how energy was had"]
     note = Text("From `timing.jsonl`: wall-clock, outside the digests of the runs; another run gives other seconds.")
     return Table("Time and energy", columns, rows, note)
+
+
+def _totalled(s: Sources, run: str) -> bool:
+    """Whether the run says how long all of it took: the stages of alignment tell the seconds of their steps alone."""
+    return run not in ALIGNMENT or any("total_seconds" in row for row in s.rows(run, "timing.jsonl"))
 
 
 def _digests(s: Sources) -> Pairs:

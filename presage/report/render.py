@@ -38,6 +38,17 @@ STAGES = {
     "memorisation": "memorisation",
     "examination": "eval",
     "scaling": "eval-ladder",
+    "sft": "sft",
+    "reward": "reward",
+    "policy": "rl",
+    "policy_alone": "rl",
+    "policy_no_text": "rl",
+    "conduct": "conduct",
+    "tax_base": "eval",
+    "tax_sft": "eval",
+    "tax_policy": "eval",
+    "tax_policy_alone": "eval",
+    "tax_policy_no_text": "eval",
 }
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PDF_SECONDS = 90
@@ -73,6 +84,24 @@ class Config(BaseConfig):
     """What a model scored on tasks. Given without any run of a chain, the report is on that model alone."""
     scaling: Parent | None = None
     """The same tasks asked of every rung of a ladder."""
+    sft: Parent | None = None
+    """A model fine-tuned on demonstrations. This one and those below are told of where `conduct` is given."""
+    reward: Parent | None = None
+    """The reward model."""
+    policy: Parent | None = None
+    """What reinforcement learning made of it, with rules and pretraining gradients."""
+    policy_alone: Parent | None = None
+    """The same without rules."""
+    policy_no_text: Parent | None = None
+    """The same without pretraining gradients."""
+    conduct: Parent | None = None
+    """How these conduct themselves on the same held-out requests."""
+    tax_base: Parent | None = None
+    """The base model's own tasks, asked of it, and below of what was made of it."""
+    tax_sft: Parent | None = None
+    tax_policy: Parent | None = None
+    tax_policy_alone: Parent | None = None
+    tax_policy_no_text: Parent | None = None
     title: str = "A loss, foretold"
     pdf: bool = True
     """Also report.pdf, where a Chromium is on PATH."""

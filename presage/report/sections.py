@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from presage.report import (
     ability,
     ability_figure,
+    alignment,
     buying,
     calibration,
     code,
@@ -41,7 +42,7 @@ KNOWN_POINT = ("compute", "loss", "stderr", "n", "n_params", "tokens", "fitted")
 def headline(s: Sources) -> Text:
     """The one sentence the whole run was made for, and a second where a capability was promised too."""
     if examined_alone(s):
-        return examination.headline(s)
+        return examination.headline(s) if examination.given(s) else alignment.headline(s)
     if s.get(*FORECAST, "point") is None:
         return Text("There is no forecast in this run: the promise is {point}.", point=s.fact(*FORECAST, "point"))
     promise = Text(
@@ -63,8 +64,8 @@ def headline(s: Sources) -> Text:
 
 
 def examined_alone(s: Sources) -> bool:
-    """Whether the report is on a model that somebody has, and not on a chain."""
-    return examination.given(s) and all(s.runs.get(role) is None for role in CHAIN)
+    """Whether the report is on a model that somebody has, or on assistants, and not on a chain."""
+    return (examination.given(s) or alignment.given(s)) and all(s.runs.get(role) is None for role in CHAIN)
 
 
 def seals(s: Sources) -> list[tuple[str, Fact]]:
@@ -82,15 +83,16 @@ def sections(s: Sources) -> list[Section]:
     """The whole report, in the order of reading; without what was neither promised nor given."""
     makers: tuple[Callable[[Sources], Section], ...] = (
         promise, ability.section, curves, rungs, residuals, *EXAMINED, contamination.section, memorisation.section,
-        record.section, buying.section, samples, corpus, target, machine.section, limits, withheld)  # fmt: skip
+        alignment.section, record.section, buying.section, samples, corpus, target, machine.section, limits,
+        withheld)  # fmt: skip
     if examined_alone(s):
-        makers = (*EXAMINED, contamination.section, memorisation.section)
+        makers = (*EXAMINED, contamination.section, memorisation.section, alignment.section)
     unasked = {ability.section: ability.promised, contamination.section: contamination.given,
                memorisation.section: memorisation.given, record.section: record.given,
                buying.section: buying.given, examination.section: examination.given,
                calibration.section: calibration.given, code.section: code.given,
                scaling.section: scaling.given, exams.examined: exams.sat, languages.examined: languages.asked,
-               limitations.section: limitations.given}  # fmt: skip
+               limitations.section: limitations.given, alignment.section: alignment.given}  # fmt: skip
     return [make(s) for make in makers if make not in unasked or unasked[make](s)]
 
 
@@ -377,6 +379,7 @@ def withheld(s: Sources) -> Section:
             "next-token prediction on {t} tokens in {n} steps, {o}; every setting is in `target/config.json`",
             t=s.result("target", "tokens", "count"), n=s.result("target", "steps", "count"),
             o=machine.optimizer(s))],
+        *alignment.disclosed(s),
     ]  # fmt: skip
     table = Table("Disclosed here", ["withheld there", "this run"], rows)
     return Section("withheld", "What the GPT-4 report withheld", [intro, table])

@@ -15,7 +15,7 @@ import pytest
 from presage.core.config import Config, Parent
 from presage.core.run import RunDir
 from presage.report import render
-from tests.report import abilities, evals
+from tests.report import abilities, assistants, evals
 from tests.report.reading import Page
 
 A, B, C = 60.0, -0.135, 0.55
@@ -23,7 +23,8 @@ TARGET = 4e13
 BUDGETS = (2e10, 4e10, 8e10, 1.6e11, 2.5e11, 4e11, 6.3e11, 8e11, 1.0e12, 1.26e12)
 ROLES = ("corpus", "tokenizer", "shards", "ladder", "forecast", "target", "score", "attempts", "target_attempts",
          "record", "planned", "collapse", "contamination", "scores", "memorisation", "examination",
-         "scaling")  # fmt: skip
+         "scaling", "sft", "reward", "policy", "policy_alone", "policy_no_text", "conduct", "tax_base", "tax_sft",
+         "tax_policy", "tax_policy_alone", "tax_policy_no_text")  # fmt: skip
 
 
 class AnyConfig(Config):
@@ -280,7 +281,16 @@ def examined(plain: Told, tmp_path_factory: pytest.TempPathFactory) -> Told:
     return tell(Chain(root), tmp_path_factory.mktemp("report") / "out")
 
 
-@pytest.fixture(scope="session", params=["plain", "able", "stepped", "scanned", "remembered", "examined"])
+@pytest.fixture(scope="session")
+def aligned(plain: Told, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """A chain with assistants made of its target beside it."""
+    root = tmp_path_factory.mktemp("chain") / "all"
+    shutil.copytree(plain.chain.root, root)
+    assistants.add(root)
+    return tell(Chain(root), tmp_path_factory.mktemp("report") / "out")
+
+
+@pytest.fixture(scope="session", params=["plain", "able", "stepped", "scanned", "remembered", "examined", "aligned"])
 def told(request: pytest.FixtureRequest) -> Told:
     """Any of them."""
     found: Told = request.getfixturevalue(request.param)

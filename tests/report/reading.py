@@ -81,10 +81,10 @@ def stored(path: Path, key: str) -> Any:
         row, _, column = key.partition(".")
         if path.suffix == ".csv":
             return list(csv.DictReader(io.StringIO(text)))[int(row)][column]
-        return json.loads(text.splitlines()[int(row)])[column]
-    here = json.loads(text)
-    parts = key.split(".")
-    for part in parts:
+        here, key = json.loads(text.splitlines()[int(row)]), column
+    else:
+        here = json.loads(text)
+    for part in key.split("."):
         here = here[int(part)] if isinstance(here, list) else here[part]
     return here
 
