@@ -173,10 +173,11 @@ def _examined(s: Sources) -> dict[str, str]:
     names = [named(s, place) for place in range(count(s))]
     models = {BASE: s.get(ROLE, "origin.json", f"parents.{BASE}.digest")}
     models |= {one: _model(s, place) for place, one in enumerate(names)}
-    given = {role: s.get(role, "origin.json", "parents.run.digest") for role in ("tax_base", *TAX) if s.has(role, "")}
+    given = {role: s.get(role, "origin.json", "parents.run.digest") for role in ("tax_base", *TAX) if s.runs.get(role)}
     found: dict[str, str] = {}
     for role, digest in given.items():
-        whose = next((one for one, known in models.items() if known is not None and known == digest), None)
+        alike = (one for one, known in models.items() if digest is not None and known == digest)
+        whose = next((one for one in alike if one not in found), None)
         if whose is None:
             what = "an examination of a model that the conduct run did not compare"
             raise RunError(what, where=s.path(role), hint="give the runs of one chain")

@@ -63,8 +63,8 @@ def add(root: Path) -> None:
         run.finish()
     reward(root / "reward", root / "sft")
     weighed = {"judge": "world", "weight": None, "margin": 0.1, "overcome": 0.95}
-    for role, rules in (("policy", weighed), ("policy_alone", None), ("policy_no_text", weighed)):
-        policy(root / role, root / "sft", rules)
+    for role, rules, far in (("policy", weighed, 1.3), ("policy_alone", None, 0.9), ("policy_no_text", weighed, 2.1)):
+        policy(root / role, root / "sft", rules, far)
     conduct(root / "conduct", {name: root / role for name, role in ROLES.items()}, root / "target")
     for number, role in enumerate(("base", *ROLES.values())):
         examined(root / f"tax_{role}", root / role.replace("base", "target"), number)
@@ -87,13 +87,13 @@ def reward(path: Path, base: Path) -> RunDir:
     return run
 
 
-def policy(path: Path, base: Path, rules: dict[str, Any] | None) -> RunDir:
+def policy(path: Path, base: Path, rules: dict[str, Any] | None, far: float = 1.3) -> RunDir:
     """A policy's; without rules nobody says what it refuses."""
     with RunDir.create(path, "rl", Learnt(policy=base, rules=rules)) as run:
         for step in range(1, STEPS + 1):
             share = step / STEPS
             judged = {"refusal/disallowed": 0.43 + 0.5 * share, "refusal/allowed": 0.03 * (1 - share)} if rules else {}
-            run.metric(step=step, reward=0.6 + 2.8 * share, kl=1.3 * share**2, **judged)
+            run.metric(step=step, reward=0.6 + 2.8 * share, kl=far * share**2, **judged)
         run.timing(step=STEPS, seconds=18.5, rollout_tokens_per_s=1670.0)
         run.result("episodes", 1792)
         run.result("steps", STEPS)

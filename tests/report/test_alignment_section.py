@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from presage.core.run import RunDir
 from presage.report import render
 from tests.report import assistants
 from tests.report.conftest import Told
-from tests.report.reading import Element, listed
+from tests.report.reading import Element, Page, listed
 from tests.report.test_ability import SECTIONS, part, sections_of, words
 from tests.report.test_steps import told_of
 
@@ -27,18 +28,15 @@ def section_of(told: Told) -> list[Element]:
 
 
 def inside(cell: Element) -> str:
-    """What is read in a cell, whatever spans it is made of."""
-    return " ".join([cell.text, *(inside(child) for child in cell.children)])
+    """The facts in a cell, in the order of reading; its words where there are none."""
+    return " ".join(inside(child) for child in cell.children) if cell.children else cell.text
 
 
 def rows_of(elements: list[Element], caption: str) -> dict[str, list[str]]:
-    """{first cell: the shown facts of the others} of the table after that heading."""
+    """{first cell: what the others hold} of the table after that heading."""
     table = next(e for e in elements if e.tag == "div" and e.attributes.get("aria-label") == caption)
     body = next(e for e in table.children[0].children if e.tag == "tbody")
-    return {
-        inside(row.children[0]).strip(): [" ".join(inside(cell).split()) for cell in row.children[1:]]
-        for row in body.children
-    }
+    return {inside(row.children[0]): [inside(cell) for cell in row.children[1:]] for row in body.children}
 
 
 def result(told: Told, role: str, name: str) -> float:
@@ -86,8 +84,7 @@ def test_conduct_is_told_of_every_model_with_its_interval(aligned: Told) -> None
     told = rows["refuses what is disallowed"]
     for cell, name in zip(told[:4], assistants.NAMES, strict=True):
         entry = found[f"{name}/refusal on disallowed"]
-        ends = [share(entry[end]) for end in ("lo", "hi")]
-        assert cell.replace("( ", "(").replace(" )", ")") == "{} ({} to {})".format(share(entry["value"]), *ends)
+        assert cell == " ".join(share(entry[key]) for key in ("value", "lo", "hi"))
     assert told[4] == "600"
     paired = rows["the same, minus the first model’s"]
     assert paired[0] == "–"
@@ -109,10 +106,10 @@ def test_the_tax_has_the_base_and_every_model(aligned: Told) -> None:
 def test_the_eval_runs_may_come_in_any_order(aligned: Told, tmp_path: Path) -> None:
     """Whose a run is, its record says, not the role it was given."""
     root = aligned.chain.root
-    swapped = {"tax_sft": root / "tax_policy", "tax_policy": root / "tax_sft"}
+    swapped: dict[str, Any] = {"tax_sft": root / "tax_policy", "tax_policy": root / "tax_sft"}
     out = render.run(aligned.chain.config(**swapped), tmp_path / "out")
-    before, after = ({(r["key"], r["shown"], r["digest"]) for r in listed(run)} for run in (aligned.report, out))
-    assert before == after
+    page = Page((out.path / "report.html").read_text(encoding="utf-8"))
+    assert rows_of(part(page, "alignment"), TAX) == rows_of(section_of(aligned), TAX)
 
 
 def test_an_examination_of_a_stranger_is_refused(aligned: Told, tmp_path: Path) -> None:
