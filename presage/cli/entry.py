@@ -15,6 +15,7 @@ from typing import NoReturn
 from cyclopts import CycloptsError
 
 from presage.cli import (  # noqa: F401 - each adds its verbs to the app
+    assistant,
     capability,
     card,
     chain,
