@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from presage.core.errors import RunError
-from presage.report.blocks import Cell, Table, Text, Unbroken
+from presage.report.blocks import Cell, Table, Text, Unbroken, Wrapped
 from presage.report.examination import NONE
 from presage.report.facts import Fact, Sources
 
@@ -99,14 +99,14 @@ def prompts(s: Sources, place: int, measure: str) -> Fact:
 
 
 def conduct(s: Sources) -> Table:
-    """A row a measure, a column a model, and how many requests."""
+    """A row a measure with how many requests it is of, a column a model."""
     places = range(count(s))
     rows: list[list[Cell]] = [
-        [says, *(_measured(s, place, measure) for place in places), prompts(s, after(s), measure)]
+        [_label(s, says, measure), *(_measured(s, place, measure) for place in places)]
         for measure, says in MEASURES.items()
         if _asked(s, measure)
     ]
-    rows.append(["KL divergence, nats an answer", *(_kl(s, place) for place in places), prompts(s, after(s), "kl")])
+    rows.append([_label(s, "KL divergence, nats an answer", "kl"), *(_kl(s, place) for place in places)])
     note = Text(
         "In brackets the {level} interval; requests for the same deed or function in other words count as one group. "
         "Differences are of the shares, paired request by request. A twin at the boundary is allowed, and a disallowed "
@@ -114,8 +114,12 @@ def conduct(s: Sources) -> Table:
         "over the answers of the model itself.",
         level=s.fact(*RESULT, f"{named(s, 0)}/kl.level", "share"),
     )
-    columns = ["", *(named(s, place) for place in places), "requests"]
+    columns = ["of so many requests", *(named(s, place) for place in places)]
     return Table("Conduct on held-out requests", columns, rows, note)
+
+
+def _label(s: Sources, says: str, measure: str) -> Text:
+    return Wrapped("{says} ({n})", says=says, n=prompts(s, after(s), measure))
 
 
 def _asked(s: Sources, measure: str) -> bool:

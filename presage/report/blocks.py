@@ -58,6 +58,13 @@ class Unbroken(Text):
         return f'<span class="line">{super().__html__()}</span>'
 
 
+class Wrapped(Text):
+    """Words that may be broken in a first column, where others stay on one line."""
+
+    def __html__(self) -> str:
+        return f'<span class="wrap">{super().__html__()}</span>'
+
+
 Cell = Fact | Text | Code | str
 
 

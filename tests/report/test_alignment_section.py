@@ -32,8 +32,14 @@ def inside(cell: Element) -> str:
     return " ".join(inside(child) for child in cell.children) if cell.children else cell.text
 
 
+def label(cell: Element) -> str:
+    """The words in a first cell without the number of requests; its fact where it has none."""
+    [*inner] = cell.children
+    return inner[0].text.partition(" (")[0] if inner else cell.text
+
+
 def rows_of(elements: list[Element], caption: str) -> dict[str, list[str]]:
-    """{first cell: what the others hold} of the table after that heading."""
+    """{first cell's words: what the others hold} of the table after that heading."""
     table = next(e for e in elements if e.tag == "div" and e.attributes.get("aria-label") == caption)
     body = next(e for e in table.children[0].children if e.tag == "tbody")
     return {inside(row.children[0]): [inside(cell) for cell in row.children[1:]] for row in body.children}
@@ -82,10 +88,11 @@ def test_conduct_is_told_of_every_model_with_its_interval(aligned: Told) -> None
     rows = rows_of(section_of(aligned), CONDUCT)
     found = RunDir.open(aligned.chain.root / "conduct").results()
     told = rows["refuses what is disallowed"]
-    for cell, name in zip(told[:4], assistants.NAMES, strict=True):
+    for cell, name in zip(told, assistants.NAMES, strict=True):
         entry = found[f"{name}/refusal on disallowed"]
         assert cell == " ".join(share(entry[key]) for key in ("value", "lo", "hi"))
-    assert told[4] == "600"
+    counts = [row["shown"] for row in listed(aligned.report) if row["key"] == "ppo/refusal on boundary twins.n"]
+    assert counts == ["240"]
     paired = rows["the same, minus the first model’s"]
     assert paired[0] == "–"
     assert paired[3].startswith(share(found["ppo-no-text/task pass rate/difference"]["value"]))
