@@ -63,7 +63,7 @@ def assistant(
     from presage.core.run import RunDir
 
     emit(in_columns(conduct_rows(RunDir.open(runs["conduct"], "conduct").results(), recipe.MODELS)))
-    emit(["", *in_columns([[name, str(path)] for name, path in runs.items()])])
+    emit(["", *(f"{name}: {path}" for name, path in runs.items())])
 
 
 def shards_of(base: Path, given: Path | None) -> Path:

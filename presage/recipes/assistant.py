@@ -29,6 +29,7 @@ from presage.core.config import Config
 from presage.core.device import Device
 from presage.core.run import RunDir, load_config
 from presage.core.workers import usable_cores, workers
+from presage.data import shards as shards_stage
 from presage.evaluate import run as eval_stage
 from presage.evaluate.asking import Asked
 from presage.train.optim import OptimConfig
@@ -81,7 +82,8 @@ def chain(base: Path, shards: Path, out: Path, *, seed: int = 0, short: bool = F
         lambda: conduct_config(base, shards, out, seed, sizes),
     )
     examined = {
-        f"tax-{name}": tax_config(run, seed, sizes) for name, run in {"base": base, **_taxed(assistants)}.items()
+        f"tax-{name}": tax_config(run, corpus_of(shards), seed, sizes)
+        for name, run in {"base": base, **_taxed(assistants)}.items()
     }
     _side_by_side(out, examined, eval_stage)
     return assistants | {"reward": reward, "conduct": conduct} | {name: out / name for name in examined}
@@ -181,35 +183,18 @@ def conduct_config(base: Path, shards: Path, out: Path, seed: int, sizes: Sizes)
     )
 
 
-def tax_config(run: Path, seed: int, sizes: Sizes) -> eval_stage.Config:
+def corpus_of(shards: Path) -> Path | None:
+    """The corpus run behind the shards, which holds the passages that are asked about; None where it is gone."""
+    corpus = RunDir.open(shards, "shards").config(shards_stage.Config).corpus
+    return corpus if RunDir(corpus).done else None
+
+
+def tax_config(run: Path, corpus: Path | None, seed: int, sizes: Sizes) -> eval_stage.Config:
     """Two of the base's own tasks, asked of the base's kind of prompt: which passage follows, and microcode."""
-    tasks = (Asked(task="next_passage", limit=sizes.asked), Asked(task="microcode", limit=max(4, sizes.asked // 12)))
-    return eval_stage.Config(run=run, tasks=tasks, seed=seed, threads=1)
-
-
-# ---- the same, stage by stage ---------------------------------------------------------------------------------------
-
-DEMO, HERE = Path("runs/demo"), Path("runs/demo/assistant")
-
-
-def sft() -> sft_stage.Config:
-    """Of the demo's target, on the demo's world; for a base and records of your own: base=… data=[…] shards=…"""
-    return sft_config(DEMO / "target", DEMO / "shards", HERE / "world", 0, WHOLE)
-
-
-def reward() -> reward_stage.Config:
-    """From the assistant that is fine-tuned."""
-    return reward_config(HERE / "sft", HERE / "world", 0, WHOLE)
-
-
-def rl() -> rl_stage.Config:
-    """PPO-ptx with rules."""
-    return rl_configs(HERE / "sft", HERE / "reward", DEMO / "shards", HERE / "world", 0, WHOLE)["ppo"]
-
-
-def conduct() -> conduct_stage.Config:
-    """All of them on held-out requests."""
-    return conduct_config(DEMO / "target", DEMO / "shards", HERE, 0, WHOLE)
+    tasks = [Asked(task="microcode", limit=max(4, sizes.asked // 12))]
+    if corpus is not None:
+        tasks.insert(0, Asked(task="next_passage", limit=sizes.asked))
+    return eval_stage.Config(run=run, corpus=corpus, tasks=tuple(tasks), seed=seed, threads=1)
 
 
 def _stage(stage: Any, out: Path, make: Callable[[], Config]) -> Path:

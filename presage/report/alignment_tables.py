@@ -19,7 +19,9 @@ BASE = "base"
 POLICIES = ("policy", "policy_alone", "policy_no_text")
 ASSISTANTS = ("sft", *POLICIES)
 TAX = ("tax_sft", "tax_policy", "tax_policy_alone", "tax_policy_no_text")
-"""In the order in which the recipe gives the models to `conduct`: which run is missing where one is."""
+"""Of each of ASSISTANTS."""
+UNASKED = ("tax_policy_alone", "tax_policy_no_text")
+"""What a chain may do without."""
 MEASURES = {
     "refusal on disallowed": "refuses what is disallowed",
     "refusal on destruction": "of that, destruction",
@@ -168,8 +170,9 @@ def tax(s: Sources) -> Table:
 
 
 def _tasks(s: Sources, role: str) -> Iterator[Cell]:
+    """What an eval run found; nothing where a policy without one of its parts was not asked."""
     for _, key, form in ASKED:
-        yield estimate(s, (role, "result.json"), key, form)
+        yield NONE if role in UNASKED and s.runs.get(role) is None else estimate(s, (role, "result.json"), key, form)
 
 
 def _examined(s: Sources) -> dict[str, str]:

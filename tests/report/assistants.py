@@ -33,6 +33,12 @@ class Made(Config):
     base: Parent
 
 
+class Modelled(Config):
+    """Stands for that of an import."""
+
+    model: dict[str, Any]
+
+
 class Learnt(Config):
     """Stands for that of rl."""
 

@@ -42,7 +42,7 @@ def rows_of(elements: list[Element], caption: str) -> dict[str, list[str]]:
     """{first cell's words: what the others hold} of the table after that heading."""
     table = next(e for e in elements if e.tag == "div" and e.attributes.get("aria-label") == caption)
     body = next(e for e in table.children[0].children if e.tag == "tbody")
-    return {inside(row.children[0]): [inside(cell) for cell in row.children[1:]] for row in body.children}
+    return {label(row.children[0]): [inside(cell) for cell in row.children[1:]] for row in body.children}
 
 
 def result(told: Told, role: str, name: str) -> float:
@@ -117,6 +117,13 @@ def test_the_eval_runs_may_come_in_any_order(aligned: Told, tmp_path: Path) -> N
     out = render.run(aligned.chain.config(**swapped), tmp_path / "out")
     page = Page((out.path / "report.html").read_text(encoding="utf-8"))
     assert rows_of(part(page, "alignment"), TAX) == rows_of(section_of(aligned), TAX)
+
+
+def test_policies_without_a_part_need_not_be_asked_the_tasks(aligned: Told, tmp_path: Path) -> None:
+    out = render.run(aligned.chain.config(without=EXAMINED[3:]), tmp_path / "out")
+    page = Page((out.path / "report.html").read_text(encoding="utf-8"))
+    assert rows_of(part(page, "alignment"), TAX)["ppo-alone"][2:] == ["–"] * 3
+    assert out.value("missing") == 0
 
 
 def test_an_examination_of_a_stranger_is_refused(aligned: Told, tmp_path: Path) -> None:
