@@ -197,6 +197,31 @@ def tax_config(run: Path, corpus: Path | None, seed: int, sizes: Sizes) -> eval_
     return eval_stage.Config(run=run, corpus=corpus, tasks=tuple(tasks), seed=seed, threads=1)
 
 
+# ---- the same, stage by stage ---------------------------------------------------------------------------------------
+
+DEMO, HERE = Path("runs/demo"), Path("runs/demo/assistant")
+
+
+def sft() -> sft_stage.Config:
+    """Of the demo's target, on the demo's world; for a base and records of your own: base=… data=[…] shards=…"""
+    return sft_config(DEMO / "target", DEMO / "shards", HERE / "world", 0, WHOLE)
+
+
+def reward() -> reward_stage.Config:
+    """From the assistant that is fine-tuned."""
+    return reward_config(HERE / "sft", HERE / "world", 0, WHOLE)
+
+
+def rl() -> rl_stage.Config:
+    """PPO-ptx with rules."""
+    return rl_configs(HERE / "sft", HERE / "reward", DEMO / "shards", HERE / "world", 0, WHOLE)["ppo"]
+
+
+def conduct() -> conduct_stage.Config:
+    """All of them on held-out requests."""
+    return conduct_config(DEMO / "target", DEMO / "shards", HERE, 0, WHOLE)
+
+
 def _stage(stage: Any, out: Path, make: Callable[[], Config]) -> Path:
     """Run a stage, go on with it, or take it as it is; what was begun keeps the config it began with."""
     if (out / "DONE").is_file():
