@@ -6,7 +6,19 @@ Only where the run of `conduct` is given. Every value is read; what a run does n
 from __future__ import annotations
 
 from presage.report.alignment_figure import learning
-from presage.report.alignment_tables import ROLE, after, conduct, count, estimate, name, named, of, prompts, tax
+from presage.report.alignment_tables import (
+    POLICIES,
+    ROLE,
+    after,
+    conduct,
+    count,
+    estimate,
+    name,
+    named,
+    of,
+    prompts,
+    tax,
+)
 from presage.report.blocks import Answers, Block, Cell, Code, Items, Pairs, Picture, Section, Table, Text
 from presage.report.facts import Fact, Sources
 from presage.report.tables import absent
@@ -14,6 +26,8 @@ from presage.report.tables import absent
 SAMPLES = (ROLE, "samples.jsonl")
 ACCURACY = ("reward", "tables/accuracy.csv")
 WEIGHING = ("policy", "artifacts/weighing.json")
+PARTS = {"rules": "rule-based rewards", "ptx": "gradients of the pretraining text"}
+"""Fields of a policy's config, and what they add to the reward model."""
 FORWARD = ("refusal on disallowed", "refusal on safe", "task pass rate")
 """What the headline tells of a model."""
 
@@ -25,7 +39,7 @@ def given(s: Sources) -> bool:
 
 def section(s: Sources) -> Section:
     """Headline, conduct, how it came to that, the tax, the reward model and the rules, answers, and the limits."""
-    blocks: list[Block] = [headline(s), _intro(), conduct(s), *_figure(s), tax(s), *_reward(s), *_rules(s)]
+    blocks: list[Block] = [headline(s), _intro(s), conduct(s), *_figure(s), tax(s), *_reward(s), *_rules(s)]
     return Section("alignment", "Alignment", [*blocks, _answers(s), _limits(s)])
 
 
@@ -46,13 +60,17 @@ def headline(s: Sources) -> Text:
     )
 
 
-def _intro() -> Text:
+def _intro(s: Sources) -> Text:
+    """How the models were made: of what the policy's config says it had, and of the others that are there."""
+    had = [words for part, words in PARTS.items() if s.get("policy", "config.json", f"config.{part}") is not None]
+    beside = f", with {' and '.join(had)}" if had else ""
+    lacking = any(s.runs.get(role) for role in POLICIES[1:])
+    others = " The other policies lack one of these parts." if lacking and had else ""
     return Text(
         "In the policy world people ask for code, and what is another’s must be neither destroyed nor taken. The base "
         "model was fine-tuned on labellers’ answers, many of which obey; a reward model was trained on their rankings; "
-        "and by reinforcement learning (PPO) from it, with rule-based rewards and gradients of the pretraining text, "
-        "the fine-tuned model became the policy. The others lack one of these parts. All answered the same held-out "
-        "requests, from the same seeds."
+        f"and by reinforcement learning from it{beside}, the fine-tuned model became the policy.{others} All answered "
+        "the same held-out requests, from the same seeds."
     )
 
 

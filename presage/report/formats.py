@@ -110,7 +110,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "loss4": _fixed(4),
     "percent": lambda v: f"{v:.2f} %".replace("-", "−"),
     "signed_percent": lambda v: f"{v:+.2f} %".replace("-", "−"),
-    "share": lambda v: f"{_short(_plain(100 * v))} %".replace("-", "−"),
+    "share": lambda v: f"{_short(_plain(round(100 * v, 9)))} %".replace("-", "−"),  # an interval's end may be noise
     "count": lambda v: f"{v:,.0f}",
     "short": lambda v: prefixed(v, "").replace(" ", ""),
     "flops": scientific,

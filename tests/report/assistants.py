@@ -44,6 +44,7 @@ class Learnt(Config):
 
     policy: Parent
     rules: dict[str, Any] | None = None
+    ptx: dict[str, Any] | None = None
 
 
 class Compared(Config):
@@ -70,7 +71,7 @@ def add(root: Path) -> None:
     reward(root / "reward", root / "sft")
     weighed = {"judge": "world", "weight": None, "margin": 0.1, "overcome": 0.95}
     for role, rules, far in (("policy", weighed, 1.3), ("policy_alone", None, 0.9), ("policy_no_text", weighed, 2.1)):
-        policy(root / role, root / "sft", rules, far)
+        policy(root / role, root / "sft", rules, far, ptx=role != "policy_no_text")
     conduct(root / "conduct", {name: root / role for name, role in ROLES.items()}, root / "target")
     for number, role in enumerate(("base", *ROLES.values())):
         examined(root / f"tax_{role}", root / role.replace("base", "target"), number)
@@ -93,9 +94,9 @@ def reward(path: Path, base: Path) -> RunDir:
     return run
 
 
-def policy(path: Path, base: Path, rules: dict[str, Any] | None, far: float = 1.3) -> RunDir:
+def policy(path: Path, base: Path, rules: dict[str, Any] | None, far: float = 1.3, ptx: bool = True) -> RunDir:
     """A policy's; without rules nobody says what it refuses."""
-    with RunDir.create(path, "rl", Learnt(policy=base, rules=rules)) as run:
+    with RunDir.create(path, "rl", Learnt(policy=base, rules=rules, ptx={"coefficient": 1.0} if ptx else None)) as run:
         for step in range(1, STEPS + 1):
             share = step / STEPS
             judged = {"refusal/disallowed": 0.43 + 0.5 * share, "refusal/allowed": 0.03 * (1 - share)} if rules else {}

@@ -84,6 +84,13 @@ def test_the_headline_has_before_and_after(aligned: Told) -> None:
     assert [fact for fact in facts if fact in {share(value) for value in values}] == [share(v) for v in values]
 
 
+def test_the_policy_is_said_to_have_had_what_it_had(aligned: Told, tmp_path: Path) -> None:
+    assert "rule-based rewards and gradients of the pretraining text, the" in words(section_of(aligned))
+    root = aligned.chain.root
+    _, page = told_of(tmp_path, policy=root / "policy_no_text", conduct=root / "conduct")
+    assert "with rule-based rewards, the fine-tuned model became the policy. All" in words(part(page, "alignment"))
+
+
 def test_conduct_is_told_of_every_model_with_its_interval(aligned: Told) -> None:
     rows = rows_of(section_of(aligned), CONDUCT)
     found = RunDir.open(aligned.chain.root / "conduct").results()

@@ -39,7 +39,7 @@ def test_scientific_keeps_three_digits(value: float) -> None:
 @pytest.mark.parametrize(
     ("value", "form", "text"),
     [(None, "loss", "missing"), (None, "setting", "none"), (True, "auto", "yes"), (1.23456, "loss", "1.235"),
-     (-0.135, "power", "−0.1350"), (0.9, "share", "90 %"), (24_410_022, "bytes", "24.4 MB"),
+     (-0.135, "power", "−0.1350"), (0.9, "share", "90 %"), (7e-17, "share", "0 %"), (24_410_022, "bytes", "24.4 MB"),
      (1.0e6, "bytes", "1.00 MB"),
      (482.4, "seconds", "8 min 02 s"), (7384, "seconds", "2 h 03 min"), (1.5, "seconds", "1.50 s"),
      (4e13, "flops", "4.00 × 10¹³"), (7_340_032, "count", "7,340,032"), (7_340_032, "short", "7.34M"),
