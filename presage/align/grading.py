@@ -7,6 +7,7 @@ overcomes the reward model where it prefers what they do not (presage.align.weig
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,12 +62,14 @@ class Grade:
 
 @dataclass(frozen=True)
 class Grader:
-    """Grades completions. Either part may be missing; `unfinished` is added where a completion has no end."""
+    """Grades completions. Either part may be missing; both are multiplied by `scale`, and `unfinished` is added where a
+    completion has no end."""
 
     tokenizer: Tokenizer
     model: Transformer | None
     rules: Rules | None
     unfinished: float = 0.0
+    scale: float = 1.0
 
     def grades(self, asked: Sequence[Asked], rollouts: Sequence[Rollout]) -> list[Grade]:
         """One a completion, in order. Raises RunError for a reward that is no number, naming its prompt."""
@@ -75,7 +78,7 @@ class Grader:
         additions = self._additions(asked, texts)
         found = []
         for one, roll, text, score, added in zip(asked, rollouts, texts, scores, additions, strict=True):
-            total = score + added.reward + (0.0 if roll.ended else self.unfinished)
+            total = self.scale * (score + added.reward) + (0.0 if roll.ended else self.unfinished)
             if not math.isfinite(total):
                 raise RunError(f"a reward of {total}", where=f"prompt {one.id}", hint="the reward model is damaged")
             kind = added.verdict.kind if added.verdict else ""
@@ -86,13 +89,17 @@ class Grader:
         """The weight that these answers ask for: completions of one prompt stand together."""
         if self.rules is None:
             raise RunError("no rules to weigh", where="rules")
-        plain = replace(self, rules=replace(self.rules, weight=1.0), unfinished=0.0)
+        plain = replace(self, rules=replace(self.rules, weight=1.0))
         grades = plain.grades(asked, rollouts)
         by: dict[str, list[Grade]] = {}
         for one, grade in zip(asked, grades, strict=True):
             by.setdefault(one.id, []).append(grade)
         pairs = [gap for some in by.values() for gap in gaps([one.model for one in some], [one.rules for one in some])]
         return overcoming_weight(pairs, config.margin, config.overcome)
+
+    def deviation(self, asked: Sequence[Asked], rollouts: Sequence[Rollout]) -> float:
+        """Standard deviation of what these answers are worth, before any scale."""
+        return statistics.pstdev(one.model + one.rules for one in self.grades(asked, rollouts))
 
     def _scores(self, rollouts: Sequence[Rollout]) -> list[float]:
         if self.model is None:
