@@ -28,7 +28,7 @@ from presage.data.bpe import Tokenizer
 
 MARKS = 3
 LEAST_CONTEXT = 8
-GROUP_TOKENS = 2048  # of sequences computed together, filling included: of like length, so that little is filled
+GROUP_TOKENS = 512  # of sequences computed together, filling included: of like length, so that little is filled
 
 
 @dataclass(frozen=True)

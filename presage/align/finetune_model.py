@@ -131,7 +131,7 @@ class Objective:
     auxiliary: float = 0.5
     dropout: float = 0.1
 
-    def __call__(self, model: Transformer, groups: Sequence[Batch]) -> tuple[Tensor, int]:
+    def __call__(self, model: Net, groups: Sequence[Batch]) -> tuple[Tensor, int]:
         """(-L3 summed over items in nats, number of items): what the training loop takes."""
         parts = [self._loss(model, group) for group in groups]
         return torch.stack(parts).sum(), sum(len(group.labels) for group in groups)

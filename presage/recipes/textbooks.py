@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from presage.align import finetune as finetune_stage
+from presage.align import finetune_lstm as lstm_stage
 from presage.data import corpus as corpus_stage
 from presage.data import shards as shards_stage
 from presage.data import tokenizer as tokenizer_stage
@@ -21,6 +23,9 @@ RUNS = Path("runs/textbooks")
 VOCAB, CONTEXT, LAYERS, WIDTH = 4096, 128, 4, 192
 TOKENS = 16_000_000
 BATCH = 8192
+SETS = Path("../shared/data/eval")
+RATE = 1e-3
+UNITS = 512
 
 
 def corpus() -> corpus_stage.Config:
@@ -54,4 +59,26 @@ def pretrain() -> pretrain_stage.Config:
         eval_every=TOKENS // 16,
         checkpoint_every=TOKENS // 8,
         samples=5,
+    )
+
+
+def finetune() -> finetune_stage.Config:
+    """Sentiment, GPT-1's way; another set: task=… The rate was chosen on training items held apart."""
+    return finetune_stage.Config(
+        base=RUNS / "pretrain",
+        task="sst2",
+        data=str(SETS),
+        asked=(0, 4),
+        optim=finetune_stage.Config.model_fields["optim"].default.model_copy(update={"lr": RATE}),
+    )
+
+
+def lstm() -> lstm_stage.Config:
+    """GPT-1's comparison at this size: one layer of 512 units on the same text, a quarter of the tokens."""
+    return lstm_stage.Config(
+        shards=RUNS / "shards",
+        model=lstm_stage.LstmConfig(vocab_size=VOCAB, context_length=CONTEXT, d_model=WIDTH, units=UNITS),
+        tokens=TOKENS // 4,
+        batch_tokens=BATCH,
+        schedule=ScheduleConfig(kind="cosine", warmup_tokens=TOKENS // 200),
     )
