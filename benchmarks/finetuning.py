@@ -1,0 +1,319 @@
+"""GPT-1's experiment at small size: a pretrained base fine-tuned on labelled sets, beside the same from nothing.
+
+Every set: zero-shot, few-shot, fine-tuned, from nothing, without the auxiliary loss, an LSTM from nothing. On the first
+set also blocks transferred, number of labels, epochs. Arms of one set and seed see the same labels in the same order
+and are judged on the same items. Finished runs in --out are reused, so an interrupted experiment goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import finetuned as tables
+from harness.report import RESULTS, entry, options, publish, table
+
+from presage.align import finetune
+from presage.align.finetune_data import NAMED
+from presage.align.finetune_lstm import LstmConfig
+from presage.align.finetune_model import base_of
+from presage.core import progress
+from presage.core.device import Device
+from presage.core.errors import RunError
+from presage.core.estimates import Mean
+from presage.core.run import RunDir
+from presage.data import corpus, shards, tokenizer
+from presage.model.config import qwen3
+from presage.train import pretrain
+from presage.train.optim import OptimConfig
+
+SHOTS = {"sst2": 3, "mrpc": 1, "rte": 1, "arc_easy": 2, "arc_challenge": 2}
+"""Few: as many as mostly fit a context of 128 tokens."""
+ARMS = ("pretrained", "scratch", "no auxiliary", "lstm")
+ALWAYS = {"device", "model", "lstm"}
+"""Filled in by the stage, and so no difference between what was asked for and what ran."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: a set with so many labels, an arm, a seed, and what else is set."""
+
+    task: str
+    arm: str
+    seed: int
+    labels: int
+    changes: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def name(self) -> str:
+        extra = "".join(f"-{key}{value}" for key, value in self.changes)
+        return f"{self.task}-{self.labels}-{self.arm.replace(' ', '-')}{extra}-{self.seed}"
+
+
+def main() -> None:
+    args = _arguments()
+    progress.QUIET = True
+    with tempfile.TemporaryDirectory() as folder:
+        out = args.out or Path(folder)
+        parts = [] if args.base else _toys(args, out)
+        if args.only:
+            for job in _jobs(args):
+                _run(job, args, out)
+            return
+        parts += _tables(args, out)
+    publish("finetuning", "Fine-tuning, pretrained and from nothing", parts, write=args.write)
+
+
+def _arguments() -> Namespace:
+    parser = options(__doc__)
+    parser.add_argument("--base", type=Path, metavar="DIR", help="a pretrained run")
+    parser.add_argument("--data", default="../shared/data/eval", help="the folder of the public files")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="keep the runs here; finished ones are reused")
+    parser.add_argument("--tasks", type=_sets, default=_sets("sst2=2000"), help="SET=LABELS[:HELD OUT],…")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--lr", type=float, default=1e-3, help="Adam's rate, of every arm")
+    parser.add_argument("--lstm-lr", type=float, default=2e-3)
+    parser.add_argument("--units", type=int, default=256, help="of the LSTM")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--curve", type=_numbers, default=[], metavar="N,N", help="numbers of labels of the curve")
+    parser.add_argument("--transfer", type=_numbers, default=[], metavar="K,K", help="blocks transferred")
+    parser.add_argument("--arms", type=lambda text: tuple(text.split(",")), default=ARMS)
+    parser.add_argument("--only", action="store_true", help="run these arms and write no table")
+    return parser.parse_args()
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of a set: labels to train on, and at most so many held-out items."""
+
+    labels: int
+    held_out: int | None = None
+
+
+def _sets(text: str) -> dict[str, Size]:
+    """sst2=2000,arc_easy=500:1200"""
+    parts = [part.partition("=") for part in text.split(",")]
+    counts = {name: [int(count) for count in sizes.split(":")] for name, _, sizes in parts}
+    return {name: Size(*some[:2]) for name, some in counts.items()}
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",") if part]
+
+
+# ---- runs -----------------------------------------------------------------------------------------------------------
+
+
+def _jobs(args: Namespace) -> Iterator[Job]:
+    for seed in range(args.seeds):
+        for arm in args.arms:
+            yield from (Job(task, arm, seed, size.labels) for task, size in args.tasks.items())
+    yield from _curve_jobs(args)
+
+
+def _curve_jobs(args: Namespace) -> Iterator[Job]:
+    first, labels = _first(args)
+    if "scratch" in args.arms:
+        yield from (Job(first, "scratch", 0, count) for count in args.curve)
+    if "pretrained" in args.arms:
+        yield from (Job(first, "pretrained", 0, count) for count in args.curve)
+        yield from (Job(first, "pretrained", 0, labels, (("transfer", blocks),)) for blocks in args.transfer)
+
+
+def _first(args: Namespace) -> tuple[str, int]:
+    """The set of the curves, with its labels."""
+    name, size = next(iter(args.tasks.items()))
+    return name, size.labels
+
+
+def _run(job: Job, args: Namespace, out: Path) -> RunDir:
+    config, folder = _config(job, args), out / job.name
+    if (folder / "DONE").is_file():
+        done = RunDir.open(folder, "finetune")
+        other = {key for key in done.changed(config) if key.split(".")[0] not in ALWAYS}
+        if other:
+            raise RunError(f"was made with another {sorted(other)[0]}", where=folder, hint="choose another --out")
+        return done
+    return finetune.run(config, folder, resume=folder.is_dir())
+
+
+def _config(job: Job, args: Namespace) -> finetune.Config:
+    lr = args.lstm_lr if job.arm == "lstm" else args.lr
+    values: dict[str, Any] = {
+        "labels": job.labels,
+        "seed": job.seed,
+        "epochs": args.epochs,
+        "optim": OptimConfig(kind="adamw", lr=lr, beta2=0.999, weight_decay=0.01, transfer=False),
+        "test_items": args.tasks[job.task].held_out,
+        "curve": 400,
+        "device": Device(),
+    }
+    own = {"train": str(args.files[0]), "test": str(args.files[1])} if job.task == "own" else None
+    values |= own or {"task": job.task, "data": args.data}
+    return finetune.Config.model_validate(values | _begun(job, args) | dict(job.changes))
+
+
+def _begun(job: Job, args: Namespace) -> dict[str, Any]:
+    """What the arm begins with. From nothing: the base's shape and tokenizer alone, whose run need not be finished."""
+    if job.arm in ("pretrained", "no auxiliary"):
+        asked = (0, *([SHOTS[job.task]] if job.task in SHOTS else [])) if job.task in NAMED else ()
+        plain = job.arm == "pretrained" and job.seed == 0 and not job.changes
+        changes = {"auxiliary": 0.0} if job.arm == "no auxiliary" else {}
+        return {"base": args.base, "asked": asked if plain else ()} | changes
+    base = base_of(args.base)
+    nothing = {"tokenizer": base.tokenizer.parent.parent}
+    if job.arm == "scratch":
+        return nothing | {"model": base.shape}
+    shape = base.shape
+    lstm = LstmConfig(
+        vocab_size=shape.vocab_size, context_length=shape.context_length, d_model=shape.d_model, units=args.units
+    )
+    return nothing | {"lstm": lstm}
+
+
+# ---- tables ---------------------------------------------------------------------------------------------------------
+
+
+def _tables(args: Namespace, out: Path) -> list[str]:
+    runs = {job.name: _run(job, args, out) for job in _jobs(args)}
+    found = {(task, arm): _of(runs, args, task, arm) for task in args.tasks for arm in args.arms}
+    parts = [_what(args, runs), _main_table(args, found), _differences(args, found)]
+    parts += [_transfer_table(args, runs)] if args.transfer else []
+    parts += _curves(args, runs) if args.curve else []
+    return parts
+
+
+def _of(runs: dict[str, RunDir], args: Namespace, task: str, arm: str) -> list[RunDir]:
+    return [runs[Job(task, arm, seed, args.tasks[task].labels).name] for seed in range(args.seeds)]
+
+
+def _metric(task: str) -> str:
+    return NAMED[task].metrics[0] if task in NAMED else "accuracy"
+
+
+def _main_table(args: Namespace, found: dict[tuple[str, str], list[RunDir]]) -> str:
+    rows = []
+    for task in args.tasks:
+        name, first = _metric(task), found[task, args.arms[0]][0]
+        said = tables.asked(found[task, "pretrained"][0], name)
+        few = next((value for how, value in said.items() if how != "zero-shot"), "–")
+        common = first.results()["commonest label"]["value"] if name == "accuracy" else None
+        arms = [tables.mean_over(found[task, arm], name) for arm in args.arms]
+        facts = [name, first.value("train items"), first.value("test items")]
+        rows.append([task, *facts, f"{common:.3f}" if common else "–", said.get("zero-shot", "–"), few, *arms])
+    columns = ["set", "metric", "labels", "held out", "commonest label", "zero-shot", "few-shot", *args.arms]
+    return table(columns, rows)
+
+
+def _differences(args: Namespace, found: dict[tuple[str, str], list[RunDir]]) -> str:
+    rows = []
+    for task in args.tasks:
+        for arm in args.arms[1:]:
+            name = _metric(task)
+            one = tables.difference(found[task, "pretrained"], found[task, arm], name)
+            shown = f"{one.over_items.value:+.3f}", f"{one.stderr or 0:.3f}", f"{one.errors or 0:+.1f}"
+            rows.append([task, f"pretrained less {arm}", name, *shown, " ".join(f"{seed:+.3f}" for seed in one.seeds)])
+    return table(["set", "difference", "metric", "value", "standard error", "in errors", "by seed"], rows)
+
+
+def _transfer_table(args: Namespace, runs: dict[str, RunDir]) -> str:
+    first, labels = _first(args)
+    named = {"nothing": runs[Job(first, "scratch", 0, labels).name]}
+    named |= {
+        ("embeddings" if blocks == 0 else f"embeddings and {blocks} blocks"): runs[
+            Job(first, "pretrained", 0, labels, (("transfer", blocks),)).name
+        ]
+        for blocks in args.transfer
+    }
+    named["everything"] = runs[Job(first, "pretrained", 0, labels).name]
+    name = _metric(first)
+    return table(
+        [f"transferred, {first}", name], [[what, tables.mean_over([run], name)] for what, run in named.items()]
+    )
+
+
+def _curves(args: Namespace, runs: dict[str, RunDir]) -> list[str]:
+    first, labels = _first(args)
+    counts = sorted({*args.curve, labels})
+    name = _metric(first)
+    arms = ("pretrained", "scratch")
+    points = {arm: [runs[Job(first, arm, 0, count).name] for count in counts] for arm in arms}
+    rows = []
+    for place, count in enumerate(counts):
+        pair = [[points[arm][place]] for arm in arms]
+        gap = tables.difference(*pair, name)
+        shown = f"{gap.over_items.value:+.3f} ({gap.stderr or 0:.3f})"
+        rows.append([count, *(tables.mean_over(some, name) for some in pair), shown])
+    epochs = {arm: tables.curve(runs[Job(first, arm, 0, labels).name], name) for arm in arms}
+    by_epoch = [[place + 1, *(f"{epochs[arm][place]:.3f}" for arm in arms)] for place in range(args.epochs)]
+    lines = {arm: [(float(n), _point(run, name)) for n, run in zip(counts, points[arm], strict=True)] for arm in arms}
+    made = [
+        table([f"labels, {first}", *arms, "difference"], rows),
+        table([f"epoch, {first}, 400 items", *arms], by_epoch),
+    ]
+    if args.write:
+        common = float(points["scratch"][0].results()["commonest label"]["value"])
+        path = tables.figure(RESULTS / "finetuning.svg", f"{name} on {first}", lines, epochs, common)
+        made.append(f"![{name} on {first} over labels and epochs]({path.name})")
+    return made
+
+
+def _point(run: RunDir, name: str) -> Mean:
+    found = tables.metric(run, name)
+    return Mean(found["value"], found["stderr"], found["n"])
+
+
+def _what(args: Namespace, runs: dict[str, RunDir]) -> str:
+    base = base_of(args.base).shape
+    lstm = next((run.value("n_params") for name, run in runs.items() if "-lstm" in name), None)
+    seen = RunDir(args.base).results().get("tokens", {}).get("value")
+    cut = {
+        task: runs[Job(task, args.arms[0], 0, args.tasks[task].labels).name].value("test items cut")
+        for task in args.tasks
+    }
+    shown = ", ".join(f"{task} {count}" for task, count in cut.items())
+    return (
+        f"Base: {base.n_params:,} parameters, context {base.context_length}, {seen or 0:,} tokens of pretraining. "
+        f"LSTM: {lstm or 0:,} parameters, from nothing. {args.epochs} epochs of {args.seeds} seed(s), batches of 32, "
+        f"Adam at {args.lr:g} (LSTM {args.lstm_lr:g}), straight down to zero. In brackets: one standard error over "
+        "held-out items. Differences are over the same items; their error is the larger one of that over items and "
+        f"that over seeds. Held-out items of which something did not fit: {shown}."
+    )
+
+
+# ---- a check in seconds ---------------------------------------------------------------------------------------------
+
+
+def _toys(args: Namespace, out: Path) -> list[str]:
+    """A base and a set of presage's own pages: is a line from a page or from a source?"""
+    here = Path(finetune.__file__).parents[2]
+    places = {"page": sorted((here / "docs").glob("*.md")), "source": sorted((here / "presage" / "core").glob("*.py"))}
+    source = corpus.Source(name="own", paths=tuple(str(path) for files in places.values() for path in files))
+    corpus.run(corpus.Config(sources=(source,)), out / "corpus")
+    tokenizer.run(tokenizer.Config(corpus=out / "corpus", vocab_size=512), out / "tokenizer")
+    shards.run(shards.Config(corpus=out / "corpus", tokenizer=out / "tokenizer"), out / "shards")
+    model = qwen3(512, 64, 2, 32, n_heads=2, n_kv_heads=2, d_head=16)
+    settings = pretrain.Config(
+        shards=out / "shards", model=model, tokens=65_536, batch_tokens=2048, device=Device(), eval_tokens=2048
+    )
+    args.base = pretrain.run(settings, out / "base").path
+    lines = {
+        name: [line.strip() for path in files for line in path.read_text().splitlines() if len(line.split()) > 3]
+        for name, files in places.items()
+    }
+    rows = [json.dumps({"text": line, "label": name}) for name, some in lines.items() for line in some[:300]]
+    args.files = out / "train.jsonl", out / "test.jsonl"
+    for file, some in zip(args.files, (rows[::2], rows[1::2]), strict=True):
+        file.write_text("\n".join(some) + "\n")
+    args.tasks, args.epochs, args.units = {"own": Size(200)}, 1, 32
+    args.curve, args.transfer = [100], [0, 1]
+    return ["**Only a check that the harness runs** (no --base: a few seconds on presage's own pages)."]
+
+
+if __name__ == "__main__":
+    entry(main)
