@@ -150,7 +150,8 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     tokenizer = Tokenizer.load(base.tokenizer)
     device = chosen.apply()
     model = adapted(base, data.scores, transfer=config.transfer, dropout=config.dropout, seed=config.seed).to(device)
-    config = config.model_copy(update={"device": chosen, _kind(model): model.config})
+    shape = {"model": None, "lstm": None, _kind(model): model.config}
+    config = config.model_copy(update={"device": chosen, **shape})
     work = _work(config, data, tokenizer, base.shape.vocab_size, device)
     files = {path.name: sha256(path) for path in data.files}
     facts = {"device": chosen.model_dump(), "files": files}
@@ -259,16 +260,8 @@ def _judged(work: _Work, model: Net) -> dict[str, float]:
     """A point of the learning curve: metrics on the first `curve` held-out items, without errors, and their loss."""
     items, encoded = work.data.test[: work.config.curve], work.test[: work.config.curve]
     found = _predictions(work, model, items, encoded)
-    with torch.no_grad():
-        was = model.training
-        model.eval()
-        losses = []
-        for some in work.batches(encoded):
-            scores = work.objective.scores(model, some, model.hidden(some.tokens))
-            losses.append(float(work.objective.supervised(scores, some)))
-        model.train(was)
     values = scoring.values(work.data, found)
-    return {"test/loss": sum(losses) / len(items)} | {f"test/{name}": value for name, value in values.items()}
+    return {"test/loss": scoring.loss(found, numbers=work.data.numbers)} | {f"test/{k}": v for k, v in values.items()}
 
 
 def _predictions(
@@ -298,7 +291,8 @@ def _write(work: _Work, model: Net, directory: RunDir) -> None:
 
 
 def _asked(config: Config, data: Dataset) -> list[dict[str, Any]]:
-    if not config.asked or config.base is None or data.asking is None:
+    """Rows of the base, where it is a language model that can be asked and the set says how."""
+    if not config.asked or config.base is None or config.lstm is not None or data.asking is None:
         return []
     model = open_model(str(config.base))
     return [row for shots in config.asked for row in asking.asked(model, data.asking, shots, config.seed)]

@@ -161,10 +161,12 @@ def named(name: str, folder: Path) -> Dataset:
     declared = library.find(known.task)
     data = known.test or declared.data
     task = replace(declared, data=data, method=known.method or declared.method)
+    examples = data.examples(folder, 0)
     pool = known.train.examples(folder, 0) if known.train else data.pool(folder, 0)
     if not pool:
-        raise DataError(f"no training items of {name}", where=folder)
-    examples = data.examples(folder, 0)
+        raise DataError(
+            f"no training items of {name}", where=folder, hint="its folder must hold the training file, too"
+        )
     files = [*data.files(folder), *(known.train.files(folder) if known.train else [])]
     return Dataset(
         name,

@@ -56,6 +56,14 @@ def values(data: Dataset, found: Sequence[Prediction]) -> dict[str, float]:
     return {name: value for name, value in aggregates.items() if math.isfinite(value)}
 
 
+def loss(found: Sequence[Prediction], *, numbers: bool) -> float:
+    """The mean of -log P of the label in nats, or of half the squared error."""
+    if numbers:
+        return float(np.mean([(one.called - one.item.label) ** 2 / 2 for one in found]))
+    chances = np.array([one.values[int(one.item.label)] for one in found])
+    return float(-np.log(np.maximum(chances, np.finfo(np.float32).tiny)).mean())
+
+
 def _accuracy(found: Sequence[Prediction]) -> float:
     return float(np.mean([one.right for one in found]))
 

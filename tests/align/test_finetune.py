@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shutil
 import signal
 from collections.abc import Callable
@@ -340,3 +341,29 @@ def test_an_unfinished_base_is_refused(base: Path, mood: tuple[Path, Path], tmp_
     with pytest.raises(RunError, match="not finished"):
         finetune.run(config(tmp_path / "base", *mood), tmp_path / "run")
     assert RunDir(base).done
+
+
+def test_the_loss_of_the_curve_is_that_of_the_predictions(base: Path, mood: tuple[Path, Path], tmp_path: Path) -> None:
+    run = finetune.run(config(base, *mood, epochs=1), tmp_path / "run")
+    rows = run.read_table("predictions")
+    chances = [float(row["values"].split()[row["label"] == "low"]) for row in rows]  # high, low: in order of the names
+    last = [row for row in run.rows() if "test/loss" in row][-1]
+    assert last["test/loss"] == pytest.approx(-sum(map(math.log, chances)) / len(chances), rel=1e-4)
+    assert last["test/accuracy"] == pytest.approx(run.value("accuracy"))
+
+
+def test_an_lstm_is_not_asked(lstm: Path, tmp_path: Path) -> None:
+    if not DATA.is_dir():
+        pytest.skip("the public files (../shared/data) are not here")
+    plain = config(lstm, Path("a"), Path("b")).model_dump(mode="json")
+    changes = {"train": "", "test": "", "task": "rte", "data": str(DATA), "labels": 8, "test_items": 8, "asked": (0,)}
+    run = finetune.run(finetune.Config.parse(plain | changes | {"epochs": 1}), tmp_path / "run")
+    assert [row["how"] for row in run.read_table("compared")] == ["fine-tuned"]
+    assert run.value("test items cut") > 0
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="absent"):
+        own(tmp_path / "absent.jsonl", tmp_path / "absent.jsonl", None, False)
+    with pytest.raises(DataError, match=r"no file SST2_test\.tsv"):
+        named("sst2", tmp_path)
