@@ -29,6 +29,7 @@ from presage.core.estimates import Mean
 from presage.core.run import RunDir
 from presage.data import corpus, shards, tokenizer
 from presage.model.config import qwen3
+from presage.model.weights import checkpoint
 from presage.train import pretrain
 from presage.train.optim import OptimConfig
 
@@ -75,7 +76,7 @@ def _arguments() -> Namespace:
     parser.add_argument("--data", default="../shared/data/eval", help="the folder of the public files")
     parser.add_argument("--out", type=Path, metavar="DIR", help="keep the runs here; finished ones are reused")
     parser.add_argument("--tasks", type=_sets, default=_sets("sst2=2000"), help="SET=LABELS[:HELD OUT],…")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1, help="of pretrained and scratch; of ablations one")
     parser.add_argument("--lr", type=float, default=1e-3, help="Adam's rate, of every arm")
     parser.add_argument("--lstm-lr", type=float, default=2e-3)
     parser.add_argument("--units", type=int, default=256, help="of the LSTM")
@@ -110,10 +111,15 @@ def _numbers(text: str) -> list[int]:
 
 
 def _jobs(args: Namespace) -> Iterator[Job]:
-    for seed in range(args.seeds):
-        for arm in args.arms:
+    for arm in args.arms:
+        for seed in _seeds(args, arm):
             yield from (Job(task, arm, seed, size.labels) for task, size in args.tasks.items())
     yield from _curve_jobs(args)
+
+
+def _seeds(args: Namespace, arm: str) -> range:
+    """Every seed of what the experiment is about, one of an ablation."""
+    return range(args.seeds if arm in ("pretrained", "scratch") else 1)
 
 
 def _curve_jobs(args: Namespace) -> Iterator[Job]:
@@ -189,7 +195,7 @@ def _tables(args: Namespace, out: Path) -> list[str]:
 
 
 def _of(runs: dict[str, RunDir], args: Namespace, task: str, arm: str) -> list[RunDir]:
-    return [runs[Job(task, arm, seed, args.tasks[task].labels).name] for seed in range(args.seeds)]
+    return [runs[Job(task, arm, seed, args.tasks[task].labels).name] for seed in _seeds(args, arm)]
 
 
 def _metric(task: str) -> str:
@@ -215,7 +221,8 @@ def _differences(args: Namespace, found: dict[tuple[str, str], list[RunDir]]) ->
     for task in args.tasks:
         for arm in args.arms[1:]:
             name = _metric(task)
-            one = tables.difference(found[task, "pretrained"], found[task, arm], name)
+            others = found[task, arm]
+            one = tables.difference(found[task, "pretrained"][: len(others)], others, name)
             shown = f"{one.over_items.value:+.3f}", f"{one.stderr or 0:.3f}", f"{one.errors or 0:+.1f}"
             rows.append([task, f"pretrained less {arm}", name, *shown, " ".join(f"{seed:+.3f}" for seed in one.seeds)])
     return table(["set", "difference", "metric", "value", "standard error", "in errors", "by seed"], rows)
@@ -271,19 +278,25 @@ def _point(run: RunDir, name: str) -> Mean:
 def _what(args: Namespace, runs: dict[str, RunDir]) -> str:
     base = base_of(args.base).shape
     lstm = next((run.value("n_params") for name, run in runs.items() if "-lstm" in name), None)
-    seen = RunDir(args.base).results().get("tokens", {}).get("value")
     cut = {
         task: runs[Job(task, args.arms[0], 0, args.tasks[task].labels).name].value("test items cut")
         for task in args.tasks
     }
     shown = ", ".join(f"{task} {count}" for task, count in cut.items())
+    rates = f"Adam at {args.lr:g} (LSTM {args.lstm_lr:g}), straight down to zero"
     return (
-        f"Base: {base.n_params:,} parameters, context {base.context_length}, {seen or 0:,} tokens of pretraining. "
-        f"LSTM: {lstm or 0:,} parameters, from nothing. {args.epochs} epochs of {args.seeds} seed(s), batches of 32, "
-        f"Adam at {args.lr:g} (LSTM {args.lstm_lr:g}), straight down to zero. In brackets: one standard error over "
-        "held-out items. Differences are over the same items; their error is the larger one of that over items and "
-        f"that over seeds. Held-out items of which something did not fit: {shown}."
+        f"Base: {base.n_params:,} parameters, context {base.context_length}, {_seen(args.base):,} tokens of pretraining. "
+        f"LSTM: {lstm or 0:,} parameters, from nothing. {args.epochs} epochs, batches of 32, {rates}; {args.seeds} "
+        "seeds of pretrained and scratch, one of all else. In brackets: one standard error over held-out items. "
+        "Differences are over the same items; their error is the larger one of that over items and that over seeds. "
+        f"Held-out items of which something did not fit: {shown}."
     )
+
+
+def _seen(base: Path) -> int:
+    """Tokens that the checkpoint was trained on; 0 where it does not say."""
+    state = checkpoint(base) / "state.json"
+    return int(json.loads(state.read_text())["tokens"]) if state.is_file() else 0
 
 
 # ---- a check in seconds ---------------------------------------------------------------------------------------------

@@ -80,27 +80,14 @@ def _mean(values: Any) -> float:
 
 def _predictions(run: RunDir) -> list[Prediction]:
     rows = run.read_table("predictions")
-    names = sorted({row["label"] for row in rows} | {row["predicted"] for row in rows})
-    names = names if len(names) != 2 else sorted(names, key=POSITIVE.index)
+    found = {row["label"] for row in rows} | {row["predicted"] for row in rows}
+    names = sorted(found, key=lambda name: (name in POSITIVE, name))
     place = {name: number for number, name in enumerate(names)}
     return [Prediction(Item(row["id"], (), place[row["label"]]), place[row["predicted"]], ()) for row in rows]
 
 
-POSITIVE = [
-    "unacceptable",
-    "no",
-    "negative",
-    "True",
-    "0",
-    "page",
-    "acceptable",
-    "yes",
-    "positive",
-    "False",
-    "1",
-    "source",
-]
-"""Names of two classes, those of the first before those of the second."""
+POSITIVE = ("yes", "acceptable")
+"""Of two classes the one that F1 is of."""
 
 
 def asked(run: RunDir, name: str) -> dict[str, str]:
