@@ -75,8 +75,7 @@ def _arguments() -> Namespace:
     parser.add_argument("--base", type=Path, metavar="DIR", help="a pretrained run")
     parser.add_argument("--data", default="../shared/data/eval", help="the folder of the public files")
     parser.add_argument("--out", type=Path, metavar="DIR", help="keep the runs here; finished ones are reused")
-    parser.add_argument("--tasks", type=_sets, default=_sets("sst2=2000"), help="SET=LABELS[:HELD OUT],…")
-    parser.add_argument("--seeds", type=int, default=1, help="of pretrained and scratch; of ablations one")
+    parser.add_argument("--tasks", type=_sets, default=_sets("sst2=2000"), help="SET=LABELS[:HELD OUT[:SEEDS]],…")
     parser.add_argument("--lr", type=float, default=1e-3, help="Adam's rate, of every arm")
     parser.add_argument("--lstm-lr", type=float, default=2e-3)
     parser.add_argument("--units", type=int, default=256, help="of the LSTM")
@@ -90,17 +89,18 @@ def _arguments() -> Namespace:
 
 @dataclass(frozen=True)
 class Size:
-    """How much of a set: labels to train on, and at most so many held-out items."""
+    """How much of a set: labels to train on, at most so many held-out items (0: all), seeds of what is compared."""
 
     labels: int
-    held_out: int | None = None
+    held_out: int = 0
+    seeds: int = 1
 
 
 def _sets(text: str) -> dict[str, Size]:
-    """sst2=2000,arc_easy=500:1200"""
+    """sst2=2000,arc_easy=500:1200:2"""
     parts = [part.partition("=") for part in text.split(",")]
     counts = {name: [int(count) for count in sizes.split(":")] for name, _, sizes in parts}
-    return {name: Size(*some[:2]) for name, some in counts.items()}
+    return {name: Size(*some[:3]) for name, some in counts.items()}
 
 
 def _numbers(text: str) -> list[int]:
@@ -112,14 +112,14 @@ def _numbers(text: str) -> list[int]:
 
 def _jobs(args: Namespace) -> Iterator[Job]:
     for arm in args.arms:
-        for seed in _seeds(args, arm):
-            yield from (Job(task, arm, seed, size.labels) for task, size in args.tasks.items())
+        for task, size in args.tasks.items():
+            yield from (Job(task, arm, seed, size.labels) for seed in _seeds(size, arm))
     yield from _curve_jobs(args)
 
 
-def _seeds(args: Namespace, arm: str) -> range:
+def _seeds(size: Size, arm: str) -> range:
     """Every seed of what the experiment is about, one of an ablation."""
-    return range(args.seeds if arm in ("pretrained", "scratch") else 1)
+    return range(size.seeds if arm in ("pretrained", "scratch") else 1)
 
 
 def _curve_jobs(args: Namespace) -> Iterator[Job]:
@@ -155,7 +155,7 @@ def _config(job: Job, args: Namespace) -> finetune.Config:
         "seed": job.seed,
         "epochs": args.epochs,
         "optim": OptimConfig(kind="adamw", lr=lr, beta2=0.999, weight_decay=0.01, transfer=False),
-        "test_items": args.tasks[job.task].held_out,
+        "test_items": args.tasks[job.task].held_out or None,
         "curve": 400,
         "device": Device(),
     }
@@ -195,7 +195,7 @@ def _tables(args: Namespace, out: Path) -> list[str]:
 
 
 def _of(runs: dict[str, RunDir], args: Namespace, task: str, arm: str) -> list[RunDir]:
-    return [runs[Job(task, arm, seed, args.tasks[task].labels).name] for seed in _seeds(args, arm)]
+    return [runs[Job(task, arm, seed, args.tasks[task].labels).name] for seed in _seeds(args.tasks[task], arm)]
 
 
 def _metric(task: str) -> str:
@@ -283,11 +283,12 @@ def _what(args: Namespace, runs: dict[str, RunDir]) -> str:
         for task in args.tasks
     }
     shown = ", ".join(f"{task} {count}" for task, count in cut.items())
+    seeds = "/".join(str(size.seeds) for size in args.tasks.values())
     rates = f"Adam at {args.lr:g} (LSTM {args.lstm_lr:g}), straight down to zero"
     return (
-        f"Base: {base.n_params:,} parameters, context {base.context_length}, {_seen(args.base):,} tokens of pretraining. "
-        f"LSTM: {lstm or 0:,} parameters, from nothing. {args.epochs} epochs, batches of 32, {rates}; {args.seeds} "
-        "seeds of pretrained and scratch, one of all else. In brackets: one standard error over held-out items. "
+        f"Base: {base.n_params:,} parameters, context {base.context_length}, trained on {_seen(args.base):,} tokens. "
+        f"LSTM: {lstm or 0:,} parameters, from nothing. {args.epochs} epochs, batches of 32, {rates}. Pretrained "
+        f"and scratch: {seeds} seeds; all else one. In brackets: one standard error over held-out items. "
         "Differences are over the same items; their error is the larger one of that over items and that over seeds. "
         f"Held-out items of which something did not fit: {shown}."
     )
