@@ -124,7 +124,11 @@ def figure(path: Path, title: str, lines: dict[str, Line], epochs: dict[str, lis
         for panel, label in ((left, "labels"), (right, "epochs")):
             panel.axhline(baseline, color=DRAW["muted"], linestyle="--", linewidth=0.8)
             panel.set_xlabel(label)
+        counts = sorted({count for points in lines.values() for count, _ in points})
         left.set_xscale("log")
+        left.set_xticks(counts, [f"{count:,.0f}" for count in counts])
+        left.set_xticks([], minor=True)
+        right.set_xticks(range(1, 1 + max(map(len, epochs.values()))))
         left.set_ylabel("accuracy")
         raw = svg.save(canvas, path.stem)
     path.write_text(svg.standalone(svg.finish(raw, title, title, {})), encoding="utf-8")
