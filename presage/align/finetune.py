@@ -7,6 +7,7 @@ lambda 0.5, dropout 0.1 on what the linear layer reads. Every ablation of §5 is
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -108,6 +109,13 @@ class Config(BaseConfig):
         if self.base is None and (self.tokenizer is None or (self.model is None) == (self.lstm is None)):
             raise ValueError("without a base, a tokenizer and either a model or an lstm must be given")
         return self
+
+    def plan(self) -> dict[str, object]:
+        """What this run will be, for --dry-run; reads the set."""
+        data = _data(self)
+        counts: dict[str, object] = {"training items": len(data.train), "held-out items": len(data.test)}
+        updates = math.ceil(self.epochs * len(data.train) / self.batch)
+        return {"set": data.name, "form": data.form, "held out": data.split} | counts | {"updates": updates}
 
 
 @dataclass(frozen=True)

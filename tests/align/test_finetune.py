@@ -189,6 +189,17 @@ def test_predictions_and_the_commonest_label(base: Path, mood: tuple[Path, Path]
     assert run.value("commonest label") == pytest.approx(wanted.count(common) / len(wanted))
 
 
+def test_the_plan_says_what_will_be(base: Path, mood: tuple[Path, Path]) -> None:
+    assert config(base, *mood, epochs=2).plan() == {
+        "set": "train",
+        "form": "classification",
+        "held out": "test.jsonl",
+        "training items": 96,
+        "held-out items": 64,
+        "updates": 24,
+    }
+
+
 def test_what_does_not_fit_is_cut_counted_and_told(base: Path, tmp_path: Path) -> None:
     rows = [{"text": "stone river " * 9 if place % 2 else "to", "label": place % 2} for place in range(16)]
     file = write_rows(tmp_path / "rows.jsonl", rows)
