@@ -76,8 +76,7 @@ def _arguments() -> Namespace:
     parser.add_argument("--data", default="../shared/data/eval", help="the folder of the public files")
     parser.add_argument("--out", type=Path, metavar="DIR", help="keep the runs here; finished ones are reused")
     parser.add_argument("--tasks", type=_sets, default=_sets("sst2=2000"), help="SET=LABELS[:HELD OUT[:SEEDS]],…")
-    parser.add_argument("--lr", type=float, default=1e-3, help="Adam's rate, of every arm")
-    parser.add_argument("--lstm-lr", type=float, default=2e-3)
+    parser.add_argument("--lr", type=float, default=1e-2, help="Adam's rate at width 64, of every arm")
     parser.add_argument("--units", type=int, default=256, help="of the LSTM")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--curve", type=_numbers, default=[], metavar="N,N", help="numbers of labels of the curve")
@@ -149,12 +148,11 @@ def _run(job: Job, args: Namespace, out: Path) -> RunDir:
 
 
 def _config(job: Job, args: Namespace) -> finetune.Config:
-    lr = args.lstm_lr if job.arm == "lstm" else args.lr
     values: dict[str, Any] = {
         "labels": job.labels,
         "seed": job.seed,
         "epochs": args.epochs,
-        "optim": OptimConfig(kind="adamw", lr=lr, beta2=0.999, weight_decay=0.01, transfer=False),
+        "optim": OptimConfig(kind="adamw", lr=args.lr, beta2=0.999, weight_decay=0.01),
         "test_items": args.tasks[job.task].held_out or None,
         "curve": 400,
         "device": Device(),
@@ -284,7 +282,7 @@ def _what(args: Namespace, runs: dict[str, RunDir]) -> str:
     }
     shown = ", ".join(f"{task} {count}" for task, count in cut.items())
     seeds = "/".join(str(size.seeds) for size in args.tasks.values())
-    rates = f"Adam at {args.lr:g} (LSTM {args.lstm_lr:g}), straight down to zero"
+    rates = f"Adam at {args.lr:g} (muP, of width 64), straight down to zero"
     return (
         f"Base: {base.n_params:,} parameters, context {base.context_length}, trained on {_seen(args.base):,} tokens. "
         f"LSTM: {lstm or 0:,} parameters, from nothing. {args.epochs} epochs, batches of 32, {rates}. Pretrained "

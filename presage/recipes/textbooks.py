@@ -24,7 +24,7 @@ VOCAB, CONTEXT, LAYERS, WIDTH = 4096, 128, 4, 192
 TOKENS = 16_000_000
 BATCH = 8192
 SETS = Path("../shared/data/eval")
-RATE = 1e-3
+RATE = 1e-2
 UNITS = 512
 
 
@@ -63,13 +63,13 @@ def pretrain() -> pretrain_stage.Config:
 
 
 def finetune() -> finetune_stage.Config:
-    """Sentiment, GPT-1's way; another set: task=… The rate was chosen on training items held apart."""
+    """Sentiment, GPT-1's way; another set: task=… The rate (muP's, at width 64) was chosen on training items."""
     return finetune_stage.Config(
         base=RUNS / "pretrain",
         task="sst2",
         data=str(SETS),
         asked=(0, 4),
-        optim=finetune_stage.Config.model_fields["optim"].default.model_copy(update={"lr": RATE}),
+        optim=OptimConfig(kind="adamw", lr=RATE, beta2=0.999, weight_decay=0.01),
     )
 
 
