@@ -82,6 +82,7 @@ def _arguments() -> Namespace:
     parser.add_argument("--curve", type=_numbers, default=[], metavar="N,N", help="numbers of labels of the curve")
     parser.add_argument("--transfer", type=_numbers, default=[], metavar="K,K", help="blocks transferred")
     parser.add_argument("--arms", type=lambda text: tuple(text.split(",")), default=ARMS)
+    parser.add_argument("--finished", action="store_true", help="tables of the runs that are there; start none")
     parser.add_argument("--only", action="store_true", help="run these arms and write no table")
     return parser.parse_args()
 
@@ -184,7 +185,8 @@ def _begun(job: Job, args: Namespace) -> dict[str, Any]:
 
 
 def _tables(args: Namespace, out: Path) -> list[str]:
-    runs = {job.name: _run(job, args, out) for job in _jobs(args)}
+    jobs = [job for job in _jobs(args) if not args.finished or (out / job.name / "DONE").is_file()]
+    runs = {job.name: _run(job, args, out) for job in jobs}
     found = {(task, arm): _of(runs, args, task, arm) for task in args.tasks for arm in args.arms}
     parts = [_what(args, runs), _main_table(args, found), _differences(args, found)]
     parts += [_transfer_table(args, runs)] if args.transfer else []
@@ -193,33 +195,39 @@ def _tables(args: Namespace, out: Path) -> list[str]:
 
 
 def _of(runs: dict[str, RunDir], args: Namespace, task: str, arm: str) -> list[RunDir]:
-    return [runs[Job(task, arm, seed, args.tasks[task].labels).name] for seed in _seeds(args.tasks[task], arm)]
+    """Its runs; with --finished none where there are none."""
+    size = args.tasks[task]
+    names = [Job(task, arm, seed, size.labels).name for seed in _seeds(size, arm)]
+    return [runs[name] for name in names if name in runs]
 
 
-def _metric(task: str) -> str:
-    return NAMED[task].metrics[0] if task in NAMED else "accuracy"
+def _metrics(task: str) -> tuple[str, ...]:
+    return NAMED[task].metrics if task in NAMED else ("accuracy",)
+
+
+def _judged(args: Namespace) -> list[tuple[str, str]]:
+    return [(task, name) for task in args.tasks for name in _metrics(task)]
 
 
 def _main_table(args: Namespace, found: dict[tuple[str, str], list[RunDir]]) -> str:
     rows = []
-    for task in args.tasks:
-        name, first = _metric(task), found[task, args.arms[0]][0]
-        said = tables.asked(found[task, "pretrained"][0], name)
+    for task, name in _judged(args):
+        first = found[task, "pretrained"][0]
+        said = tables.asked(first, name)
         few = next((value for how, value in said.items() if how != "zero-shot"), "–")
-        common = first.results()["commonest label"]["value"] if name == "accuracy" else None
+        common = f"{first.value('commonest label'):.3f}" if name == "accuracy" else "–"
         arms = [tables.mean_over(found[task, arm], name) for arm in args.arms]
         facts = [name, first.value("train items"), first.value("test items")]
-        rows.append([task, *facts, f"{common:.3f}" if common else "–", said.get("zero-shot", "–"), few, *arms])
+        rows.append([task, *facts, common, said.get("zero-shot", "–"), few, *arms])
     columns = ["set", "metric", "labels", "held out", "commonest label", "zero-shot", "few-shot", *args.arms]
     return table(columns, rows)
 
 
 def _differences(args: Namespace, found: dict[tuple[str, str], list[RunDir]]) -> str:
     rows = []
-    for task in args.tasks:
-        for arm in args.arms[1:]:
-            name = _metric(task)
-            others = found[task, arm]
+    for task, arm in [key for key, runs in found.items() if runs and key[1] != "pretrained"]:
+        others = found[task, arm]
+        for name in _metrics(task):
             one = tables.difference(found[task, "pretrained"][: len(others)], others, name)
             shown = f"{one.over_items.value:+.3f}", f"{one.stderr or 0:.3f}", f"{one.errors or 0:+.1f}"
             rows.append([task, f"pretrained less {arm}", name, *shown, " ".join(f"{seed:+.3f}" for seed in one.seeds)])
@@ -228,15 +236,13 @@ def _differences(args: Namespace, found: dict[tuple[str, str], list[RunDir]]) ->
 
 def _transfer_table(args: Namespace, runs: dict[str, RunDir]) -> str:
     first, labels = _first(args)
-    named = {"nothing": runs[Job(first, "scratch", 0, labels).name]}
-    named |= {
-        ("embeddings" if blocks == 0 else f"embeddings and {blocks} blocks"): runs[
-            Job(first, "pretrained", 0, labels, (("transfer", blocks),)).name
-        ]
-        for blocks in args.transfer
-    }
-    named["everything"] = runs[Job(first, "pretrained", 0, labels).name]
-    name = _metric(first)
+    jobs = {"nothing": Job(first, "scratch", 0, labels)}
+    for blocks in args.transfer:
+        what = f"embeddings and {blocks} blocks" if blocks else "embeddings"
+        jobs[what] = Job(first, "pretrained", 0, labels, (("transfer", blocks),))
+    jobs["everything"] = Job(first, "pretrained", 0, labels)
+    named = {what: runs[job.name] for what, job in jobs.items() if job.name in runs}
+    name = _metrics(first)[0]
     return table(
         [f"transferred, {first}", name], [[what, tables.mean_over([run], name)] for what, run in named.items()]
     )
@@ -244,8 +250,8 @@ def _transfer_table(args: Namespace, runs: dict[str, RunDir]) -> str:
 
 def _curves(args: Namespace, runs: dict[str, RunDir]) -> list[str]:
     first, labels = _first(args)
-    counts = sorted({*args.curve, labels})
-    name = _metric(first)
+    counts = [n for n in sorted({*args.curve, labels}) if Job(first, "scratch", 0, n).name in runs]
+    name = _metrics(first)[0]
     arms = ("pretrained", "scratch")
     points = {arm: [runs[Job(first, arm, 0, count).name] for count in counts] for arm in arms}
     rows = []

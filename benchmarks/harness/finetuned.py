@@ -47,7 +47,9 @@ def metric(run: RunDir, name: str) -> dict[str, Any]:
 
 
 def mean_over(runs: Sequence[RunDir], name: str) -> str:
-    """The mean over seeds and, in brackets, the error over items of the first."""
+    """The mean over seeds and, in brackets, the error over items of the first; – of none."""
+    if not runs:
+        return "–"
     values = [metric(run, name)["value"] for run in runs]
     error = metric(runs[0], name)["stderr"]
     return f"{sum(values) / len(values):.3f}" + (f" ({error:.3f})" if error else "")
