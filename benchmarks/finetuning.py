@@ -87,6 +87,7 @@ def _arguments() -> Namespace:
     parser.add_argument("--curve", type=_numbers, default=[], metavar="N,N", help="numbers of labels of the curve")
     parser.add_argument("--transfer", type=_numbers, default=[], metavar="K,K", help="blocks transferred")
     parser.add_argument("--arms", type=lambda text: tuple(text.split(",")), default=ARMS)
+    parser.add_argument("--transfer-labels", type=int, help="by default as many as the first set's")
     parser.add_argument("--finished", action="store_true", help="tables of the runs that are there; start none")
     parser.add_argument("--only", action="store_true", help="run these arms and write no table")
     return parser.parse_args()
@@ -128,12 +129,17 @@ def _seeds(size: Size, arm: str) -> range:
 
 
 def _curve_jobs(args: Namespace) -> Iterator[Job]:
-    first, labels = _first(args)
+    first = _first(args)[0]
     if "scratch" in args.arms:
         yield from (Job(first, "scratch", 0, count) for count in args.curve)
     if "pretrained" in args.arms:
         yield from (Job(first, "pretrained", 0, count) for count in args.curve)
-        yield from (Job(first, "pretrained", 0, labels, (("transfer", blocks),)) for blocks in args.transfer)
+        yield from (Job(first, "pretrained", 0, _swept(args), (("transfer", k),)) for k in args.transfer)
+
+
+def _swept(args: Namespace) -> int:
+    """Labels of the sweep over transferred blocks."""
+    return int(args.transfer_labels or _first(args)[1])
 
 
 def _first(args: Namespace) -> tuple[str, int]:
@@ -243,7 +249,7 @@ def _differences(args: Namespace, found: dict[tuple[str, str], list[RunDir]]) ->
 
 
 def _transfer_table(args: Namespace, runs: dict[str, RunDir]) -> str:
-    first, labels = _first(args)
+    first, labels = _first(args)[0], _swept(args)
     jobs = {"nothing": Job(first, "scratch", 0, labels)}
     for blocks in args.transfer:
         what = f"embeddings and {blocks} blocks" if blocks else "embeddings"
@@ -252,7 +258,8 @@ def _transfer_table(args: Namespace, runs: dict[str, RunDir]) -> str:
     named = {what: runs[job.name] for what, job in jobs.items() if job.name in runs}
     name = _metrics(first)[0]
     return table(
-        [f"transferred, {first}", name], [[what, tables.mean_over([run], name)] for what, run in named.items()]
+        [f"transferred, {first}, {labels} labels", name],
+        [[what, tables.mean_over([run], name)] for what, run in named.items()],
     )
 
 
