@@ -51,7 +51,7 @@ class Sizes:
     held_out: int = 1200
     epochs: float = 3.0
     ranked: float = 1.5
-    steps: int = 24
+    steps: int = 28
     eval_tokens: int = 65_536
     asked: int = 240
 
@@ -150,9 +150,9 @@ def rl_configs(
         reward=reward,
         rules=RulesConfig(judge="world"),
         objective=Objective(value_clip=None),
-        penalty=rl_stage.Penalty(beta=0.1),
+        penalty=rl_stage.Penalty(beta=0.08),
         normalise=True,
-        ptx=rl_stage.Ptx(shards=shards, coefficient=1.0, windows=24),
+        ptx=rl_stage.Ptx(shards=shards, coefficient=1.0, windows=28),
         steps=sizes.steps,
         batch_prompts=128,
         minibatch=32,
