@@ -7,6 +7,7 @@ exactly 1 until the first update (tests).
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from presage.align.learners import Learner
-from presage.align.objectives import Stats, masked_mean, value_loss
+from presage.align.objectives import Stats, value_loss
 from presage.align.rollout import Batch, Rollout, batch_of, spoken, valued
 from presage.core.run import RunDir
 from presage.core.seeds import stream
@@ -128,7 +129,7 @@ class Update:
         loss, stats = value_loss(valued(models.value, batch), batch.values, batch.returns, batch.mask, self.value_clip)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = clip_gradients(models.value_optimizer.named.values(), self.grad_clip)
-        if norm == norm and norm != float("inf"):
+        if math.isfinite(norm):
             models.value_optimizer.step(factor, max(1, state.updates))
         models.value_optimizer.zero_grad()
         return {"value/loss": loss.item()} | {f"value/{name}": value for name, value in stats.items()}
@@ -153,11 +154,6 @@ def kl_of(batches: Sequence[Batch]) -> float:
     """Mean over completions of log π − log π_ref, nats a completion: an estimate of KL(π, π_ref) by its own samples."""
     sums = torch.cat([((one.old - one.reference) * one.mask).sum(1) for one in batches])
     return float(sums.mean())
-
-
-def mean_value(batches: Sequence[Batch]) -> float:
-    """Mean value of a token."""
-    return statistics.fmean(float(masked_mean(one.values, one.mask)) for one in batches)
 
 
 def _means(seen: Sequence[Stats]) -> Stats:
