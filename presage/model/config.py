@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from presage.core.config import Config
 from presage.core.errors import ConfigError, did_you_mean
@@ -38,6 +38,12 @@ class ModelConfig(Config):
     """mup: variance 1/fan_in, zero head; gpt1: N(0, 0.02); gpt2: also 1/sqrt(2 n_layers) on residual outputs."""
     scores: int | None = Field(default=None, gt=0)
     """Numbers read off each state besides the logits: the classes of a classifier, 1 for a reward or a value."""
+
+    @model_serializer(mode="wrap")
+    def _as_sealed(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without scores as it was before there were any: seals hold the digest of a model's config."""
+        data: dict[str, Any] = plain(self)
+        return {key: value for key, value in data.items() if key != "scores" or value is not None}
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -125,3 +125,11 @@ def test_default_family_fits_any_width(d_model: int, n_layers: int) -> None:
 def test_shapes_that_do_not_fit(make: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make()  # type: ignore[operator]
+
+
+def test_a_config_without_scores_reads_and_writes_as_before_there_were_any() -> None:
+    shape = qwen3(300, 16, 1, 16)
+    assert "scores" not in shape.model_dump() and "scores" not in shape.to_json()
+    scored = shape.model_copy(update={"scores": 2})
+    assert scored.model_dump()["scores"] == 2
+    assert ModelConfig.parse(scored.model_dump()) == scored and ModelConfig.parse(shape.model_dump()) == shape
