@@ -45,9 +45,6 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--demos", type=Path, required=True, help="demos seed-0, seed-1, …; finished runs are kept")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument(
-        "--work", type=Path, required=True, help="where the assistants' runs go; finished ones are kept"
-    )
     args = parser.parse_args()
     seconds: list[float] = []
     for seed in range(args.seeds):
@@ -56,10 +53,10 @@ def main() -> None:
         seconds.append(time.perf_counter() - begun)
     folders = [args.demos / f"seed-{seed}" / "assistant" for seed in range(args.seeds)]
     taken = [one for one in seconds if one > 30]  # a finished chain is only opened
-    said = [f"{usable_cores()} cores; the last column of each model is the mean over seeds."]
+    said = ["The last column of each model is the mean over seeds."]
     if taken:
-        said.append(f"A chain took {statistics.median(taken):.0f} s in the middle, {max(taken):.0f} s at most.")
-    said.append(f"Most memory of one process: {_peak():.2f} GB.")
+        said.append(f"A chain took {statistics.median(taken):.0f} s in the middle, {max(taken):.0f} s at most, on ")
+        said.append(f"{usable_cores()} cores; most memory of one process: {_peak():.2f} GB.")
     parts = [*(_conduct(folders, model) for model in MODELS), _rewards(folders), " ".join(said), _rollouts(folders[0])]
     publish("assistant", "An assistant with a policy, by seed", parts, write=args.write)
 
@@ -108,7 +105,7 @@ def _rollouts(folder: Path) -> str:
     writing = [row["rollout_tokens_per_s"] for row in steps]
     return (
         f"Rollouts: {rolled:,.0f} tokens a second on one thread, {rolled / plain:.2f} of plain generation's "
-        f"{plain:,.0f}. Within training, beside another policy's: {statistics.median(writing):,.0f}; a step takes "
+        f"{plain:,.0f}. Within training: {statistics.median(writing):,.0f}; a step takes "
         f"{whole / len(steps):.1f} s in all."
     )
 
