@@ -20,7 +20,7 @@ from presage.recipes import demo
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ("corpus", "tokenizer", "shards")
-LARGEST = 1_200_000
+LARGEST = 1_500_000
 FIELDS = ("promised", "lo", "hi", "actual", "error_percent", "half_width_percent", "inside")
 ABILITY = "capability/all"
 YES_NO: dict[object, str] = {0: "no", 1: "yes"}
