@@ -37,7 +37,7 @@ from presage.train.schedule import ScheduleConfig
 
 MODELS = ("sft", "ppo", "ppo-alone", "ppo-no-text")
 """The assistants, as the tables call them."""
-SECONDS, SHORT_SECONDS = 300.0, 40.0
+SECONDS, SHORT_SECONDS = 300.0, 20.0
 """What all of it takes on two cores; the last in a short demo."""
 
 
@@ -57,7 +57,7 @@ class Sizes:
 
 
 WHOLE = Sizes()
-SHORT = Sizes(300, 200, 300, 200, epochs=1.0, ranked=1.0, steps=2, eval_tokens=16_384, asked=40)
+SHORT = Sizes(160, 80, 100, 60, epochs=1.0, ranked=1.0, steps=1, eval_tokens=4_096, asked=8)
 
 
 def optim(lr: float) -> OptimConfig:
