@@ -24,7 +24,7 @@ from presage.cli.grammar import (
 def demo(
     *,
     out: Place = Path("runs/demo"),
-    minutes: float = 19,
+    minutes: float = 20,
     corpus: Path | None = None,
     microcode: bool | None = None,
     seed: Whole = 0,

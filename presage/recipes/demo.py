@@ -135,7 +135,7 @@ def ladder() -> ladder_stage.Config:
 def run(
     out: Path | str,
     *,
-    minutes: float = 19.0,
+    minutes: float = 20.0,
     corpus: Path | str | None = None,
     microcode: bool | None = None,
     seed: int = 0,
