@@ -248,19 +248,15 @@ def _plan(work: _Work, model: Net) -> Plan:
     epoch = len(work.train) * each
     warm = int(config.warmup * config.epochs * epoch)
     warm = warm if warm >= config.batch * each else 0
-    return Plan(
+    return Plan.of(
+        config,
         tokens=config.epochs * epoch,
         batch_sequences=config.batch,
-        micro_batch=config.micro_batch,
         sequence_tokens=each,
         flops_per_token=model.config.flops_per_token(work.longest),
         schedule=config.schedule.model_copy(update={"warmup_tokens": config.schedule.warmup_tokens or warm}),
-        seed=config.seed,
-        grad_clip=config.optim.grad_clip,
-        log_every=config.log_every,
         eval_every=epoch,
         checkpoint_every=config.checkpoint_every * each,
-        keep=config.keep_checkpoints,
     )
 
 

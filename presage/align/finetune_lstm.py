@@ -15,14 +15,13 @@ from torch import Tensor, nn
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
 from presage.core.device import Device, recorded_or_measured
-from presage.core.errors import BudgetError, ConfigError
 from presage.core.run import RunDir
 from presage.core.seeds import derive
 from presage.data.loader import Loader, Tokens, evaluation_windows
 from presage.model.transformer import Transformer
-from presage.train.loop import Plan, fit
+from presage.train.loop import fit
 from presage.train.optim import OptimConfig, Optimizer
-from presage.train.pretrain import bits_per_byte, next_token_loss
+from presage.train.pretrain import bits_per_byte, check_fits, make_plan, next_token_loss
 from presage.train.schedule import ScheduleConfig
 
 __all__ = ["Config", "run"]
@@ -130,13 +129,9 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     device = chosen.apply()
     tokens = Tokens(config.shards)
     length = config.model.context_length
-    if tokens.vocab_size > config.model.vocab_size:
-        what = f"the shards have {tokens.vocab_size} tokens, the model only {config.model.vocab_size}"
-        raise ConfigError(what, where="model.vocab_size")
-    if config.tokens < length:
-        raise BudgetError(f"{config.tokens} tokens are fewer than one sequence of {length}", where="tokens")
-    loader = Loader(tokens.split("train"), length, config.seed)
-    held_out = tokens.split("val")
+    split, held_out = tokens.split("train"), tokens.split("val")
+    check_fits(config, split)
+    loader = Loader(split, length, config.seed)
     with RunDir.create(out, STAGE, config, seed=config.seed, resume=resume, device=chosen.model_dump()) as directory:
         # The loop and the losses ask of a model no more than a Recurrent has.
         model = cast(Transformer, build_lstm(config.model, derive(config.seed, "init")).to(device))
@@ -146,7 +141,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
             return torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
 
         optimizer = Optimizer(model, config.optim)
-        fit(model, optimizer, batches, next_token_loss, _plan(config), directory, chosen, label=out.name)
+        fit(model, optimizer, batches, next_token_loss, make_plan(config), directory, chosen, label=out.name)
         windows = evaluation_windows(held_out, length, config.eval_tokens)
         units = {"val/bpb": "bits/byte", "val/loss": "nats/token"}
         for name, (value, stderr) in bits_per_byte(model, windows, held_out.token_bytes, chosen).items():
@@ -155,20 +150,3 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         directory.result("tokens", config.tokens // length * length)
         directory.finish()
     return directory
-
-
-def _plan(config: Config) -> Plan:
-    length = config.model.context_length
-    return Plan(
-        tokens=config.tokens // length * length,
-        batch_sequences=max(1, round(config.batch_tokens / length)),
-        micro_batch=config.micro_batch,
-        sequence_tokens=length,
-        flops_per_token=config.model.flops_per_token(),
-        schedule=config.schedule,
-        seed=config.seed,
-        grad_clip=config.optim.grad_clip,
-        log_every=config.log_every,
-        checkpoint_every=config.checkpoint_every,
-        keep=config.keep_checkpoints,
-    )

@@ -171,18 +171,12 @@ def _best(records: list[Preference]) -> list[Demonstration]:
 
 def _plan(config: Config, elements: list[Element], model: Transformer) -> Plan:
     longest = max(len(prompt) + sum(map(len, said)) for prompt, said, _ in elements)
-    return Plan(
+    return Plan.of(
+        config,
         tokens=max(1, round(config.epochs * len(elements))) * longest,
         batch_sequences=config.batch_prompts,
-        micro_batch=config.micro_batch,
         sequence_tokens=longest,
         flops_per_token=model.config.flops_per_token(),
-        schedule=config.schedule,
-        seed=config.seed,
-        grad_clip=config.optim.grad_clip,
-        log_every=config.log_every,
-        checkpoint_every=config.checkpoint_every,
-        keep=config.keep_checkpoints,
     )
 
 

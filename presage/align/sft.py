@@ -159,18 +159,12 @@ class _Mixture:
 
 
 def _plan(config: Config, mixture: _Mixture, length: int, model: Transformer) -> Plan:
-    return Plan(
+    return Plan.of(
+        config,
         tokens=mixture.total * length,
         batch_sequences=config.batch_rows,
-        micro_batch=config.micro_batch,
         sequence_tokens=length,
         flops_per_token=model.config.flops_per_token(length),
-        schedule=config.schedule,
-        seed=config.seed,
-        grad_clip=config.optim.grad_clip,
-        log_every=config.log_every,
-        checkpoint_every=config.checkpoint_every,
-        keep=config.keep_checkpoints,
     )
 
 

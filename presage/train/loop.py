@@ -13,7 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ from presage.core.run import RunDir
 from presage.core.seeds import derive
 from presage.model.transformer import Transformer
 from presage.train import state as states
-from presage.train.optim import Optimizer, clip_gradients
+from presage.train.optim import OptimConfig, Optimizer, clip_gradients
 from presage.train.schedule import BatchRamp, ScheduleConfig
 from presage.train.state import TrainState
 
@@ -36,6 +36,25 @@ Loss = Callable[[Transformer, Batch], tuple[Tensor, float]]
 GUARD_WINDOW = 64
 GUARD_FACTOR = 20.0
 GUARD_PATIENCE = 8
+
+
+class Settings(Protocol):
+    """What the config of every stage that trains says about its loop."""
+
+    @property
+    def micro_batch(self) -> int: ...
+    @property
+    def optim(self) -> OptimConfig: ...
+    @property
+    def schedule(self) -> ScheduleConfig: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def log_every(self) -> int: ...
+    @property
+    def checkpoint_every(self) -> int: ...
+    @property
+    def keep_checkpoints(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -57,6 +76,20 @@ class Plan:
     """Tokens; 0: only at the end."""
     checkpoint_every: int = 0
     keep: int = 2
+
+    @classmethod
+    def of(cls, config: Settings, **particulars: Any) -> Plan:
+        """The plan of a stage: what every config says, and `particulars`, fields of a Plan, which go before it."""
+        common: dict[str, Any] = {
+            "micro_batch": config.micro_batch,
+            "schedule": config.schedule,
+            "seed": config.seed,
+            "grad_clip": config.optim.grad_clip,
+            "log_every": config.log_every,
+            "checkpoint_every": config.checkpoint_every,
+            "keep": config.keep_checkpoints,
+        }
+        return cls(**common | particulars)
 
     def sequences(self, state: TrainState) -> int:
         """Sequences of the next batch; the last one stops at `tokens` exactly."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from presage.model.config import ModelConfig
 from presage.model.losses import cross_entropy
 from presage.model.transformer import Transformer, build
 from presage.train import state as states
-from presage.train.loop import Plan, fit
+from presage.train.loop import Plan, Settings, fit
 from presage.train.optim import OptimConfig, Optimizer
 from presage.train.schedule import BatchRamp, ScheduleConfig
 
@@ -93,7 +94,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     device = chosen.apply()
     tokens = Tokens(config.shards)
     split, held_out = tokens.split("train"), tokens.split("val")
-    _check_fits(config, split)
+    check_fits(config, split)
     directory = RunDir.create(
         out, "pretrain", config, seed=config.seed, resume=resume, device=chosen.model_dump(), seal=_seal(config)
     )
@@ -115,7 +116,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
             optimizer,
             batches,
             next_token_loss,
-            make_plan(config),
+            make_plan(config, ramp=config.ramp, eval_every=config.eval_every),
             directory,
             chosen,
             evaluate=lambda: _values(bits_per_byte(model, progress_windows, held_out.token_bytes, chosen)),
@@ -167,37 +168,44 @@ def bits_per_byte(
     }
 
 
-def make_plan(config: Config) -> Plan:
+class Shape(Protocol):
+    """What of a model the plan of a run over text depends on."""
+
+    @property
+    def vocab_size(self) -> int: ...
+    @property
+    def context_length(self) -> int: ...
+    def flops_per_token(self) -> int: ...
+
+
+class Text(Settings, Protocol):
+    """A config of training on next-token prediction over shards, of whatever model."""
+
+    @property
+    def shards(self) -> Path: ...
+    @property
+    def model(self) -> Shape: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def batch_tokens(self) -> int: ...
+
+
+def make_plan(config: Text, **particulars: Any) -> Plan:
     """The loop's plan for a config; batches are whole sequences."""
     length = config.model.context_length
-    return Plan(
+    return Plan.of(
+        config,
         tokens=config.tokens // length * length,
         batch_sequences=max(1, round(config.batch_tokens / length)),
-        micro_batch=config.micro_batch,
         sequence_tokens=length,
         flops_per_token=config.model.flops_per_token(),
-        schedule=config.schedule,
-        seed=config.seed,
-        ramp=config.ramp,
-        grad_clip=config.optim.grad_clip,
-        log_every=config.log_every,
-        eval_every=config.eval_every,
-        checkpoint_every=config.checkpoint_every,
-        keep=config.keep_checkpoints,
+        **particulars,
     )
 
 
-def _ratio(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
-    mean = top.sum() / bottom.sum()
-    spread = np.sqrt(((top - mean * bottom) ** 2).sum() * len(top) / max(len(top) - 1, 1))
-    return float(mean), float(spread / bottom.sum())
-
-
-def _values(measures: dict[str, tuple[float, float]]) -> dict[str, float]:
-    return {name: value for name, (value, _) in measures.items()}
-
-
-def _check_fits(config: Config, split: Split) -> None:
+def check_fits(config: Text, split: Split) -> None:
+    """Raise ConfigError where the shards have more tokens than the model, BudgetError where they are too short."""
     if split.vocab_size > config.model.vocab_size:
         raise ConfigError(
             f"the shards have token ids up to {split.vocab_size - 1}, the model only {config.model.vocab_size}",
@@ -208,6 +216,16 @@ def _check_fits(config: Config, split: Split) -> None:
         raise BudgetError(f"{split.n_tokens} training tokens do not fill one window of {length}", where=config.shards)
     if config.tokens < length:
         raise BudgetError(f"{config.tokens} tokens are fewer than one sequence of {length}", where="tokens")
+
+
+def _ratio(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
+    mean = top.sum() / bottom.sum()
+    spread = np.sqrt(((top - mean * bottom) ** 2).sum() * len(top) / max(len(top) - 1, 1))
+    return float(mean), float(spread / bottom.sum())
+
+
+def _values(measures: dict[str, tuple[float, float]]) -> dict[str, float]:
+    return {name: value for name, (value, _) in measures.items()}
 
 
 def _seal(config: Config) -> str | None:

@@ -78,7 +78,8 @@ def test_micro_batches_change_nothing(tmp_path: Path, kind: Any) -> None:
     }
     whole = models.pop(8)
     assert largest_difference(whole, build(tiny_model(init="gpt2"), 0)) > 1e-3, "something was learnt"
-    assert {micro for micro, model in models.items() if largest_difference(model, whole) > 1e-6} == set()
+    # Sums taken in another order; Adam's division makes the most of it where a gradient is nearly 0.
+    assert {micro for micro, model in models.items() if largest_difference(model, whole) > 1e-5} == set()
 
 
 def naive_loss(model: Transformer, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, int]:
