@@ -22,14 +22,12 @@ from presage.align.card_sets import folder_of, planned
 from presage.align.rbrm import Classifier, ModelJudge
 from presage.align.redteam import Attempt, Retested, Reviewed, read_attempts, retested, reviewed
 from presage.align.rubric import refusal_style
-from presage.core.config import Config as BaseConfig
-from presage.core.config import Parent
 from presage.core.errors import did_you_mean
 from presage.core.estimates import LEVEL
 from presage.core.files import sha256
 from presage.core.run import RunDir
 from presage.data.verbs import LanguageModel
-from presage.infer.opening import opened
+from presage.infer.opening import Examined, opened
 
 __all__ = ["Config", "run"]
 
@@ -38,15 +36,7 @@ MEASURED, REVIEWED, NOT = "measured", "reviewed", "not assessed"
 _RISKS = ["risk", "name", "status", "reason", "figures", "attempts", "people", "mitigation"]
 
 
-class Config(BaseConfig):
-    run: Parent | None = None
-    """The run examined: one that has a model."""
-    model: str = ""
-    """Or hf:DIR, or an endpoint's https://HOST/v1#NAME."""
-    key_file: str = ""
-    """A file that holds the endpoint's key; the key itself is never written anywhere."""
-    settings: tuple[str, ...] = ()
-    """key=value: how the model is asked, by the settings of its backend."""
+class Config(Examined):
     data: str = ""
     """The folder of the public sets, or the one that has it as `align`."""
     sets: tuple[str, ...] = ()
@@ -71,22 +61,11 @@ class Config(BaseConfig):
     seed: int = 0
 
     @model_validator(mode="after")
-    def _one_model(self) -> Config:
-        if (self.run is None) == (not self.model):
-            raise ValueError("either a run or a model must be given")
+    def _known_risks(self) -> Config:
         wrong = next((name for name in self.mitigations if name not in RISKS), None)
         if wrong is not None:
             raise ValueError(f"no risk area '{wrong}': {did_you_mean(wrong, RISKS)}")
-        if any(
-            name.strip() == "proxy" and "@" in value for name, _, value in (s.partition("=") for s in self.settings)
-        ):
-            raise ValueError("a proxy with a name or password in it would be written down: leave them out")
         return self
-
-    @property
-    def spec(self) -> str:
-        """What names the model."""
-        return str(self.run) if self.run is not None else self.model
 
     def plan(self) -> dict[str, object]:
         """What --dry-run prints: items by set, of a model that gives likelihoods."""

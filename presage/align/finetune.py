@@ -20,7 +20,7 @@ from pydantic import Field, model_validator
 from presage.align import finetune_asked as asking
 from presage.align import finetune_scores as scoring
 from presage.align.finetune_data import Dataset, Form, Item, named, own
-from presage.align.finetune_inputs import MARKS, Batch, Encoded, Marks, Order, batch, encode, grouped
+from presage.align.finetune_inputs import MARKS, Batch, Encoded, Marks, batch, encode, grouped
 from presage.align.finetune_lstm import LstmConfig
 from presage.align.finetune_model import Base, Net, Objective, adapted, base_of, predicted
 from presage.core.config import Config as BaseConfig
@@ -29,6 +29,7 @@ from presage.core.device import Device, recorded_or_measured
 from presage.core.errors import ConfigError, RunError
 from presage.core.files import sha256
 from presage.core.run import RunDir
+from presage.core.seeds import in_epochs
 from presage.data.bpe import Tokenizer
 from presage.infer.opening import open_model
 from presage.model.config import ModelConfig
@@ -216,10 +217,10 @@ def _work(config: Config, data: Dataset, tokenizer: Tokenizer, vocabulary: int, 
 
 
 def _train(work: _Work, model: Net, directory: RunDir, device: Device) -> None:
-    config, order = work.config, Order(len(work.train), work.config.seed)
+    config, size = work.config, len(work.train)
 
     def batches(first: int, count: int) -> list[Batch]:
-        return work.batches([work.train[place] for place in order.places(first, count)])
+        return work.batches([work.train[place] for place in in_epochs(first, count, size, config.seed)])
 
     def evaluate() -> dict[str, float]:
         return _judged(work, model) if config.curve else {}

@@ -23,7 +23,6 @@ from torch import Tensor
 
 from presage.align.finetune_data import Form, Item, Label
 from presage.core.errors import ConfigError
-from presage.core.seeds import stream
 from presage.data.bpe import Tokenizer
 
 MARKS = 3
@@ -176,20 +175,3 @@ def grouped(items: Sequence[Encoded], most: int = GROUP_TOKENS) -> list[list[int
             rows = len(items[place].sequences)
         groups[-1].append(place)
     return groups
-
-
-class Order:
-    """Which training item comes when: every epoch all of them, in an order that depends on (seed, epoch) alone."""
-
-    def __init__(self, count: int, seed: int) -> None:
-        self.count, self.seed = count, seed
-        self._epoch, self._places = -1, np.zeros(0, np.int64)
-
-    def places(self, first: int, count: int) -> list[int]:
-        """Items number first … first+count-1 of the endless stream."""
-        return [int(self._of(number // self.count)[number % self.count]) for number in range(first, first + count)]
-
-    def _of(self, epoch: int) -> np.ndarray:
-        if epoch != self._epoch:
-            self._epoch, self._places = epoch, stream(self.seed, "finetune", epoch).permutation(self.count)
-        return self._places

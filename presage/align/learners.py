@@ -13,8 +13,9 @@ log P under the policy as it now is.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 
 import torch
 from pydantic import Field
@@ -56,27 +57,27 @@ class Objective(Config):
     dpo_beta: float = Field(default=0.1, gt=0)
 
 
-class Learner(Protocol):
+class Learner(ABC):
     """An objective at work."""
 
-    needs_values: bool
-
-    def prepare(self, batches: Sequence[Batch], beta: float) -> list[Batch]:
-        """The minibatches of a step, each of whole groups, with what their completions are worth."""
-        ...
-
-    def loss(self, new: Tensor, batch: Batch, beta: float) -> tuple[Tensor, Stats]:
-        """What is minimised, given log P [B, T − 1] under the policy as it is now."""
-        ...
-
-
-class Ppo:
-    """InstructGPT §3.5 with the details of Ziegler et al. 2019."""
-
-    needs_values = True
+    needs_values = False
 
     def __init__(self, config: Objective) -> None:
         self.config = config
+
+    @abstractmethod
+    def prepare(self, batches: Sequence[Batch], beta: float) -> list[Batch]:
+        """The minibatches of a step, each of whole groups, with what their completions are worth."""
+
+    @abstractmethod
+    def loss(self, new: Tensor, batch: Batch, beta: float) -> tuple[Tensor, Stats]:
+        """What is minimised, given log P [B, T − 1] under the policy as it is now."""
+
+
+class Ppo(Learner):
+    """InstructGPT §3.5 with the details of Ziegler et al. 2019."""
+
+    needs_values = True
 
     def prepare(self, batches: Sequence[Batch], beta: float) -> list[Batch]:
         """Advantages and returns by GAE; whitened over the whole step."""
@@ -92,13 +93,8 @@ class Ppo:
         return policy_loss(new, batch.old, batch.advantages, batch.mask, self.config.clip)
 
 
-class Grpo:
+class Grpo(Learner):
     """Shao et al. 2024: the group's mean in place of a value model."""
-
-    needs_values = False
-
-    def __init__(self, config: Objective) -> None:
-        self.config = config
 
     def prepare(self, batches: Sequence[Batch], beta: float) -> list[Batch]:
         """One advantage a completion."""
@@ -112,24 +108,30 @@ class Grpo:
         return group_loss(new, batch.old, batch.reference, batch.advantages, batch.mask, self.config.clip, beta)
 
 
-class Best:
-    """Best of n, learned: fine-tuning on the completion with the highest score (Stiennon et al. 2020 compare with the
-    n-fold sampling that this imitates). Where all of a group are alike, none is learned."""
-
-    needs_values = False
-
-    def __init__(self, config: Objective) -> None:
-        self.config = config
+class _Grouped(Learner):
+    """Of every group one completion is picked out, or several."""
 
     def prepare(self, batches: Sequence[Batch], beta: float) -> list[Batch]:
-        """1 for the first best of each group."""
+        """`_sides` of each group; 0 where all of it are alike."""
         found = []
         for one in batches:
             groups = one.scores.view(-1, self.config.group)
-            best = torch.zeros_like(groups).scatter_(1, groups.argmax(1, keepdim=True), 1.0)
             differ = (groups != groups[:, :1]).any(1, keepdim=True)
-            found.append(one.with_(advantages=(best * differ).flatten()))
+            found.append(one.with_(advantages=(self._sides(groups) * differ).flatten()))
         return found
+
+    @abstractmethod
+    def _sides(self, groups: Tensor) -> Tensor:
+        """What every completion counts, given the scores of groups [G, n]."""
+
+
+class Best(_Grouped):
+    """Best of n, learned: fine-tuning on the completion with the highest score (Stiennon et al. 2020 compare with the
+    n-fold sampling that this imitates). Where all of a group are alike, none is learned."""
+
+    def _sides(self, groups: Tensor) -> Tensor:
+        """1 for the first best."""
+        return torch.zeros_like(groups).scatter_(1, groups.argmax(1, keepdim=True), 1.0)
 
     def loss(self, new: Tensor, batch: Batch, beta: float) -> tuple[Tensor, Stats]:
         """−log P, the mean over the tokens of those."""
@@ -137,24 +139,13 @@ class Best:
         return -masked_mean(new, mask), {"learned": float(batch.advantages.mean())}
 
 
-class Dpo:
+class Dpo(_Grouped):
     """Rafailov et al. 2023 on the policy's own completions: the best of a group against its worst."""
 
-    needs_values = False
-
-    def __init__(self, config: Objective) -> None:
-        self.config = config
-
-    def prepare(self, batches: Sequence[Batch], beta: float) -> list[Batch]:
-        """+1 for the best of each group and −1 for its worst; 0 where all are alike."""
-        found = []
-        for one in batches:
-            groups = one.scores.view(-1, self.config.group)
-            sides = torch.zeros_like(groups).scatter_(1, groups.argmax(1, keepdim=True), 1.0)
-            sides = sides.scatter(1, groups.argmin(1, keepdim=True), -1.0)
-            differ = (groups != groups[:, :1]).any(1, keepdim=True)
-            found.append(one.with_(advantages=(sides * differ).flatten()))
-        return found
+    def _sides(self, groups: Tensor) -> Tensor:
+        """+1 for the best and −1 for the worst."""
+        best = torch.zeros_like(groups).scatter_(1, groups.argmax(1, keepdim=True), 1.0)
+        return best.scatter(1, groups.argmin(1, keepdim=True), -1.0)
 
     def loss(self, new: Tensor, batch: Batch, beta: float) -> tuple[Tensor, Stats]:
         """DPO's, over the groups that teach."""
@@ -171,12 +162,7 @@ class Dpo:
         return loss, stats | {"learned": float(teaches.float().mean())}
 
 
-LEARNERS: dict[Name, type[Ppo] | type[Grpo] | type[Best] | type[Dpo]] = {
-    "ppo": Ppo,
-    "grpo": Grpo,
-    "best": Best,
-    "dpo": Dpo,
-}
+LEARNERS: dict[Name, type[Learner]] = {"ppo": Ppo, "grpo": Grpo, "best": Best, "dpo": Dpo}
 
 
 def _whitened(batches: Sequence[Batch]) -> list[Batch]:

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from presage.core.seeds import stream
 from presage.model.losses import cross_entropy
 from presage.model.transformer import Transformer
 
@@ -85,13 +84,3 @@ def packed_loss(model: Transformer, rows: Rows) -> tuple[Tensor, float]:
     positions, mask = places(rows.text)
     hidden = model.trunk(model.embed(rows.read), positions, mask)
     return cross_entropy(hidden, model.head.weight, rows.predicted, rows.counted), float(rows.counted.sum())
-
-
-def in_epochs(first: int, count: int, size: int, seed: int) -> list[int]:
-    """Examples first … first+count-1 of an endless stream that visits all `size` in a new order each epoch."""
-    found: list[int] = []
-    while len(found) < count:
-        epoch, place = divmod(first + len(found), size)
-        order = stream(seed, "epoch", epoch).permutation(size)
-        found += order[place : place + count - len(found)].tolist()
-    return found

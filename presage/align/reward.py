@@ -15,7 +15,6 @@ from pydantic import Field
 from torch import Tensor
 
 from presage.align.objectives import ranking_loss, ranking_pairs
-from presage.align.packing import in_epochs
 from presage.align.public import hh_pairs
 from presage.align.reading import Ids, answered, compared, compared_scores, rewards
 from presage.align.records import Demonstration, Preference, read_demonstrations, read_preferences, split
@@ -25,6 +24,7 @@ from presage.core.config import File, Parent
 from presage.core.device import Device, recorded_or_measured
 from presage.core.errors import DataError, RunError
 from presage.core.run import RunDir
+from presage.core.seeds import in_epochs
 from presage.data.bpe import Tokenizer
 from presage.data.verbs import Message
 from presage.model.config import ModelConfig

@@ -24,7 +24,6 @@ import torch
 from presage.align.grading import Grade, Grader, RulesConfig, rules_of
 from presage.align.learners import LEARNERS
 from presage.align.objectives import adapted
-from presage.align.packing import in_epochs
 from presage.align.policy import Models, Update, Windows, kl_of
 from presage.align.prompts import Asked, read_prompts
 from presage.align.rl_settings import Config as Config
@@ -35,7 +34,7 @@ from presage.core.device import recorded_or_measured
 from presage.core.errors import ConfigError, DataError, Stopped
 from presage.core.progress import Progress
 from presage.core.run import RunDir
-from presage.core.seeds import derive
+from presage.core.seeds import derive, in_epochs
 from presage.data.bpe import Tokenizer
 from presage.data.chat import opened
 from presage.data.loader import Loader, Tokens

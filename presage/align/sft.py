@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from presage.align.packing import Rows, in_epochs, pack, packed_loss
+from presage.align.packing import Rows, pack, packed_loss
 from presage.align.public import public_demonstrations
 from presage.align.records import Demonstration, read_demonstrations, split
 from presage.core.config import Config as BaseConfig
@@ -22,7 +22,7 @@ from presage.core.config import File, Parent
 from presage.core.device import Device, recorded_or_measured
 from presage.core.errors import DataError
 from presage.core.run import RunDir
-from presage.core.seeds import derive
+from presage.core.seeds import derive, in_epochs
 from presage.data.bpe import Tokenizer
 from presage.data.chat import encoded, opened
 from presage.data.loader import Loader, Tokens

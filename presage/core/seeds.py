@@ -16,3 +16,13 @@ def derive(seed: int, *names: object) -> int:
 def stream(seed: int, *names: object) -> np.random.Generator:
     """A numpy generator for one purpose: `stream(0, "split")`, `stream(seed, "loader", epoch)`."""
     return np.random.default_rng(derive(seed, *names))
+
+
+def in_epochs(first: int, count: int, size: int, seed: int) -> list[int]:
+    """Places first … first+count-1 of an endless stream that visits all `size` in a new order each epoch."""
+    found: list[int] = []
+    while len(found) < count:
+        epoch, place = divmod(first + len(found), size)
+        order = stream(seed, "epoch", epoch).permutation(size)
+        found += order[place : place + count - len(found)].tolist()
+    return found

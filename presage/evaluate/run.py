@@ -14,7 +14,6 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
 from presage.core.errors import ConfigError, DataError, PresageError, Unavailable
 from presage.core.files import sha256
@@ -30,7 +29,7 @@ from presage.evaluate.logged import row
 from presage.evaluate.runner import Runner, parts
 from presage.evaluate.spending import Spending
 from presage.evaluate.summary import Summary
-from presage.infer.opening import URLS, opened
+from presage.infer.opening import Examined, is_url, opened
 from presage.tasks.methods.asked import asked_by
 from presage.tasks.methods.free import without_beams
 from presage.tasks.methods.letters import by_generation
@@ -41,17 +40,9 @@ __all__ = ["Config", "run"]
 STAGE = "eval"
 
 
-class Config(BaseConfig):
-    run: Parent | None = None
-    """The run examined: one that has a model."""
-    model: str = ""
-    """Or hf:DIR, or an endpoint's https://HOST/v1#NAME."""
-    key_file: str = ""
-    """A file that holds the endpoint's key; the key itself is never written anywhere."""
+class Config(Examined):
     judge_key_file: str = ""
     """The same of the judge's endpoint, which is never given the examined one's."""
-    settings: tuple[str, ...] = ()
-    """key=value: how the model is asked, by the settings of its backend (requests_per_minute=60, begin=true)."""
     tasks: tuple[Asked, ...] = Field(min_length=1)
     data: str = ""
     """The folder below which the public files lie; by default the corpus run, whose held-out text is asked about."""
@@ -86,27 +77,12 @@ class Config(BaseConfig):
         raise ValueError("not a day, as 2026-01-31")
 
     @model_validator(mode="after")
-    def _one_model(self) -> Config:
-        if (self.run is None) == (not self.model):
-            raise ValueError("either a run or a model must be given")
+    def _tasks_differ(self) -> Config:
         labels = [asked.label for asked in self.tasks]
         twice = next((label for label in labels if labels.count(label) > 1), None)
         if twice is not None:
             raise ValueError(f"the task '{twice}' twice")
         return self
-
-    @model_validator(mode="after")
-    def _no_secret(self) -> Config:
-        if any(
-            name.strip() == "proxy" and "@" in value for name, _, value in (s.partition("=") for s in self.settings)
-        ):
-            raise ValueError("a proxy with a name or password in it would be written down: leave them out")
-        return self
-
-    @property
-    def spec(self) -> str:
-        """What names the model."""
-        return str(self.run) if self.run is not None else self.model
 
     def plan(self) -> dict[str, object]:
         """What --dry-run prints: examples by task."""
@@ -148,7 +124,7 @@ def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel
 
 def _with_threads(config: Config, begun: Path | None) -> Config:
     """The config with the threads that are used from now on: those given, those it began with, or those there are."""
-    if config.spec.startswith(URLS):
+    if is_url(config.spec):
         return config
     import torch
 

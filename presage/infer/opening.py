@@ -7,10 +7,40 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import model_validator
+
+from presage.core.config import Config, Parent
 from presage.core.errors import ConfigError
 from presage.data.verbs import LanguageModel
 
 URLS = ("http://", "https://")
+
+
+class Examined(Config):
+    """What the config of a stage says about the model that it asks."""
+
+    run: Parent | None = None
+    """The run examined: one that has a model."""
+    model: str = ""
+    """Or hf:DIR, or an endpoint's https://HOST/v1#NAME."""
+    key_file: str = ""
+    """A file that holds the endpoint's key; the key itself is never written anywhere."""
+    settings: tuple[str, ...] = ()
+    """key=value: how the model is asked, by the settings of its backend (requests_per_minute=60, begin=true)."""
+
+    @model_validator(mode="after")
+    def _one_model(self) -> Examined:
+        if (self.run is None) == (not self.model):
+            raise ValueError("either a run or a model must be given")
+        named = (setting.partition("=") for setting in self.settings)
+        if any(name.strip() == "proxy" and "@" in value for name, _, value in named):
+            raise ValueError("a proxy with a name or password in it would be written down: leave them out")
+        return self
+
+    @property
+    def spec(self) -> str:
+        """What names the model."""
+        return str(self.run) if self.run is not None else self.model
 
 
 def open_model(spec: str, **settings: Any) -> LanguageModel:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from presage.align.finetune_data import Form, Item
-from presage.align.finetune_inputs import Encoded, Marks, Order, batch, encode, grouped, shared_room
+from presage.align.finetune_inputs import Encoded, Marks, batch, encode, grouped, shared_room
 from presage.core.errors import ConfigError
 from presage.data.bpe import EOT, Tokenizer
 
@@ -102,14 +101,3 @@ def test_a_batch_as_tensors() -> None:
     assert made.candidates.tolist() == [1, 2]
     assert made.labels.tolist() == [1, 0]
     assert made.to(torch.device("cpu")).tokens.shape == (3, 4)
-
-
-def test_the_order_visits_all_every_epoch_and_depends_on_the_seed_alone() -> None:
-    order = Order(10, seed=3)
-    stream = order.places(0, 30)
-    epochs = [stream[i : i + 10] for i in (0, 10, 20)]
-    assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
-    assert len({tuple(epoch) for epoch in epochs}) == 3
-    assert Order(10, seed=3).places(17, 5) == stream[17:22]
-    assert Order(10, seed=4).places(0, 30) != stream
-    assert np.array_equal(order.places(0, 30), stream)

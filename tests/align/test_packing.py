@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from presage.align.packing import in_epochs, pack, packed_loss, places
+from presage.align.packing import pack, packed_loss, places
 from presage.core.seeds import stream
 from presage.model.config import ModelConfig, gpt2, qwen3
 from presage.model.losses import naive_cross_entropy
@@ -75,10 +75,3 @@ def test_every_example_is_there_once_whole_or_counted_as_too_long(lengths: list[
     assert found == Counter((tuple(ids), tuple(learned[1:])) for ids, learned in fitting)
     assert packing.too_long == len(given_) - len(fitting)
     assert not rows.counted[rows.text == 0].any()
-
-
-@given(st.integers(1, 30), st.integers(0, 100), st.integers(1, 70))
-def test_an_epoch_visits_each_once_however_it_is_asked_for(size: int, first: int, count: int) -> None:
-    stream_ = in_epochs(0, first + count, size, 5)
-    assert in_epochs(first, count, size, 5) == stream_[first:]
-    assert all(sorted(stream_[e : e + size]) == list(range(size)) for e in range(0, first + count - size + 1, size))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from presage.core.seeds import derive, stream
+from presage.core.seeds import derive, in_epochs, stream
 
 names = st.lists(st.text(st.characters(exclude_characters="\x1f", exclude_categories=["Cs"])), max_size=3)
 
@@ -27,3 +27,16 @@ def test_drawing_from_one_leaves_the_other() -> None:
     alone = stream(1, "b").random(5).tolist()
     stream(1, "a").random(1000)
     assert stream(1, "b").random(5).tolist() == alone
+
+
+@given(st.integers(1, 30), st.integers(0, 100), st.integers(1, 70))
+def test_an_epoch_visits_each_once_however_it_is_asked_for(size: int, first: int, count: int) -> None:
+    places = in_epochs(0, first + count, size, 5)
+    assert in_epochs(first, count, size, 5) == places[first:]
+    assert all(sorted(places[e : e + size]) == list(range(size)) for e in range(0, first + count - size + 1, size))
+
+
+def test_another_epoch_or_seed_is_another_order() -> None:
+    places = in_epochs(0, 30, 10, 3)
+    assert len({tuple(places[start : start + 10]) for start in (0, 10, 20)}) == 3
+    assert in_epochs(0, 30, 10, 4) != places
