@@ -20,12 +20,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from presage.align.rubric import quoted
 from presage.core.errors import ConfigError, DataError
 from presage.core.seeds import derive
-from presage.data.verbs import Decoding, Generation, LanguageModel, Message
+from presage.data.verbs import Decoding, Generation, Message, Writer
+from presage.tasks.readers.rows import json_rows
 
 Outcome = Literal["clean", "pair", "unchanged", "persistent", "invalid", "empty", "cut"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -84,8 +86,8 @@ class Loop:
     """Who answers, who judges (both may be the same model), how often an answer is rewritten, and how many questions
     are asked about at a time. A question's answers depend on its id and the seed, not on the questions beside it."""
 
-    model: LanguageModel
-    judge: LanguageModel
+    model: Writer
+    judge: Writer
     rounds: int = ROUNDS
     answering: Decoding = ANSWERING
     listing: Decoding = LISTING
@@ -116,7 +118,7 @@ class Loop:
         self,
         traced: list[Traced],
         name: str,
-        asked: LanguageModel,
+        asked: Writer,
         decoding: Decoding,
         text: Callable[[Traced], str],
         then: Callable[[Traced, str], Traced],
@@ -192,6 +194,16 @@ def _check(questions: Sequence[Question]) -> None:
             raise DataError("no text, or no question", where=one.id)
 
 
+def read_questions(path: Path) -> list[Question]:
+    """{"id"?, "text", "question"} a line, or a list of such. Raises DataError naming file and line."""
+    found = [
+        Question(row.text("id") if "id" in row.value else row.id, row.text("text"), row.text("question"))
+        for row in json_rows(path)
+    ]
+    _check(found)
+    return found
+
+
 # ---- what comes of it ------------------------------------------------------------------------------------------------
 
 
@@ -217,4 +229,12 @@ def comparisons(traced: Iterable[Traced], who: str) -> list[dict[str, Any]]:
         }
         for one in traced
         if one.outcome == "pair"
+    ]
+
+
+def traces(traced: Iterable[Traced]) -> list[dict[str, Any]]:
+    """How every question went: its answers, first to latest, what was listed of each, and how it ended."""
+    return [
+        {"id": one.question.id, "outcome": one.outcome, "answers": list(one.answers), "listed": list(one.lists)}
+        for one in traced
     ]

@@ -31,6 +31,7 @@ from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     library,
     make,
     make_boundary,
+    make_hallucinations,
     make_hindsight,
     make_policy,
     make_translations,

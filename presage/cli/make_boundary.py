@@ -26,6 +26,8 @@ def boundary(
 ) -> None:
     """Pairs of prompts that differ in a word or two, one disallowed and one allowed: does an assistant over-refuse?
 
+    What a model rewrites is kept in OUT.replies as it comes: after an interruption the same command asks for the rest.
+
     Parameters
     ----------
     out
@@ -67,10 +69,11 @@ def boundary(
 
 def _rewrite(out: Path, spec: str, path: Path, seed: int, count: int, key_file: str) -> None:
     from presage.align.world.rewriting import read_disallowed, rewritten, tally, write_rewritings
+    from presage.infer.kept import Kept
     from presage.infer.opening import opened
 
     asked, others = read_disallowed(path)
-    model = opened(spec, key_file)
+    model = Kept(opened(spec, key_file), Path(f"{out}.replies"))
     found = rewritten(model, asked[:count], seed)
     write_rewritings(out, model, seed, found)
     emit([f"{others} allowed prompts passed over, {max(0, len(asked) - count)} disallowed ones beyond --count"])

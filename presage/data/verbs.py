@@ -93,13 +93,25 @@ class Completion:
     truncated: int = 0
 
 
-class LanguageModel(Protocol):
-    """Anything that answers the three verbs. Answers come in the order of the requests."""
+class Writer(Protocol):
+    """Anything that writes completions. Answers come in the order of the requests."""
 
     @property
     def name(self) -> str:
         """For tables and logs: no path, no key."""
         ...
+
+    def identity(self) -> dict[str, str | int | float | bool | None]:
+        """What the answers depend on, recorded beside every result: backend, digests, dtype, revision."""
+        ...
+
+    def generate(self, requests: Sequence[Generation]) -> list[list[Completion]]:
+        """The completions of every request, `decoding.samples` each."""
+        ...
+
+
+class LanguageModel(Writer, Protocol):
+    """Anything that answers the three verbs."""
 
     @property
     def has_likelihood(self) -> bool:
@@ -111,18 +123,10 @@ class LanguageModel(Protocol):
         """False for an endpoint, which knows no beam search."""
         ...
 
-    def identity(self) -> dict[str, str | int | float | bool | None]:
-        """What the answers depend on, recorded beside every result: backend, digests, dtype, revision."""
-        ...
-
     def loglikelihood(self, requests: Sequence[Continuation]) -> list[Likelihood]:
         """log P(text | prompt) of every request."""
         ...
 
     def rolling_loglikelihood(self, texts: Sequence[str]) -> list[Likelihood]:
         """log P of every text, from the beginning of a document."""
-        ...
-
-    def generate(self, requests: Sequence[Generation]) -> list[list[Completion]]:
-        """The completions of every request, `decoding.samples` each."""
         ...

@@ -24,7 +24,7 @@ from presage.align.world.boundary import difference
 from presage.core.errors import ConfigError, DataError
 from presage.core.files import atomic_write
 from presage.core.seeds import derive
-from presage.data.verbs import Completion, Decoding, Generation, LanguageModel, Message
+from presage.data.verbs import Completion, Decoding, Generation, Message, Writer
 from presage.tasks.readers.rows import Row, json_lines
 from presage.tasks.readers.sources import source
 
@@ -89,7 +89,7 @@ def _asked(row: Row) -> Asked:
 
 
 def rewritten(
-    model: LanguageModel, asked: Sequence[Asked], seed: int = 0, decoding: Decoding = DECODING, batch: int = 64
+    model: Writer, asked: Sequence[Asked], seed: int = 0, decoding: Decoding = DECODING, batch: int = 64
 ) -> list[Rewriting]:
     """One rewriting a prompt, in order; a prompt's does not depend on those beside it. Raises ConfigError for batches
     of none, or more than one sample."""
@@ -127,7 +127,7 @@ def tally(found: Iterable[Rewriting]) -> dict[Outcome, int]:
     return {outcome: counts[outcome] for outcome in OUTCOMES}
 
 
-def write_rewritings(path: Path, model: LanguageModel, seed: int, found: Iterable[Rewriting]) -> None:
+def write_rewritings(path: Path, model: Writer, seed: int, found: Iterable[Rewriting]) -> None:
     """Rewritings as JSON lines, every one of them, whole or not at all. Raises RunError when the disk is full."""
     identity = model.identity()
     with atomic_write(path) as file:
