@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
 from pydantic import Field, model_validator
 
@@ -29,7 +30,7 @@ from presage.data.chat import opened
 from presage.data.loader import Tokens, evaluation_windows
 from presage.model.transformer import Transformer
 from presage.model.weights import load_run
-from presage.train.pretrain import bits_per_byte
+from presage.train.pretrain import ratio, window_nats
 
 __all__ = ["Config", "run"]
 
@@ -101,6 +102,8 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     ) as directory:
         place = chosen.apply()
         first = load_run(config.models[0])[0].to(place)
+        base = load_run(config.base)[0].to(place) if config.base else None
+        untaxed = _bits(directory, config, "base", base, chosen) if base else np.zeros(0)
         found: dict[str, list[Judged]] = {}
         answers: dict[str, list[str]] = {}
         for name, path in zip(config.names, config.models, strict=True):
@@ -110,9 +113,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
             answers[name] = [one.text(tokenizer) for one in rollouts]
             found[name] = [judge(one, text) for one, text in zip(asked, answers[name], strict=True)]
             _divergence(directory, name, _log_ratios(model, first, rollouts))
-            _bits(directory, config, name, model, chosen)
-        if config.base:
-            _bits(directory, config, "base", load_run(config.base)[0].to(place), chosen)
+            _tax(directory, name, _bits(directory, config, name, model, chosen), untaxed)
         _write(directory, config, asked, found)
         _write_answers(directory, config, asked, found, answers)
         directory.finish()
@@ -146,14 +147,16 @@ def _divergence(directory: RunDir, name: str, ratios: Sequence[float]) -> None:
     directory.result(f"{name}/kl", found.value, **values, unit="nats an answer")
 
 
-def _bits(directory: RunDir, config: Config, name: str, model: Transformer, device: Device) -> None:
-    """Bits per byte of held-out text, and its ratio to the base model's once both are there."""
+def _bits(directory: RunDir, config: Config, name: str, model: Transformer, device: Device) -> np.ndarray:
+    """Bits per byte of held-out text into result.json; nats of each of its windows."""
     if config.shards is None:
-        return
+        return np.zeros(0)
     held_out = Tokens(config.shards).split("val")
     windows = evaluation_windows(held_out, model.config.context_length, config.eval_tokens)
-    value, stderr = bits_per_byte(model, windows, held_out.token_bytes, device)["val/bpb"]
+    nats = window_nats(model, windows, device)
+    value, stderr = ratio(nats / math.log(2), held_out.token_bytes[windows[1]].sum(axis=1).astype(np.float64))
     directory.result(f"{name}/bpb", value, stderr=stderr, n=config.eval_tokens, unit="bits/byte")
+    return nats
 
 
 def _write(directory: RunDir, config: Config, asked: Sequence[Request], found: dict[str, list[Judged]]) -> None:
@@ -173,7 +176,6 @@ def _write(directory: RunDir, config: Config, asked: Sequence[Request], found: d
                 differences = [a - b for a, b in zip(values, first, strict=True)]
                 _row(directory, name, f"{measure.name}/difference", differences, by)
     directory.table("conduct", rows)
-    _tax(directory, config)
 
 
 def _group(one: Request) -> str:
@@ -188,14 +190,14 @@ def _row(directory: RunDir, name: str, measure: str, values: Sequence[float], by
     return {"model": name, "measure": measure, "value": found.value, **spread, "n": found.n, "groups": found.groups}
 
 
-def _tax(directory: RunDir, config: Config) -> None:
-    results = directory.results()
-    if "base/bpb" not in results:
+def _tax(directory: RunDir, name: str, nats: np.ndarray, base: np.ndarray) -> None:
+    """By how much bits per byte rose; both models read the same windows, so its error is that of pairs."""
+    if len(nats) != len(base) or not len(base):
         return
-    base = float(results["base/bpb"]["value"])
-    for name in config.names:
-        ratio = float(results[f"{name}/bpb"]["value"]) / base - 1
-        directory.result(f"{name}/tax", ratio if math.isfinite(ratio) else None, unit="share of the base's bits/byte")
+    value, stderr = ratio(nats, base)
+    spread = {"stderr": stderr, "n": len(base)} if math.isfinite(value) else {}
+    tax = value - 1 if math.isfinite(value) else None
+    directory.result(f"{name}/tax", tax, **spread, unit="share of the base's bits/byte")
 
 
 def _write_answers(

@@ -33,6 +33,7 @@ from presage.model.transformer import Transformer
 from presage.model.weights import load_run
 from presage.train.loop import Plan, fit
 from presage.train.optim import OptimConfig, Optimizer
+from presage.train.pretrain import ratio
 from presage.train.schedule import ScheduleConfig
 
 __all__ = ["Config", "run"]
@@ -187,9 +188,8 @@ def _write_results(directory: RunDir, model: Transformer, rows: Rows, device: to
     with decode.evaluating(model):
         losses = [packed_loss(model, rows.some([row], device)) for row in range(len(rows.read))]
     nats, counts = np.array([float(value) for value, _ in losses]), np.array([n for _, n in losses], dtype=np.float64)
-    mean = nats.sum() / counts.sum()
-    spread = np.sqrt(((nats - mean * counts) ** 2).sum() * len(nats) / max(len(nats) - 1, 1)) / counts.sum()
-    directory.result("val/loss", float(mean), stderr=float(spread), n=int(counts.sum()), unit="nats/token")
+    mean, stderr = ratio(nats, counts)
+    directory.result("val/loss", mean, stderr=stderr, n=int(counts.sum()), unit="nats/token")
 
 
 def _write_samples(

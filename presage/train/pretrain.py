@@ -140,7 +140,6 @@ def next_token_loss(model: Transformer, batch: tuple[Tensor, Tensor]) -> tuple[T
     return cross_entropy(model.hidden(x), model.head.weight, y), y.numel()
 
 
-@torch.no_grad()
 def bits_per_byte(
     model: Transformer, windows: tuple[np.ndarray, ...], token_bytes: np.ndarray, device: Device | None
 ) -> dict[str, tuple[float, float]]:
@@ -149,9 +148,19 @@ def bits_per_byte(
     Bits per UTF-8 byte is total nats / ln 2 / total bytes of the predicted tokens; the standard error treats windows
     as independent and is that of a ratio (linearised).
     """
+    nats, y = window_nats(model, windows, device), windows[1]
+    return {
+        "val/bpb": ratio(nats / math.log(2), token_bytes[y].sum(axis=1).astype(np.float64)),
+        "val/loss": ratio(nats, np.full_like(nats, y.shape[1])),
+    }
+
+
+@torch.no_grad()
+def window_nats(model: Transformer, windows: tuple[np.ndarray, ...], device: Device | None) -> np.ndarray:
+    """Summed cross-entropy in nats of each of the windows (x, y): [N]."""
     model.eval()
     x, y = windows
-    nats, sizes = [], []
+    nats = []
     target = next(model.parameters()).device
     for start in range(0, len(x), EVAL_BATCH):
         part = slice(start, start + EVAL_BATCH)
@@ -159,13 +168,15 @@ def bits_per_byte(
         with (device or Device()).autocast():
             hidden = model.hidden(inputs)
             nats += [cross_entropy(h, model.head.weight, g).item() for h, g in zip(hidden, goals, strict=True)]
-        sizes += token_bytes[y[part]].sum(axis=1).tolist()
     model.train()
-    n, s = np.array(nats), np.array(sizes, dtype=np.float64)
-    return {
-        "val/bpb": _ratio(n / math.log(2), s),
-        "val/loss": _ratio(n, np.full_like(n, y.shape[1])),
-    }
+    return np.array(nats)
+
+
+def ratio(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
+    """Total over total of paired values, with its standard error (linearised), pairs taken as independent."""
+    mean = top.sum() / bottom.sum()
+    spread = np.sqrt(((top - mean * bottom) ** 2).sum() * len(top) / max(len(top) - 1, 1))
+    return float(mean), float(spread / bottom.sum())
 
 
 class Shape(Protocol):
@@ -216,12 +227,6 @@ def check_fits(config: Text, split: Split) -> None:
         raise BudgetError(f"{split.n_tokens} training tokens do not fill one window of {length}", where=config.shards)
     if config.tokens < length:
         raise BudgetError(f"{config.tokens} tokens are fewer than one sequence of {length}", where="tokens")
-
-
-def _ratio(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
-    mean = top.sum() / bottom.sum()
-    spread = np.sqrt(((top - mean * bottom) ** 2).sum() * len(top) / max(len(top) - 1, 1))
-    return float(mean), float(spread / bottom.sum())
 
 
 def _values(measures: dict[str, tuple[float, float]]) -> dict[str, float]:

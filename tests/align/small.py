@@ -18,10 +18,10 @@ FAST = OptimConfig(lr=0.02, adam_lr=0.01, weight_decay=0.0).model_dump()
 THREAD = {"threads": 1}
 
 
-def make_base(folder: Path) -> Path:
+def make_base(folder: Path, context: int = CONTEXT) -> Path:
     """folder/base, a model after a few steps, with folder/shards beside it."""
     shards = make_shards(folder)
-    shape = qwen3(300, CONTEXT, 1, 32, n_heads=2, n_kv_heads=2, d_head=16)
+    shape = qwen3(300, context, 1, 32, n_heads=2, n_kv_heads=2, d_head=16)
     return pretrain.run(tiny_run(shards.path, 24, model=shape), folder / "base").path
 
 
