@@ -81,8 +81,13 @@ def _arguments() -> Namespace:
     parser.add_argument("--data", default="../shared/data/eval", help="the folder of the public files")
     parser.add_argument("--out", type=Path, metavar="DIR", help="keep the runs here; finished ones are reused")
     parser.add_argument("--tasks", type=_sets, default=_sets("sst2=2000"), help="SET=LABELS[:HELD OUT[:SEEDS]],…")
-    parser.add_argument("--lr", type=float, default=1e-2, help="Adam's rate at width 64, of every arm")
-    parser.add_argument("--units", type=int, default=256, help="of the LSTM")
+    parser.add_argument("--lr", type=float, default=1e-2, help="Adam's rate at width 64, of what was pretrained")
+    parser.add_argument("--scratch-lr", type=float, help="of what begins with nothing; by default the same")
+    parser.add_argument(
+        "--lstm", type=Path, metavar="DIR", help="a pretrained LSTM; without one it begins with nothing"
+    )
+    parser.add_argument("--units", type=int, default=256, help="of an LSTM that begins with nothing")
+    parser.add_argument("--validation", type=float, default=0.0, help="judge on this share of the training items")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--curve", type=_numbers, default=[], metavar="N,N", help="numbers of labels of the curve")
     parser.add_argument("--transfer", type=_numbers, default=[], metavar="K,K", help="blocks transferred")
@@ -164,7 +169,8 @@ def _config(job: Job, args: Namespace) -> finetune.Config:
         "labels": job.labels,
         "seed": job.seed,
         "epochs": args.epochs,
-        "optim": OptimConfig(kind="adamw", lr=args.lr, beta2=0.999, weight_decay=0.01),
+        "optim": OptimConfig(kind="adamw", lr=_rate(job, args), beta2=0.999, weight_decay=0.01),
+        "validation": args.validation,
         "test_items": args.tasks[job.task].held_out or None,
         "curve": 400,
         "device": Device(),
@@ -177,6 +183,11 @@ def _config(job: Job, args: Namespace) -> finetune.Config:
     return finetune.Config.model_validate(values | _begun(job, args) | dict(job.changes))
 
 
+def _rate(job: Job, args: Namespace) -> float:
+    nothing = job.arm == "scratch" or (job.arm == "lstm" and args.lstm is None)
+    return float((args.scratch_lr or args.lr) if nothing else args.lr)
+
+
 def _begun(job: Job, args: Namespace) -> dict[str, Any]:
     """What the arm begins with. From nothing: the base's shape and tokenizer alone, whose run need not be finished."""
     if job.arm in ("pretrained", "no auxiliary"):
@@ -184,6 +195,8 @@ def _begun(job: Job, args: Namespace) -> dict[str, Any]:
         plain = job.arm == "pretrained" and job.seed == 0 and not job.changes
         changes = {"auxiliary": 0.0} if job.arm == "no auxiliary" else {}
         return {"base": args.base, "asked": asked if plain else ()} | changes
+    if job.arm == "lstm" and args.lstm:
+        return {"base": args.lstm}
     base = base_of(args.base)
     nothing = {"tokenizer": base.tokenizer.parent.parent}
     if job.arm == "scratch":
@@ -303,10 +316,13 @@ def _what(args: Namespace, runs: dict[str, RunDir]) -> str:
     }
     shown = ", ".join(f"{task} {count}" for task, count in cut.items())
     seeds = "/".join(str(size.seeds) for size in args.tasks.values())
-    rates = f"Adam at {args.lr:g} (muP, of width 64), straight down to zero"
+    rates = (
+        f"Adam at {args.lr:g} (muP, of width 64; from nothing {args.scratch_lr or args.lr:g}), straight down to zero"
+    )
+    text = f"trained on {_seen(args.lstm):,} tokens" if args.lstm else "from nothing"
     return (
         f"Base: {base.n_params:,} parameters, context {base.context_length}, trained on {_seen(args.base):,} tokens. "
-        f"LSTM: {lstm or 0:,} parameters, from nothing. {args.epochs} epochs, batches of 32, {rates}. Pretrained "
+        f"LSTM: {lstm or 0:,} parameters, {text}. {args.epochs} epochs, batches of 32, {rates}. Pretrained "
         f"and scratch: {seeds} seeds; all else one. In brackets: one standard error over held-out items. "
         "Differences are over the same items; their error is the larger one of that over items and that over seeds. "
         f"Held-out items of which something did not fit: {shown}."
