@@ -192,6 +192,7 @@ class Host:
         user = {} if users.candidate is None else {"user": users.candidate, "group": users.candidate}
         self.victim = subprocess.Popen(["/bin/sleep", "600"], env={"SECRET": SECRET}, extra_groups=None, **user)  # type: ignore[call-overload]
         stack.callback(self._end_victim)
+        self._await_victim(os.getuid() if users.candidate is None else users.candidate)
         self.before = self._state()
         self.known, self.files = self._processes(), self._files()
         self.name, self.cores = socket.gethostname(), self._victims()
@@ -220,6 +221,12 @@ class Host:
         found += ["the host's name changed"] if socket.gethostname() != self.name else []
         found += [] if self._victims() == self.cores else ["the victim was touched"]
         return found + ([] if time.time() > 1e9 else ["the clock was set"])
+
+    def _await_victim(self, owner: int) -> None:
+        """Until its files are its user's: to whoever started it, it has begun a moment earlier."""
+        end = time.monotonic() + 10
+        while Path(f"/proc/{self.victim.pid}/limits").stat().st_uid != owner and time.monotonic() < end:
+            time.sleep(0.001)
 
     def _end_victim(self) -> None:
         self.victim.kill()
