@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from presage import cli
+from presage.align import conduct
+from presage.align.world import files as world
 from presage.cli.assistant import shards_of
+from presage.core.errors import RunError
 from presage.core.run import RunDir
 from presage.recipes import assistant as recipe
 from presage.train import pretrain
@@ -36,11 +39,18 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The made-up runs are of no config that a chain would make."""
+    monkeypatch.setattr(recipe, "_as_begun", lambda stage, out, config: config)
+
+
 def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
     code = cli.main(["assistant", *map(str, words), "--short", "--quiet"])
     return code, *capsys.readouterr()
 
 
+@pytest.mark.usefixtures("taken")
 def test_the_conduct_of_all_and_where_the_runs_are(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, lab / "base", "--out", lab / "out")
     assert (code, err) == (0, "")
@@ -57,6 +67,27 @@ def test_the_conduct_of_all_and_where_the_runs_are(lab: Path, capsys: pytest.Cap
     named = dict(line.split(": ") for line in places.splitlines())
     assert all(Path(path).is_dir() for path in named.values())
     assert set(named) == {*recipe.MODELS, "reward", "conduct", "tax-base", "tax-sft", "tax-ppo"}
+
+
+def test_runs_of_another_seed_are_not_taken(lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    world.write_world(out / "world", 0, world.Sizes(160, 80, 100, 60))
+    code, _, err = run(capsys, lab / "base", "--out", out, "--seed", 7)
+    assert code == 2 and "drawn with seed 0" in err and "choose another --out" in err and len(err.splitlines()) == 1
+    assert [path.name for path in out.iterdir()] == ["world"]
+
+
+def test_a_run_of_another_config_is_not_taken(lab: Path, tmp_path: Path) -> None:
+    class Toy:
+        Config = conduct.Config
+
+    made = conduct.Config(models=(lab / "out/sft",), names=("sft",), requests=(lab / "out/sft/config.json",))
+    with RunDir.create(tmp_path / "run", "conduct", made) as finished:
+        finished.finish()
+    assert recipe._stage(Toy, tmp_path / "run", lambda: made) == tmp_path / "run"
+    other = made.model_copy(update={"seed": 7})
+    with pytest.raises(RunError, match="was made with seed = 0, not 7"):
+        recipe._stage(Toy, tmp_path / "run", lambda: other)
 
 
 def test_what_was_not_measured_is_a_dash(lab: Path) -> None:

@@ -23,7 +23,7 @@ from presage.align.world.requests import Request, read_requests
 from presage.core.config import Config as BaseConfig
 from presage.core.config import File, Parent
 from presage.core.device import Device, recorded_or_measured
-from presage.core.estimates import of_mean
+from presage.core.estimates import Estimate, of_mean, student
 from presage.core.run import RunDir
 from presage.data.bpe import Tokenizer
 from presage.data.chat import opened
@@ -142,7 +142,7 @@ def _log_ratios(model: Transformer, first: Transformer, rollouts: Sequence[Rollo
 
 
 def _divergence(directory: RunDir, name: str, ratios: Sequence[float]) -> None:
-    found = of_mean(ratios)
+    found = student(ratios)
     values = {"stderr": found.stderr, "lo": found.lo, "hi": found.hi, "level": LEVEL, "n": found.n}
     directory.result(f"{name}/kl", found.value, **values, unit="nats an answer")
 
@@ -174,7 +174,7 @@ def _write(directory: RunDir, config: Config, asked: Sequence[Request], found: d
             rows.append(_row(directory, name, measure.name, values, by))
             if name != config.names[0]:
                 differences = [a - b for a, b in zip(values, first, strict=True)]
-                _row(directory, name, f"{measure.name}/difference", differences, by)
+                _told(directory, f"{name}/{measure.name}/difference", student(differences, by))
     directory.table("conduct", rows)
 
 
@@ -186,8 +186,13 @@ def _group(one: Request) -> str:
 def _row(directory: RunDir, name: str, measure: str, values: Sequence[float], by: Sequence[str]) -> dict[str, object]:
     found = of_mean(values, by)
     spread = {"stderr": found.stderr, "lo": found.lo, "hi": found.hi}
-    directory.result(f"{name}/{measure}", found.value, **spread, level=LEVEL, n=found.n, unit="share")
+    _told(directory, f"{name}/{measure}", found)
     return {"model": name, "measure": measure, "value": found.value, **spread, "n": found.n, "groups": found.groups}
+
+
+def _told(directory: RunDir, key: str, found: Estimate) -> None:
+    spread = {"stderr": found.stderr, "lo": found.lo, "hi": found.hi}
+    directory.result(key, found.value, **spread, level=LEVEL, n=found.n, unit="share")
 
 
 def _tax(directory: RunDir, name: str, nats: np.ndarray, base: np.ndarray) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from presage.align.learners import LARGEST
 from presage.align.prompts import Asked
 from presage.align.rbrm import Addition, Case, Classifier, Graded, Judge, ModelJudge, Rules, drawn_subset, refusal_judge
 from presage.align.reading import rewards
@@ -37,7 +38,7 @@ class RulesConfig(Config):
     a model: a run directory, hf:DIR or an address."""
     rubric: File | None = None
     """What a model is asked; by default the refusal style's."""
-    weight: float | None = Field(default=None, ge=0)
+    weight: float | None = Field(default=None, ge=0, le=LARGEST)
     """Times the table's reward; by default computed, as the least that overcomes the reward model."""
     share: float = Field(default=1.0, gt=0, le=1)
     """Of the prompts, to which they are applied."""

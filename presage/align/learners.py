@@ -37,6 +37,8 @@ from presage.core.config import Config
 
 Name = Literal["ppo", "grpo", "best", "dpo"]
 NAMES: tuple[Name, ...] = get_args(Name)
+LARGEST = 1e6
+"""Of a coefficient: beyond it sums of a step overflow."""
 
 
 class Objective(Config):
@@ -45,9 +47,9 @@ class Objective(Config):
     name: Name = "ppo"
     group: int = Field(default=1, gt=0)
     """Completions of a prompt; 2 or more for all but ppo."""
-    clip: float = Field(default=0.2, gt=0)
+    clip: float = Field(default=0.2, gt=0, le=LARGEST)
     """ε of the surrogate (Schulman et al. 2017); a large number switches it off."""
-    value_clip: float | None = 0.2
+    value_clip: float | None = Field(default=0.2, gt=0, le=LARGEST)
     """How far a value may move from what it was (Ziegler et al. 2019); none: as far as it likes."""
     gamma: float = Field(default=1.0, gt=0, le=1)
     lam: float = Field(default=0.95, ge=0, le=1)

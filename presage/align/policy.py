@@ -97,7 +97,7 @@ class Update:
     ) -> Stats:  # fmt: skip
         stats = self.gradients(batch, models, beta, None if windows is None else self._next(windows, state))
         norm = clip_gradients(models.optimizer.named.values(), self.grad_clip)
-        if sound(state, stats["policy/loss"], norm):
+        if sound(state, stats["policy/loss"], norm, self.grad_clip):
             state.updates += 1
             models.optimizer.step(factor, state.updates)
             self._average(models)

@@ -14,6 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from presage.align.fitting import check_length, language_model
 from presage.align.objectives import ranking_loss, ranking_pairs
 from presage.align.public import hh_pairs
 from presage.align.reading import Ids, answered, compared, compared_scores, rewards
@@ -23,13 +24,12 @@ from presage.core.config import Config as BaseConfig
 from presage.core.config import File, Parent
 from presage.core.device import Device, recorded_or_measured
 from presage.core.errors import DataError, RunError
-from presage.core.run import RunDir
+from presage.core.run import RunDir, note
 from presage.core.seeds import in_epochs
 from presage.data.bpe import Tokenizer
 from presage.data.verbs import Message
 from presage.model.config import ModelConfig
 from presage.model.transformer import Transformer, with_scores
-from presage.model.weights import load_run
 from presage.train import state as states
 from presage.train.loop import Plan, fit
 from presage.train.optim import OptimConfig, Optimizer
@@ -69,8 +69,9 @@ class Config(BaseConfig):
 
     def plan(self) -> dict[str, object]:
         """What it will be, for --dry-run: the files are read, nothing is written."""
-        model, _ = load_run(self.base)
+        model, _ = language_model(self.base)
         train, held_out, unread = _divided(self)
+        read_demonstrations(*self.demonstrations)
         return {
             "parameters": model.config.n_params + model.config.d_model + 1,
             "prompts": len(train),
@@ -91,15 +92,20 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     Raises DataError where no prompt has two completions of different ranks, or for a fault in a file.
     """
     chosen = config.device or recorded_or_measured(Config, out)
-    base, vocabulary = load_run(config.base)
+    base, vocabulary = language_model(config.base)
     tokenizer = Tokenizer.load(vocabulary)
     model = with_scores(base, 1, config.seed)
     train, held_out, unread = _divided(config)
     length = config.context_length or model.config.context_length
+    check_length(length, model)
+    shown = read_demonstrations(*config.demonstrations) if config.demonstrations else _best(train)
     reader = _Reader(tokenizer, length)
     elements = [element for one in train if (element := reader.element(one))[2]]
     if not elements:
-        raise DataError("no prompt with two completions of different ranks", where=config.data[0])
+        what = f"none of {len(train)} prompts to train on has two completions of different ranks"
+        raise DataError(what, where=config.data[0], hint=f"{len(held_out)} prompts are held out")
+    if reader.cut:
+        note(f"{reader.cut} of {len(train)} conversations do not fit {length} tokens and lose their beginning")
     config = config.model_copy(update={"device": chosen, "model": model.config})
     with RunDir.create(out, "reward", config, seed=config.seed, resume=resume, device=chosen.model_dump()) as directory:
         model = model.to(chosen.apply())
@@ -110,12 +116,11 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
             return [elements[place] for place in in_epochs(first, count, len(elements), config.seed)]
 
         state = fit(model, optimizer, batches, pair_loss, plan, directory, chosen)
-        shown = read_demonstrations(*config.demonstrations) if config.demonstrations else _best(train)
         _centre(model, [reader.conversation(one) for one in shown])
         states.save(directory.path, model, optimizer, state, config.keep_checkpoints)
         shutil.copyfile(vocabulary, directory.artifact("tokenizer.json"))
-        counts = {"prompts": len(train), "without_pairs": len(train) - len(elements), "unread": unread}
-        counts |= {"cut": reader.cut, "steps": state.step, "flops": state.flops}
+        counts = {"prompts": len(train), "without_pairs": len(train) - len(elements), "held_out": len(held_out)}
+        counts |= {"unread": unread, "cut": reader.cut, "steps": state.step, "flops": state.flops}
         directory.write_json("result.json", {name: {"value": n} for name, n in counts.items()})
         write_accuracy(directory, [_examined(model, reader, one) for one in held_out])
         directory.finish()

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import torch
 
+from presage.align.fitting import language_model, reward_model, training_text
 from presage.align.grading import Grade, Grader, RulesConfig, rules_of
 from presage.align.learners import LEARNERS
 from presage.align.objectives import adapted
@@ -30,14 +31,15 @@ from presage.align.rl_settings import Config as Config
 from presage.align.rl_settings import Penalty as Penalty
 from presage.align.rl_settings import Ptx as Ptx
 from presage.align.rollout import Rollout, roll, seeds_of
+from presage.align.weighing import Weighing
 from presage.core.device import recorded_or_measured
-from presage.core.errors import ConfigError, DataError, Stopped
+from presage.core.errors import DataError, Stopped
 from presage.core.progress import Progress
-from presage.core.run import RunDir
+from presage.core.run import RunDir, note
 from presage.core.seeds import derive, in_epochs
 from presage.data.bpe import Tokenizer
 from presage.data.chat import opened
-from presage.data.loader import Loader, Tokens
+from presage.data.loader import Loader, Split
 from presage.model.transformer import Transformer, with_scores
 from presage.model.weights import load_run
 from presage.train import state as states
@@ -58,16 +60,17 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     no number, Stopped after saving when SIGTERM or SIGINT arrives.
     """
     chosen = config.device or recorded_or_measured(Config, out)
-    policy, vocabulary = load_run(config.policy)
+    policy, vocabulary = language_model(config.policy)
     config = config.model_copy(update={"device": chosen, "model": policy.config})
     tokenizer = Tokenizer.load(vocabulary)
     given = read_prompts(config.prompts)
     asked, prompts = _fitting(config, policy, tokenizer, given)
+    models, reward = _models(config, policy, vocabulary, chosen.apply())
+    rules = rules_of(config.rules, asked, config.prompts, config.seed) if config.rules else None
+    text = training_text(config.ptx.shards, vocabulary) if config.ptx else None
     with RunDir.create(out, "rl", config, seed=config.seed, resume=resume, device=chosen.model_dump()) as directory:
-        device = chosen.apply()
-        models, reward = _models(config, policy, device)
-        rules = rules_of(config.rules, asked, config.prompts, config.seed) if config.rules else None
-        work = _Work(config, directory, asked, prompts, models, Grader(tokenizer, reward, rules, config.unfinished))
+        grader = Grader(tokenizer, reward, rules, config.unfinished)
+        work = _Work(config, directory, asked, prompts, models, grader, text)
         work.weigh()
         state = work.train()
         shutil.copyfile(vocabulary, directory.artifact("tokenizer.json"))
@@ -81,7 +84,7 @@ class _Work:
 
     def __init__(
         self, config: Config, directory: RunDir, asked: list[Asked], prompts: list[list[int]], models: Models,
-        grader: Grader,
+        grader: Grader, text: Split | None,
     ) -> None:  # fmt: skip
         self.config, self.directory, self.models, self.grader = config, directory, models, grader
         self.asked, self.prompts = asked, prompts
@@ -98,7 +101,7 @@ class _Work:
             mean_decay=config.mean_decay,
             seed=config.seed,
         )
-        self.windows = _windows(config.ptx, config, models) if config.ptx else None
+        self.windows = _windows(text, config, models) if text else None
 
     # ---- before the first step ---------------------------------------------------------------------------------
 
@@ -125,10 +128,22 @@ class _Work:
         answers = self._roll(rows, [derive(self.config.seed, "weighing", n) for n in range(len(rows))])
         asked, found = [self.asked[place] for place in rows], {}
         if rules and self.grader.rules:
-            weighing = self.grader.weighed(asked, answers, rules)
+            weighing = self._overcoming(asked, answers, rules)
             found = dict(vars(weighing))
             self.grader = replace(self.grader, rules=replace(self.grader.rules, weight=weighing.weight))
         return found | {"deviation": self.grader.deviation(asked, answers)}
+
+    def _overcoming(self, asked: Sequence[Asked], answers: Sequence[Rollout], rules: RulesConfig) -> Weighing:
+        """The computed weight; 1 where there is nothing to compute it from, which is told."""
+        found = self.grader.weighed(asked, answers, rules)
+        if self.grader.model is None:
+            return replace(found, weight=1.0)
+        if not found.pairs:
+            note("the rules tell none of the starting policy's answers apart: their weight is set to 1")
+            return replace(found, weight=1.0)
+        if not found.conflicts:
+            note("the reward model agrees with the rules on the starting policy's answers: their weight is 0")
+        return found
 
     # ---- the loop ----------------------------------------------------------------------------------------------
 
@@ -228,7 +243,7 @@ class _Work:
         """Means over the last tenth of the steps, and counts."""
         rows = list(self.directory.rows())
         last = rows[-max(1, len(rows) // 10) :]
-        for name in ("reward", "reward/model", "reward/rules", "kl", "entropy"):
+        for name in ("reward", "reward/model", "reward/rules", "rules/invalid", "kl", "entropy"):
             values = [row[name] for row in last if name in row]
             if values:
                 self.directory.result(name, statistics.fmean(values), n=len(values), unit="mean over the last steps")
@@ -255,6 +270,9 @@ def _row(grades: Sequence[Grade], asked: Sequence[Asked], rollouts: Sequence[Rol
         "answer_tokens": statistics.fmean(len(one.completion) for one in rollouts),
         "unfinished": statistics.fmean(not one.ended for one in rollouts),
     }
+    classed = [one.kind for one in grades if one.kind]
+    if classed:
+        row["rules/invalid"] = classed.count("invalid") / len(classed)
     for kind in ("allowed", "disallowed"):
         judged = [grade.kind for grade, one in zip(grades, asked, strict=True) if one.kind == kind and grade.kind]
         if judged:
@@ -275,13 +293,15 @@ def _fitting(
     return [given[place] for place in kept], [ids[place] for place in kept]
 
 
-def _models(config: Config, policy: Transformer, device: torch.device) -> tuple[Models, Transformer | None]:
+def _models(
+    config: Config, policy: Transformer, vocabulary: Path, device: torch.device
+) -> tuple[Models, Transformer | None]:
     policy = policy.to(device).eval()  # no dropout: rollouts and updates are of one policy
     reference = load_run(config.policy)[0].to(device).requires_grad_(False)
-    reward = _reward(config, policy, device)
+    reward = _reward(config, vocabulary, device)
     models = Models(policy, Optimizer(policy, config.optim), reference)
     if LEARNERS[config.objective.name].needs_values:
-        begun = _reward(config, policy, device) or with_scores(reference, 1, config.seed)
+        begun = _reward(config, vocabulary, device) or with_scores(reference, 1, config.seed)
         models.value = begun.requires_grad_(True).eval()
         models.value_optimizer = Optimizer(models.value, config.value_optim)
     if config.mean_decay is not None:
@@ -289,20 +309,15 @@ def _models(config: Config, policy: Transformer, device: torch.device) -> tuple[
     return models, reward
 
 
-def _reward(config: Config, policy: Transformer, device: torch.device) -> Transformer | None:
+def _reward(config: Config, vocabulary: Path, device: torch.device) -> Transformer | None:
     if config.reward is None:
         return None
-    model, _ = load_run(config.reward)
-    if model.config.scores != 1:
-        raise ConfigError("not a model of rewards", where=config.reward, hint="give a run of presage reward")
-    if model.config.vocab_size != policy.config.vocab_size:
-        raise ConfigError("its vocabulary is not the policy's", where=config.reward)
-    return model.to(device).requires_grad_(False)
+    return reward_model(config.reward, vocabulary).to(device).requires_grad_(False)
 
 
-def _windows(ptx: Ptx, config: Config, models: Models) -> Windows:
+def _windows(text: Split, config: Config, models: Models) -> Windows:
     length, device = models.policy.config.context_length, models.policy.embed.weight.device
-    loader = Loader(Tokens(ptx.shards).split("train"), length, derive(config.seed, "ptx"))
+    loader = Loader(text, length, derive(config.seed, "ptx"))
 
     def windows(first: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         x, y = loader.batch(first, count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from presage.align.grading import RulesConfig
-from presage.align.learners import LEARNERS, Objective
+from presage.align.learners import LARGEST, LEARNERS, Objective
 from presage.align.prompts import read_prompts
 from presage.core.config import Config as BaseConfig
 from presage.core.config import File, Parent
@@ -18,7 +18,7 @@ from presage.train.optim import OptimConfig
 class Penalty(BaseConfig):
     """β of the KL penalty against the policy that training begins with."""
 
-    beta: float = Field(default=0.02, ge=0)
+    beta: float = Field(default=0.02, ge=0, le=LARGEST)
     """InstructGPT's. Of ppo a reward on each token, of grpo a term of the loss."""
     target: float | None = Field(default=None, gt=0)
     """Nats a completion that an adaptive β aims at (Ziegler et al. 2019, section 2.2); none: β is fixed."""
@@ -32,7 +32,7 @@ class Ptx(BaseConfig):
     """Pretraining gradients mixed into the policy's."""
 
     shards: Parent
-    coefficient: float = Field(default=1.0, gt=0)
+    coefficient: float = Field(default=1.0, gt=0, le=LARGEST)
     """γ: times the mean loss of a token of text, beside the mean surrogate of a token. InstructGPT's 27.8 belongs to
     sums of other sizes."""
     windows: int = Field(default=8, gt=0)
@@ -61,7 +61,7 @@ class Config(BaseConfig):
     """Passes over a step's completions; Ziegler et al. 2019: 4."""
     answer_tokens: int = Field(default=64, gt=0)
     temperature: float = Field(default=1.0, gt=0)
-    unfinished: float = Field(default=-1.0, le=0)
+    unfinished: float = Field(default=-1.0, ge=-LARGEST, le=0)
     """Added to the reward of a completion that does not come to an end (Ziegler et al. 2019); 0 switches it off."""
     normalise: bool = False
     """Rewards over the deviation that the starting policy's have, so that β and the value's clip mean the same whatever

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from presage.align.fitting import check_length, language_model, training_text
 from presage.align.packing import Rows, pack, packed_loss
 from presage.align.public import public_demonstrations
 from presage.align.records import Demonstration, read_demonstrations, split
@@ -21,16 +22,15 @@ from presage.core.config import Config as BaseConfig
 from presage.core.config import File, Parent
 from presage.core.device import Device, recorded_or_measured
 from presage.core.errors import DataError
-from presage.core.run import RunDir
+from presage.core.run import RunDir, note
 from presage.core.seeds import derive, in_epochs
 from presage.data.bpe import Tokenizer
 from presage.data.chat import encoded, opened
-from presage.data.loader import Loader, Tokens
+from presage.data.loader import Loader
 from presage.model import decode
 from presage.model.config import ModelConfig
 from presage.model.lora import Lora, adapt
 from presage.model.transformer import Transformer
-from presage.model.weights import load_run
 from presage.train.loop import Plan, fit
 from presage.train.optim import OptimConfig, Optimizer
 from presage.train.pretrain import ratio
@@ -82,9 +82,10 @@ class Config(BaseConfig):
 
     def plan(self) -> dict[str, object]:
         """What it will be, for --dry-run: the files are read, nothing is written."""
-        model, vocabulary = load_run(self.base)
+        model, vocabulary = language_model(self.base)
         train, held_out = _divided(self)
         length = self.context_length or model.config.context_length
+        check_length(length, model)
         packing = pack([encoded(Tokenizer.load(vocabulary), one.messages) for one in train], length)
         rows = round(self.epochs * len(packing.rows.read) / (1 - self.pretraining_share))
         return {
@@ -105,16 +106,19 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     Raises DataError where no demonstration fits the context, or for a fault in a file of them.
     """
     chosen = config.device or recorded_or_measured(Config, out)
-    model, vocabulary = load_run(config.base)
+    model, vocabulary = language_model(config.base)
     tokenizer = Tokenizer.load(vocabulary)
     train, held_out = _divided(config)
     config = config.model_copy(update={"device": chosen, "model": model.config})
     device = chosen.apply()
     length = config.context_length or model.config.context_length
+    check_length(length, model)
     packing, rest = (pack([encoded(tokenizer, one.messages) for one in some], length) for some in (train, held_out))
     if not len(packing.rows.read):
         raise DataError(f"no demonstration fits {length} tokens", where=config.data[0], hint="a longer context_length")
-    mixture = _Mixture(config, packing.rows, length, device)
+    if packing.too_long:
+        note(f"{packing.too_long} of {len(train)} demonstrations do not fit {length} tokens and are left out")
+    mixture = _Mixture(config, packing.rows, length, device, vocabulary)
     with RunDir.create(out, "sft", config, seed=config.seed, resume=resume, device=chosen.model_dump()) as directory:
         if config.lora:
             adapt(model, config.lora, config.seed)
@@ -136,14 +140,15 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
 class _Mixture:
     """Rows of conversations, and every so often a window of the pretraining text."""
 
-    def __init__(self, config: Config, packed: Rows, length: int, device: torch.device) -> None:
+    def __init__(self, config: Config, packed: Rows, length: int, device: torch.device, vocabulary: Path) -> None:
         self.packed, self.device, self.seed, self.share = packed, device, config.seed, 0.0
         self.weight = config.pretraining_weight
         if config.pretraining_share:
             if config.shards is None:
                 raise DataError("a share of pretraining text, and no shards to take it from", where="shards")
             self.share = config.pretraining_share
-            self.loader = Loader(Tokens(config.shards).split("train"), length, derive(config.seed, "pretraining"))
+            text = training_text(config.shards, vocabulary)
+            self.loader = Loader(text, length, derive(config.seed, "pretraining"))
         self.total = round(config.epochs * len(packed.read) / (1 - self.share))
 
     def rows(self, first: int, count: int) -> Rows:
@@ -188,7 +193,8 @@ def _write_results(directory: RunDir, model: Transformer, rows: Rows, device: to
     with decode.evaluating(model):
         losses = [packed_loss(model, rows.some([row], device)) for row in range(len(rows.read))]
     nats, counts = np.array([float(value) for value, _ in losses]), np.array([n for _, n in losses], dtype=np.float64)
-    mean, stderr = ratio(nats, counts)
+    mean, spread = ratio(nats, counts)
+    stderr = spread if len(losses) > 1 else None
     directory.result("val/loss", mean, stderr=stderr, n=int(counts.sum()), unit="nats/token")
 
 

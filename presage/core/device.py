@@ -22,7 +22,7 @@ class Device(Config):
 
     device: str = "cpu"
     dtype: Literal["float32", "bfloat16"] = "float32"
-    threads: int = Field(default=1, ge=1)
+    threads: int = Field(default=1, ge=1, le=1024)
     peak_flops: float | None = Field(default=None, gt=0)
     """Measured matmul FLOP/s in this dtype with these threads."""
     matmul: dict[str, float] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -110,6 +111,22 @@ def read_json(path: Path) -> Any:
         raise RunError(f"cannot be read: {error.strerror}", where=path) from None
     except (ValueError, RecursionError) as error:
         raise CorruptError(f"not JSON: {error}", where=path) from None
+
+
+def to_json(data: Any, where: Path, indent: int | None = None) -> str:
+    """Data as JSON. Raises RunError for numbers that are not finite, naming the keys of an object that hold some."""
+    try:
+        return json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        named = data.items() if isinstance(data, dict) else ()
+        wrong = ", ".join(name for name, value in named if not _finite(value)) or "a value"
+        raise RunError(f"not a finite number: {wrong}", where=where, hint="lower a learning rate") from None
+
+
+def _finite(value: Any) -> bool:
+    """Whether all numbers in a value are."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return all(map(_finite, parts)) and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def object_of(data: Any, where: Path, **kinds: type) -> dict[str, Any]:

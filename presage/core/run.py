@@ -20,8 +20,8 @@ from presage.core import origin as origins
 from presage.core.config import Config, by_element, diff
 from presage.core.errors import ConfigError, RunError
 from presage.core.files import (
+    append,
     atomic_write,
-    cannot_write,
     digest_of,
     is_same_file,
     is_temporary,
@@ -32,6 +32,7 @@ from presage.core.files import (
     remove_temporary,
     row_step,
     sha256,
+    to_json,
     whole_lines,
 )
 
@@ -192,8 +193,8 @@ class RunDir:
         return self.write_text(f"tables/{name}.csv", text.getvalue())
 
     def write_json(self, name: str, data: Any) -> Path:
-        """A JSON file of the run, whole or not at all. NaN and infinity raise ValueError."""
-        return self.write_text(name, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        """A JSON file of the run, whole or not at all. Raises RunError for NaN and infinity."""
+        return self.write_text(name, to_json(data, self.path / name, indent=2) + "\n")
 
     def write_text(self, name: str, text: str) -> Path:
         """A UTF-8 file of the run, whole or not at all."""
@@ -236,13 +237,9 @@ class RunDir:
             self._lock = None
 
     def _append(self, name: str, row: dict[str, Any]) -> None:
-        line = json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
         path = self.path / name
-        try:
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(line)
-        except OSError as error:
-            raise cannot_write(path, error) from error
+        line = to_json(row, path) + "\n"
+        append(path, line.encode())
 
     # ---- reading ----------------------------------------------------------------------------------------------
 

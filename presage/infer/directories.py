@@ -12,6 +12,7 @@ from pydantic import Field
 from presage.core.config import Config
 from presage.core.errors import ConfigError, CorruptError, RunError
 from presage.core.files import digest_of, sha256
+from presage.core.run import RunDir
 from presage.infer.asking import Asking
 from presage.infer.foreign import ForeignEngine
 from presage.infer.local import Engine, Facts, LocalModel
@@ -44,6 +45,8 @@ class Settings(Config):
 def open_run(spec: str, settings: Settings) -> LocalModel:
     """The model of a run, DIR or DIR@STEP. Raises RunError, ConfigError or CorruptError naming the file."""
     path, step = _divided(spec)
+    if (path / "config.json").is_file() and RunDir(path).stage == "reward":
+        raise ConfigError("a model of rewards, which writes nothing", where=path, hint="give a run of sft or pretrain")
     model, vocabulary = load_run(path, step)
     folder = checkpoint(path, step)
     manifest = json.loads((folder / "MANIFEST").read_text(encoding="utf-8"))

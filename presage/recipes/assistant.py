@@ -12,6 +12,7 @@ On two cores the three policies train side by side, one thread each.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import as_completed
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from presage.align.learners import Objective
 from presage.align.world import files as world
 from presage.core.config import Config
 from presage.core.device import Device
+from presage.core.errors import RunError
 from presage.core.run import RunDir, load_config
 from presage.core.workers import usable_cores, workers
 from presage.data import shards as shards_stage
@@ -35,6 +37,9 @@ from presage.evaluate.asking import Asked
 from presage.train.optim import OptimConfig
 from presage.train.schedule import ScheduleConfig
 
+FILLED = ("device", "model", "threads")
+"""Fields that a stage fills in as it begins."""
+OTHER = "choose another --out, or remove it"
 MODELS = ("sft", "ppo", "ppo-alone", "ppo-no-text")
 """The assistants, as the tables call them."""
 SECONDS, SHORT_SECONDS = 370.0, 20.0
@@ -69,9 +74,12 @@ def chain(base: Path, shards: Path, out: Path, *, seed: int = 0, short: bool = F
     """Walk every stage below `out`; what is finished is kept. Returns {stage's name: its run}."""
     sizes = SHORT if short else WHOLE
     files = out / "world"
-    if not (files / world.HELD_OUT).is_file():
-        counts = (sizes.demonstrations, sizes.preferences, sizes.requests, sizes.held_out)
-        world.write_world(files, seed, world.Sizes(*counts))
+    drawn = world.Sizes(sizes.demonstrations, sizes.preferences, sizes.requests, sizes.held_out)
+    if (files / world.DRAWN).is_file():
+        world.check_world(files, seed, drawn)
+    else:
+        shutil.rmtree(files, ignore_errors=True)  # half of a world, of a chain that was killed
+        world.write_world(files, seed, drawn)
     sft = _stage(sft_stage, out / "sft", lambda: sft_config(base, shards, files, seed, sizes))
     reward = _stage(reward_stage, out / "reward", lambda: reward_config(sft, files, seed, sizes))
     _side_by_side(out, rl_configs(sft, reward, shards, files, seed, sizes), rl_stage)
@@ -224,20 +232,39 @@ def conduct() -> conduct_stage.Config:
 
 
 def _stage(stage: Any, out: Path, make: Callable[[], Config]) -> Path:
-    """Run a stage, go on with it, or take it as it is; what was begun keeps the config it began with."""
+    """Run a stage, go on with it, or take it as it is; what was begun keeps the device it began with.
+
+    Raises RunError for a run of another config: of another base, seed or size.
+    """
+    begun = (out / "config.json").is_file()
+    config = _as_begun(stage, out, make()) if begun else make()
     if (out / "DONE").is_file():
         return RunDir.open(out).path
-    begun = (out / "config.json").is_file()
-    run: RunDir = stage.run(load_config(stage.Config, out / "config.json") if begun else make(), out, resume=begun)
+    run: RunDir = stage.run(config, out, resume=begun)
     return run.path
 
 
+def _as_begun(stage: Any, out: Path, config: Config) -> Config:
+    """The config with what the run in `out` has filled in. Raises RunError where it was made with another."""
+    kept = load_config(stage.Config, out / "config.json")
+    filled = {name: getattr(kept, name) for name in FILLED if name in stage.Config.model_fields}
+    config = config.model_copy(update=filled)
+    changed = RunDir(out).changed(config)
+    if changed:
+        field, (before, now) = next(iter(changed.items()))
+        raise RunError(f"was made with {field} = {before!r:.60}, not {now!r:.60}", where=out, hint=OTHER)
+    return config
+
+
 def _side_by_side(out: Path, configs: Mapping[str, Config], stage: Any) -> None:
-    waiting = [name for name in configs if not (out / name / "DONE").is_file()]
+    waiting = {name: config for name, config in configs.items() if not (out / name / "DONE").is_file()}
+    for name in configs.keys() - waiting.keys():
+        _run(stage.__name__, configs[name], out / name)
     if not waiting:
         return
     with workers(min(len(waiting), usable_cores())) as pool:
-        for future in as_completed([pool.submit(_run, stage.__name__, configs[name], out / name) for name in waiting]):
+        runs = [pool.submit(_run, stage.__name__, config, out / name) for name, config in waiting.items()]
+        for future in as_completed(runs):
             future.result()
 
 

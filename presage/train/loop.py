@@ -128,7 +128,7 @@ def fit(
 
             mean_loss = _gradients(model, optimizer, batches, loss, plan, state, count, device, logged)
             norm = clip_gradients(optimizer.named.values(), plan.grad_clip)
-            if sound(state, mean_loss, norm):
+            if sound(state, mean_loss, norm, plan.grad_clip):
                 state.updates += 1
                 optimizer.step(factor, state.updates)
             else:
@@ -194,10 +194,11 @@ def _gradients(
     return total / max(tokens, 1)
 
 
-def sound(state: TrainState, mean_loss: float, norm: float) -> bool:
-    """Whether to apply the update: finite, and the norm not far beyond the recent median."""
+def sound(state: TrainState, mean_loss: float, norm: float, clip: float) -> bool:
+    """Whether to apply the update: finite, and the norm not both beyond what is clipped and far beyond the recent
+    median, which of what is learnt by heart is next to nothing."""
     usual = statistics.median(state.norms) if len(state.norms) >= GUARD_WINDOW // 2 else math.inf
-    if not (math.isfinite(mean_loss) and math.isfinite(norm)) or norm > GUARD_FACTOR * usual:
+    if not (math.isfinite(mean_loss) and math.isfinite(norm)) or norm > max(clip, GUARD_FACTOR * usual):
         return False
     state.norms = [*state.norms[-GUARD_WINDOW + 1 :], norm]
     state.skipped_in_row = 0

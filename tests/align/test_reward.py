@@ -144,7 +144,7 @@ def test_length_bias_is_told(tmp_path: Path) -> None:
     [
         (
             {"prompt": "a", "completions": ["b", "c"], "ranks": [1, 1]},
-            "no prompt with two completions of different ranks",
+            "none of 1 prompts to train on has two completions of different ranks",
         ),
         ({"prompt": "a", "completions": ["b"], "ranks": [1]}, "one completion"),
         ({"prompt": "", "completions": ["b", "c"], "ranks": [1, 2]}, "prompt"),

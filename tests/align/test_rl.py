@@ -18,7 +18,7 @@ from presage.align.policy import Models, Update, kl_of
 from presage.align.prompts import Asked
 from presage.align.rollout import Rollout, batch_of, roll, seeds_of, spoken, valued
 from presage.core.config import Config
-from presage.core.errors import ConfigError, DataError, PresageError, RunError
+from presage.core.errors import DataError, PresageError, RunError
 from presage.core.run import RunDir
 from presage.core.seeds import stream
 from presage.data.bpe import Tokenizer
@@ -303,7 +303,7 @@ def test_bad_input_in_one_line(
 
 
 def test_a_policy_is_no_reward_model(trained: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="not a model of rewards"):
+    with pytest.raises(RunError, match="a 'reward' run is needed"):
         rl.run(rl_config(trained[0], tmp_path, reward=trained[0]), tmp_path / "run")
 
 

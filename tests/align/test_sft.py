@@ -95,7 +95,8 @@ def test_low_rank_changes_nothing_at_first_and_merges_to_what_it_computed() -> N
 def test_text_is_mixed_in_at_its_share_wherever_a_batch_begins(base: Path, tmp_path: Path) -> None:
     settings = sft_config(base, tmp_path, pretraining_share=0.3, shards=base.parent / "shards")
     packed = sft.pack([([1, 2, 3], [True] * 3)] * 10, CONTEXT).rows
-    mixture = sft._Mixture(settings, packed, CONTEXT, torch.device("cpu"))
+    vocabulary = load_run(base)[1]
+    mixture = sft._Mixture(settings, packed, CONTEXT, torch.device("cpu"), vocabulary)
     whole = mixture.rows(0, 40)
     windows = [row for row in range(40) if bool((whole.text[row] == 1).all())]
     assert len(windows) == 12
@@ -108,6 +109,7 @@ def test_text_is_mixed_in_at_its_share_wherever_a_batch_begins(base: Path, tmp_p
     ("changes", "said"),
     [
         ({"context_length": 4}, "no demonstration fits 4 tokens"),
+        ({"context_length": CONTEXT + 1}, "49 tokens, and the model was trained on 48 at most"),
         ({"pretraining_share": 0.5}, "no shards to take it from"),
         ({"template": "other"}, "template"),
     ],

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from presage.align.records import Demonstration, Preference, write_records
 from presage.align.world.requests import requests, write_requests
 from presage.align.world.teaching import demonstrations, preferences
-from presage.core.errors import DataError
+from presage.core.errors import DataError, RunError
+from presage.core.files import atomic_write, read_json
 
 DEMONSTRATIONS, PREFERENCES, REQUESTS = "demonstrations.jsonl", "preferences.jsonl", "requests.jsonl"
 HELD_OUT, HELD_OUT_PREFERENCES = "held-out.jsonl", "held-out-preferences.jsonl"
 HELD_OUT_DEMONSTRATIONS = "held-out-demonstrations.jsonl"
+DRAWN = "drawn.json"
+"""Written last: seed and sizes."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,9 @@ class Sizes:
 
 
 def write_world(folder: Path, seed: int = 0, sizes: Sizes = Sizes()) -> list[Path]:
-    """Write the six files; the same for the same seed and sizes. Examination, `held_out`, is drawn apart from what
-    preferences and demonstrations of held-out prompts show.
+    """Write the six files, and what they were drawn with; the same for the same seed and sizes.
+
+    Examination, `held_out`, is drawn apart from what preferences and demonstrations of held-out prompts show.
 
     Raises DataError for a folder that holds anything, or sizes beyond the world's, before anything is written.
     """
@@ -52,4 +58,25 @@ def write_world(folder: Path, seed: int = 0, sizes: Sizes = Sizes()) -> list[Pat
         write_records(folder / name, records)
     for name, prompts in asked.items():
         write_requests(folder / name, prompts)
+    drawn = json.dumps(_drawn(seed, sizes), indent=2) + "\n"
+    with atomic_write(folder / DRAWN) as file:
+        file.write(drawn.encode())
     return [folder / name for name in (*taught, *asked)]
+
+
+def check_world(folder: Path, seed: int, sizes: Sizes) -> None:
+    """Raises RunError for a whole world that was drawn with another seed or other sizes."""
+    found = read_json(folder / DRAWN)
+    if found != _drawn(seed, sizes):
+        what = f"drawn with {_said(found)}, not with {_said(_drawn(seed, sizes))}"
+        raise RunError(what, where=folder, hint="choose another --out")
+
+
+def _drawn(seed: int, sizes: Sizes) -> dict[str, int]:
+    return {"seed": seed} | asdict(sizes)
+
+
+def _said(drawn: Any) -> str:
+    return (
+        ", ".join(f"{name} {value}" for name, value in drawn.items()) if isinstance(drawn, dict) else f"{drawn!r:.60}"
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -40,7 +41,9 @@ def parsed(text: str) -> Program | None:
     if len(text) > LONGEST:
         return None
     try:
-        tree = ast.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a model writes is judged, not warned of
+            tree = ast.parse(text)
         names = _Names()
         resolved = names.statements(tree.body)
         return Program(tree, resolved, None if resolved is None else _deeds(resolved), names.bound)

@@ -23,6 +23,7 @@ from presage.align.world.teaching import (
     preferences,
 )
 from presage.cli.entry import main
+from presage.core.errors import RunError
 from presage.core.seeds import derive
 
 COUNT = 3000
@@ -107,13 +108,16 @@ def test_the_verb_writes_the_world(tmp_path: Path, capsys: pytest.CaptureFixture
     sizes = ["--demonstrations", "40", "--preferences", "30", "--requests", "20", "--held-out", "12", "--seed", "3"]
     assert main(["make", "policy", "--out", str(tmp_path / "w"), *sizes]) == 0
     folder = tmp_path / "w"
-    assert sorted(capsys.readouterr().out.split()) == sorted(map(str, folder.iterdir()))
+    assert {*capsys.readouterr().out.split(), str(folder / files.DRAWN)} == set(map(str, folder.iterdir()))
     assert read_demonstrations(folder / files.DEMONSTRATIONS) == demonstrations(3, 40)
     assert read_preferences(folder / files.PREFERENCES) == preferences(3, 30)
     assert read_requests(folder / files.REQUESTS) == requests(3, 20)
     assert read_requests(folder / files.HELD_OUT) == requests(3, 12, held_out=True)
     assert read_demonstrations(folder / files.HELD_OUT_DEMONSTRATIONS) == demonstrations(3, 12, held_out=True)
     assert read_preferences(folder / files.HELD_OUT_PREFERENCES) == preferences(3, 12, held_out=True)
+    files.check_world(folder, 3, files.Sizes(40, 30, 20, 12))
+    with pytest.raises(RunError, match=r"seed 3, demonstrations 40, .* not with seed 4"):
+        files.check_world(folder, 4, files.Sizes(40, 30, 20, 12))
     assert main(["make", "policy", "--out", str(folder), *sizes]) == 2
     assert "not a new or empty folder" in capsys.readouterr().err
 
