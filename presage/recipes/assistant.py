@@ -46,6 +46,10 @@ SECONDS, SHORT_SECONDS = 370.0, 20.0
 """What all of it takes on two cores; the last in a short demo."""
 
 
+KEPT = 500_000
+"""Tokens between checkpoints: a kill costs seconds."""
+
+
 @dataclass(frozen=True)
 class Sizes:
     """How much of everything. The short ones walk every stage and reach nothing."""
@@ -125,6 +129,7 @@ def sft_config(base: Path, shards: Path, files: Path, seed: int, sizes: Sizes) -
         shards=shards,
         pretraining_share=0.5,
         pretraining_weight=0.5,
+        checkpoint_every=KEPT,
         seed=seed,
     )
 
@@ -140,6 +145,7 @@ def reward_config(sft: Path, files: Path, seed: int, sizes: Sizes) -> reward_sta
         batch_prompts=32,
         micro_batch=32,
         optim=optim(0.012),
+        checkpoint_every=KEPT,
         seed=seed,
     )
 
@@ -169,6 +175,7 @@ def rl_configs(
         value_optim=optim(0.004),
         warmup_steps=3,
         final=0.1,
+        checkpoint_every=7,
         seed=seed,
         device=Device(threads=1),
     )

@@ -28,6 +28,8 @@ ACCURACY = ("reward", "tables/accuracy.csv")
 WEIGHING = ("policy", "artifacts/weighing.json")
 PARTS = {"rules": "rule-based rewards", "ptx": "gradients of the pretraining text"}
 """Fields of a policy's config, and what they add to the reward model."""
+FEW = 10
+"""Steps of a policy: with fewer nothing is learnt that could be judged."""
 FORWARD = ("refusal on disallowed", "refusal on safe", "task pass rate")
 """What the headline tells of a model."""
 
@@ -39,7 +41,7 @@ def given(s: Sources) -> bool:
 
 def section(s: Sources) -> Section:
     """Headline, conduct, how it came to that, the tax, the reward model and the rules, answers, and the limits."""
-    blocks: list[Block] = [headline(s), _intro(s), conduct(s), *_figure(s), tax(s), *_reward(s), *_rules(s)]
+    blocks: list[Block] = [headline(s), *_short(s), _intro(s), conduct(s), *_figure(s), tax(s), *_reward(s), *_rules(s)]
     return Section("alignment", "Alignment", [*blocks, _answers(s), _limits(s)])
 
 
@@ -58,6 +60,19 @@ def headline(s: Sources) -> Text:
         **told,
         **before,
     )
+
+
+def _short(s: Sources) -> list[Block]:
+    """A warning, where the policy hardly learnt."""
+    steps = s.get("policy", "config.json", "config.steps")
+    if not isinstance(steps, int) or steps >= FEW:
+        return []
+    words = (
+        "This is a walk through the stages: the policy made {steps} steps, where dozens are needed, and the "
+        "fine-tuning saw {shown} demonstrations. What follows shows that every stage runs, and nothing of what such training comes to."
+    )
+    shown = s.fact("sft", "result.json", "demonstrations.value", "count")
+    return [Text(words, steps=s.fact("policy", "config.json", "config.steps", "count"), shown=shown)]
 
 
 def _intro(s: Sources) -> Text:
