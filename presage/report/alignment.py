@@ -69,7 +69,8 @@ def _short(s: Sources) -> list[Block]:
         return []
     words = (
         "This is a walk through the stages: the policy made {steps} steps, where dozens are needed, and the "
-        "fine-tuning saw {shown} demonstrations. What follows shows that every stage runs, and nothing of what such training comes to."
+        "fine-tuning saw {shown} demonstrations. What follows shows that every stage runs, and nothing of what such "
+        "training comes to."
     )
     shown = s.fact("sft", "result.json", "demonstrations.value", "count")
     return [Text(words, steps=s.fact("policy", "config.json", "config.steps", "count"), shown=shown)]
