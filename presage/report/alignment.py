@@ -64,7 +64,7 @@ def headline(s: Sources) -> Text:
 
 def _short(s: Sources) -> list[Block]:
     """A warning, where the policy hardly learnt."""
-    steps = s.get("policy", "config.json", "config.steps")
+    steps = s.get("policy", "result.json", "steps.value")
     if not isinstance(steps, int) or steps >= FEW:
         return []
     words = (
@@ -73,7 +73,7 @@ def _short(s: Sources) -> list[Block]:
         "training comes to."
     )
     shown = s.fact("sft", "result.json", "demonstrations.value", "count")
-    return [Text(words, steps=s.fact("policy", "config.json", "config.steps", "count"), shown=shown)]
+    return [Text(words, steps=s.fact("policy", "result.json", "steps.value", "count"), shown=shown)]
 
 
 def _intro(s: Sources) -> Text:

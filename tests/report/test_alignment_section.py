@@ -10,7 +10,7 @@ import pytest
 
 from presage.core.errors import RunError
 from presage.core.run import RunDir
-from presage.report import render
+from presage.report import alignment, render
 from tests.report import assistants
 from tests.report.conftest import Told
 from tests.report.reading import Element, Page, listed
@@ -223,3 +223,13 @@ def test_the_report_itself_is_the_same_again(aligned: Told, tmp_path: Path) -> N
     again = render.run(aligned.chain.config(), tmp_path / "again")
     for name in ("report.html", "artifacts/alignment-learning.svg"):
         assert (again.path / name).read_bytes() == (aligned.report.path / name).read_bytes()
+
+
+def test_a_short_walk_says_that_it_is_one(aligned: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "walk through the stages"
+    assert words not in " ".join(e.text for e in section_of(aligned))
+    monkeypatch.setattr(alignment, "FEW", assistants.STEPS + 1)
+    out = render.run(aligned.chain.config(), tmp_path / "out")
+    report = (out.path / "report.md").read_text(encoding="utf-8")
+    assert words in report and f"{assistants.STEPS} steps, where dozens are needed" in report
+    assert out.value("missing") == 0
