@@ -25,6 +25,7 @@ HOST = "127.0.0.1"
 LONGEST_BODY = 1 << 16
 PATIENCE = 30.0
 """Seconds that a connection may say nothing."""
+_NOTHING = "default-src 'none'"
 _HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -82,6 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: LabelServer
     timeout = PATIENCE
     server_version, sys_version = "presage", ""
+    policy = _NOTHING
+    """Of content, sent with the next answer."""
 
     def do_GET(self) -> None:
         """The page, or where the book stands."""
@@ -90,6 +93,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Something done to the book."""
         self._answer(self._write)
+
+    def end_headers(self) -> None:
+        """The headers that every answer has, those of requests that reach none of ours, too."""
+        for name, value in ({"Content-Security-Policy": self.policy} | _HEADERS).items():
+            self.send_header(name, value)
+        super().end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: addresses hold the token."""
@@ -154,8 +163,6 @@ class _Handler(BaseHTTPRequestHandler):
         kind = "text/html" if page else "application/json"
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Content-Security-Policy", page.policy if page else "default-src 'none'")
-        for name, value in _HEADERS.items():
-            self.send_header(name, value)
+        self.policy = page.policy if page else _NOTHING
         self.end_headers()
         self.wfile.write(body)

@@ -18,6 +18,16 @@ from presage.core.errors import ConfigError
 from presage.report.svg import INK
 from tests.align.labelled import PAIRS, answer_of, ask, book_of, rows, serving
 
+ALWAYS = (
+    "Cache-Control",
+    "Content-Security-Policy",
+    "Cross-Origin-Opener-Policy",
+    "Cross-Origin-Resource-Policy",
+    "Referrer-Policy",
+    "X-Content-Type-Options",
+    "X-Frame-Options",
+)
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[LabelServer]:
@@ -152,6 +162,16 @@ def test_other_places_and_methods(server: LabelServer) -> None:
     assert ask(server, "../../etc/passwd")[0] == 404
     for method in ("PUT", "DELETE", "OPTIONS", "HEAD"):
         assert ask(server, "state", method=method)[0] == 501
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("PUT", "", 501), ("GET", "/" + "x" * (1 << 16), 414)])
+def test_requests_that_are_none_are_answered_with_the_same_headers(
+    server: LabelServer, method: str, path: str, status: int
+) -> None:
+    _, _, usual = ask(server, "state")
+    given, _, headers = ask(server, "state", method=method, path=path)
+    assert given == status
+    assert [headers.get(name) for name in ALWAYS] == [usual[name] for name in ALWAYS]
 
 
 def test_a_visitor_who_says_nothing_holds_nobody_up(server: LabelServer) -> None:
