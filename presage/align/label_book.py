@@ -104,11 +104,14 @@ class Book:
     def act(self, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Do what the page asks, save, skip or undo, and tell the state after it.
 
-        Raises Stale where it speaks of an earlier turn, DataError for an answer that is none, RunError where the disk
-        is full; nothing has changed then.
+        Raises Stale where it speaks of an earlier turn, DataError for an answer or a turn that is none, or where the
+        file is another one now, RunError where the disk is full; nothing has changed then.
         """
+        turn = body.get("turn")
+        if type(turn) is not int:
+            raise DataError(f"the turn {turn!r:.40} is no whole number", where="the answer")
         with self._guard:
-            if self._closed or body.get("turn") != self.turn:
+            if self._closed or turn != self.turn:
                 raise Stale
             _VERBS[verb](self, body)
             self.turn += 1
@@ -120,6 +123,10 @@ class Book:
             self._closed = True
             self._labels.close()
             self._skips.close()
+
+    def check(self) -> None:
+        """Raises DataError where the labels do not stand under their name any more. Only before `close`."""
+        self._labels.check()
 
     @property
     def summary(self) -> str:

@@ -50,12 +50,15 @@ class Log:
         return log
 
     def add(self, line: bytes) -> Mark:
-        """Write a line; it is on disk on return, or not there at all. Raises RunError when the disk is full."""
+        """Write a line; it is on disk on return, or not there at all. Raises RunError when the disk is full, DataError
+        as `check`."""
+        self.check()
         append_line(self.path, line)
         return Mark(self.path.stat().st_size - len(line), line)
 
     def cut(self, mark: Mark) -> None:
-        """Take the last line back. Raises DataError where the file does not end with it any more."""
+        """Take the last line back. Raises DataError where the file does not end with it any more, or as `check`."""
+        self.check()
         try:
             with open(self.path, "r+b", buffering=0) as file:
                 file.seek(mark.start)
@@ -65,6 +68,13 @@ class Log:
                 os.fsync(file.fileno())
         except OSError as error:
             raise cannot_write(self.path, error) from error
+
+    def check(self) -> None:
+        """Raises DataError where the locked file is not the one of this name any more: what is written would be in
+        another file than what was."""
+        if not is_same_file(self._lock, self.path):
+            hint = "stop, look where what was labelled is, and run the same command again"
+            raise DataError("was removed or replaced from elsewhere: nothing is saved", where=self.path, hint=hint)
 
     def marks(self) -> list[Mark]:
         """All lines, in their order."""

@@ -106,7 +106,7 @@ class Studying:
     def line(self, id: str, answer: Mapping[str, Any], when: str) -> bytes:
         """An answer {answer: 1 to 5} as a line, with what was shown."""
         said = answer.get("answer")
-        if isinstance(said, bool) or said not in SCALE:
+        if type(said) is not int or said not in SCALE:  # no 1.0, which equals 1 and is read as no answer
             raise DataError(f"{said!r:.40} is not on the scale", where=id)
         row = {
             "id": id,

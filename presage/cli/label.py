@@ -135,6 +135,7 @@ def label(
     book = Book(sheet, out)
     try:
         _serve(book, port, not no_open)
+        book.check()
     finally:
         book.close()
     emit([f"{out}: {book.summary}"])

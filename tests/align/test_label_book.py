@@ -112,6 +112,15 @@ def test_of_two_windows_one_is_heard(tmp_path: Path) -> None:
     book.close()
 
 
+@pytest.mark.parametrize("turn", [0.0, False, "0", None])
+def test_a_turn_is_a_whole_number(tmp_path: Path, turn: object) -> None:
+    book = book_of(tmp_path / "l.jsonl")
+    with pytest.raises(DataError, match="no whole number"):
+        book.act("save", {"turn": turn, "answer": answer_of(1, 2)})
+    assert book.state()["done"] == 0
+    book.close()
+
+
 def test_many_threads_at_once_write_each_label_once(tmp_path: Path) -> None:
     tasks = [Task(f"t{n}", PAIRS[0].prompt, ("a", "b" * 5000)) for n in range(40)]
     out = tmp_path / "l.jsonl"
@@ -189,6 +198,26 @@ def test_nothing_of_a_file_changed_from_elsewhere_is_cut_off(tmp_path: Path) -> 
         step(book, "undo")
     assert out.read_bytes() == changed
     assert book.state()["done"] == 1
+    book.close()
+
+
+@pytest.mark.parametrize("again", [b"", None])
+def test_labels_go_to_no_other_file_of_the_same_name(tmp_path: Path, again: bytes | None) -> None:
+    """Whoever edits a file of labels mostly puts a new one in its place, which is not the one that is locked."""
+    out = tmp_path / "l.jsonl"
+    book = book_of(out)
+    save(book, 1, 2)
+    save(book, 1, 2)
+    out.unlink()
+    if again is not None:
+        out.write_bytes(again)
+    for verb in ("save", "undo"):
+        with pytest.raises(DataError, match="removed or replaced from elsewhere"):
+            book.act(verb, {"turn": book.turn, "answer": answer_of(1, 2)})
+    with pytest.raises(DataError, match="removed or replaced from elsewhere"):
+        book.check()
+    assert book.state()["done"] == 2
+    assert rows(out) == []
     book.close()
 
 

@@ -112,7 +112,7 @@ def test_a_session_by_real_requests(tmp_path: Path) -> None:
     again.close()
 
 
-@pytest.mark.parametrize("said", [0, 6, None, True, "3", 2.5, [1]])
+@pytest.mark.parametrize("said", [0, 6, None, True, "3", 2.5, 1.0, [1]])
 def test_what_is_not_on_the_scale(said: object) -> None:
     with pytest.raises(DataError, match="not on the scale"):
         Studying(ITEMS, "Ada").line("s0", {"answer": said}, "2024-05-01")
