@@ -46,6 +46,7 @@ from presage.cli import (  # noqa: F401 - each adds its verbs to the app
 )
 from presage.cli.grammar import app, close_stdout, emit
 from presage.core.errors import PresageError, Stopped
+from presage.core.terminal import visible
 
 BAD_INPUT, STOPPED, INTERNAL = 2, 4, 70
 # What the operating system refuses is about the machine or the place written to, not about our code.
@@ -102,7 +103,7 @@ def _how_to_go_on(arguments: Sequence[str] | None) -> str:
 
 def _complain(text: str, exit_code: int) -> int:
     with contextlib.suppress(BrokenPipeError):
-        print(f"presage: {text}", file=sys.stderr)
+        print(f"presage: {visible(text)}", file=sys.stderr)
     return exit_code
 
 

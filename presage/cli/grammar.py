@@ -14,6 +14,7 @@ from cyclopts import App, Group, Parameter, Token
 from presage import __version__
 from presage.core.errors import CheckFailed, PresageError
 from presage.core.strict import whole_number
+from presage.core.terminal import visible
 
 CHAIN = Group("The whole chain", sort_key=0)
 STEPS = Group("Stages", sort_key=1)
@@ -86,7 +87,9 @@ def percent(level: float) -> str:
 
 
 def in_columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A table, each column as wide as its widest cell: the first to the left, the others to the right."""
+    """A table, each column as wide as its widest cell: the first to the left, the others to the right. Names come from
+    files: each cell is shown as one line of text."""
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for first, *rest in rows:
         cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
@@ -96,7 +99,7 @@ def in_columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 def warn(warnings: Iterable[str]) -> None:
     """Each once, on standard error."""
     for text in dict.fromkeys(warnings):
-        print(f"presage: {text}", file=sys.stderr)
+        print(f"presage: {visible(text)}", file=sys.stderr)
 
 
 def be_quiet(quiet: bool) -> None:
