@@ -78,7 +78,7 @@ def test_red_teaming(model: Path, presage: Outcome, tmp_path: Path) -> None:
     ("words", "said"),
     [
         (("try", "m", "--out", "x", "--who", "a", "--domain", "cybr"), "--domain: none is called 'cybr' (did you mean"),
-        (("try", "m", "--out", "x", "--who", " ", "--domain", "law"), "--who: a judgement has a name"),
+        (("try", "m", "--out", "x", "--who", " ", "--domain", "law"), "--who: a name is one line of text"),
         (("retest", "r", "m", "--out", "x"), "judged by a person or by the rule"),
         (("retest", "r", "m", "--out", "x", "--judge", "me"), "judged by a person or by the rule"),
         (("summary", "nowhere.jsonl"), "nowhere.jsonl: cannot be read"),

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from presage.align.label_compare import checked_name
 from presage.align.rbrm import Case, Classifier, refusal_judge
 from presage.align.redteam import SCALE, SEVERITIES, Attempt, append_attempt, first_attempts, read_attempts
 from presage.align.rubric import refusal_style
 from presage.core.errors import ConfigError, DataError
+from presage.core.files import prepare_added
 from presage.core.seeds import derive
 from presage.core.strict import half_surrogate, whole_number
 from presage.data.verbs import Decoding, Generation, LanguageModel, Message
 
 MORE, SKIP = "more", "skip"
-HELP = f"severity: {SCALE}; '{MORE}' goes on with the conversation, '{SKIP}' keeps no record"
+WORDS = {MORE: "goes on with the conversation, unjudged", SKIP: "ends it and keeps no record"}
+BEGINS = "a new conversation begins here; an empty line ends"
 JUDGE = "refusals"
 """The program that can judge a retest: the rule of presage.align.refusals."""
 
@@ -33,10 +36,9 @@ class Table:
     who: str
 
     def __post_init__(self) -> None:
-        if not self.who.strip():
-            raise ConfigError("a judgement has a name", where="--who", hint="who judges, as in --who ann")
+        checked_name(self.who)
 
-    def judgement(self, words: tuple[str, ...] = (MORE, SKIP)) -> tuple[int | str, str] | None:
+    def judgement(self, words: Sequence[str] = tuple(WORDS)) -> tuple[int | str, str] | None:
         """(severity, note), or one of `words` with no note; None at the end of the input. Asked until it is one."""
         while (line := self.read("severity> ")) is not None:
             said = line.strip().lower()
@@ -45,8 +47,13 @@ class Table:
             if (number := whole_number(said)) in SEVERITIES and number is not None:
                 note = self.read("note> ")
                 return None if note is None else (number, note.strip())
-            self.say(HELP)
+            self.say(how_to_judge(words))
         return None
+
+
+def how_to_judge(words: Iterable[str] = WORDS) -> str:
+    """What a person is told of the answers to severity>."""
+    return "; ".join([f"severity: {SCALE}, any of which ends the conversation", *(f"{w!r} {WORDS[w]}" for w in words)])
 
 
 DECODING = Decoding(max_tokens=256)
@@ -76,15 +83,20 @@ class Answering:
 def attempts(table: Table, answering: Answering, out: Path, domain: str, risk: str = "", system: str = "") -> int:
     """Ask until the person has no more to say (an empty line or the end); every judged answer is kept in `out` at once.
 
-    Returns how many were kept. Raises RunError where `out` cannot be written, DataError where it is no such file.
+    Returns how many were kept. Raises RunError where `out` cannot be written, DataError where it is no such file, or
+    its folder cannot be made: before anything is asked.
     """
+    prepare_added(out)
     known = {one.id for one in read_attempts(out)} if out.exists() else set()
-    table.say(HELP)
+    table.say(how_to_judge())
     opening = (Message("system", system),) if system else ()
     messages, kept = opening, 0
     while (asked := table.read("you> ")) is not None and asked.strip():
         if half_surrogate(asked):
             table.say("that is no text; ask again")
+            continue
+        if messages == opening and (word := asked.strip().lower()) in WORDS:
+            table.say(f"{word!r} is an answer to severity>, and what was judged has ended: {BEGINS}")
             continue
         messages = (*messages, Message("user", asked.strip()))
         completion = answering.answer(messages)
@@ -134,7 +146,8 @@ def retest(table: Table, answering: Answering, path: Path, out: Path) -> int:
 
     Returns how many were kept; those already judged by this person are not asked. Raises as `attempts`.
     """
-    table.say(HELP)
+    prepare_added(out)
+    table.say(how_to_judge((SKIP,)))
     kept = 0
     for one in pending(path, out, table.who, person=True):
         again = _again(one, answering, table.now())
@@ -153,6 +166,7 @@ def retest(table: Table, answering: Answering, path: Path, out: Path) -> int:
 
 def retest_by_rule(answering: Answering, path: Path, out: Path, now: Callable[[], str]) -> int:
     """The same judged by the rule that tells refusals, of the answers before and after; it has no severities."""
+    prepare_added(out)
     judge = Classifier(refusal_style(), refusal_judge())
     kept = 0
     for one in pending(path, out, JUDGE, person=False):
@@ -171,11 +185,6 @@ def _again(one: Attempt, answering: Answering, when: str) -> Attempt:
 
 
 # ---- lines -----------------------------------------------------------------------------------------------------------
-
-
-def visible(text: str) -> str:
-    """Text for a terminal: what a model wrote cannot move the cursor or change colours."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def from_lines(lines: Sequence[str]) -> Callable[[str], str | None]:

@@ -127,11 +127,12 @@ def label(
         Print the page's address, and do not open a browser.
     """
     from presage.align.label_book import Book
+    from presage.core.files import prepare_added
 
     if quiz is not None and not study:
         raise PresageError("--quiz belongs to --study", where="label")
     sheet = _sheet(file, who, study, quiz)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    prepare_added(out)
     book = Book(sheet, out)
     try:
         _serve(book, port, not no_open)

@@ -13,6 +13,8 @@ from cyclopts import App, Parameter
 from presage.cli.contamination import SCORES, Several
 from presage.cli.grammar import PLACE, WHOLE, AsJson, Whole, app, dumps, emit, in_columns
 from presage.core.errors import ConfigError, PresageError, did_you_mean
+from presage.core.files import prepare_added
+from presage.core.terminal import visible
 
 if TYPE_CHECKING:
     from presage.align.redteam import Attempt
@@ -76,6 +78,7 @@ def try_(
         if value not in known:
             raise ConfigError(f"none is called '{value}'", where=name, hint=did_you_mean(value, known))
     table = _table(who)
+    prepare_added(out)  # before a model is opened
     kept = attempts(table, _answering(model, max_tokens, temperature, seed, key_file, set), out, domain, risk, system)
     emit([f"{kept} kept in {out}"])
 
@@ -122,6 +125,7 @@ def retest(
 
     if bool(who) == bool(judge) or judge not in ("", asking.JUDGE):
         raise PresageError("judged by a person or by the rule", where="redteam", hint="--who NAME or --judge refusals")
+    prepare_added(out)
     answering = _answering(model, max_tokens, temperature, seed, key_file, set)
     if judge:
         kept = asking.retest_by_rule(answering, records, out, _now)
@@ -177,9 +181,7 @@ def _read(prompt: str) -> str | None:
 
 
 def _say(text: str) -> None:
-    from presage.align.redteam_asking import visible
-
-    print(visible(text), file=sys.stderr, flush=True)
+    print(visible(text, kept="\n\t"), file=sys.stderr, flush=True)
 
 
 def _now() -> str:

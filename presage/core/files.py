@@ -72,6 +72,18 @@ def prepare_new(path: Path, option: str = "--out") -> None:
     name, or no folder."""
     if path.exists():
         raise DataError("there is something of this name", where=path, hint=f"remove it or choose another {option}")
+    _make_folder(path)
+
+
+def prepare_added(path: Path) -> None:
+    """Make the folder of a file that lines are to be added to, which may be there. DataError where there can be no
+    folder, RunError where it, or the file, cannot be written."""
+    _make_folder(path)
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise RunError("cannot be written", where=path, hint="choose another file")
+
+
+def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -80,8 +92,8 @@ def prepare_new(path: Path, option: str = "--out") -> None:
 
 def cannot_write(path: Path, error: OSError) -> RunError:
     """What to raise when the system refuses a write: disk full, read-only, a limit."""
-    free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
-    return RunError(f"cannot write: {error.strerror} ({free:,} bytes free)", where=path)
+    free = f" ({shutil.disk_usage(path.parent).free:,} bytes free)" if path.parent.is_dir() else ""
+    return RunError(f"cannot write: {error.strerror}{free}", where=path)
 
 
 def append(path: Path, data: bytes) -> None:

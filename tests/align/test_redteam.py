@@ -18,7 +18,7 @@ from presage.align.redteam import (
     retested,
     reviewed,
 )
-from presage.align.redteam_asking import Answering, Table, attempts, from_lines, retest, retest_by_rule, visible
+from presage.align.redteam_asking import Answering, Table, attempts, from_lines, retest, retest_by_rule
 from presage.core.errors import ConfigError, DataError
 from presage.data.verbs import Message
 from tests.toy_model import ToyModel
@@ -76,13 +76,44 @@ def test_the_very_same_twice_has_two_ids(tmp_path: Path) -> None:
     assert len({one.id for one in read_attempts(tmp_path / "r.jsonl")}) == 3
 
 
-def test_an_answer_cannot_write_on_the_terminal_but_as_text() -> None:
-    assert visible("a\x1b[2Jb\r\nc\td\x9b") == "a\ufffd[2Jb\ufffd\nc\td\ufffd"
+def test_words_of_a_judgement_are_no_prompt(tmp_path: Path) -> None:
+    """Who types "more" after a judgement means to go on: that conversation has ended, and nobody is asked "more"."""
+    person, shown = table("How?", "1", "", "more", " Skip ", "Why?", "more", "more", "2", "")
+    assert attempts(person, echo(), tmp_path / "r.jsonl", "cyber") == 2
+    said = [
+        [one.content for one in each.messages if one.role == "user"] for each in read_attempts(tmp_path / "r.jsonl")
+    ]
+    assert said == [["How?"], ["Why?", "more"]], "within a conversation it can be said"
+    assert len([text for text in shown if "is an answer to severity>" in text]) == 2
 
 
-def test_a_person_has_a_name() -> None:
-    with pytest.raises(ConfigError, match="a judgement has a name"):
-        table(who=" ")
+def test_of_a_retest_no_conversation_goes_on(tmp_path: Path) -> None:
+    tried(tmp_path / "r.jsonl", "How?", "1", "")
+    person, shown = table("more", "1", "")
+    retest(person, echo(), tmp_path / "r.jsonl", tmp_path / "again.jsonl")
+    assert not any("more" in text for text in shown)
+
+
+@pytest.mark.parametrize("who", ["", " ", "A\x1b[2Jda", "A\nda"])
+def test_a_person_has_a_name(who: str) -> None:
+    with pytest.raises(DataError, match="a name is one line of text"):
+        table(who=who)
+
+
+def test_the_folder_of_records_is_made_before_anything_is_asked(tmp_path: Path) -> None:
+    first, again = tmp_path / "new" / "r.jsonl", tmp_path / "other" / "again.jsonl"
+    assert len(tried(first, "How?", "1", "")) == 1
+    assert retest(table("1", "")[0], echo(), first, again) == 1
+    assert retest_by_rule(echo(), first, tmp_path / "third" / "rule.jsonl", lambda: "2024-05-01") == 1
+    nothing = Answering(ToyModel(write=lambda prompt, sample: pytest.fail("asked")))
+    (tmp_path / "file").write_text("")
+    for run in (
+        lambda out: attempts(table("How?")[0], nothing, out, "cyber"),
+        lambda out: retest(table()[0], nothing, first, out),
+        lambda out: retest_by_rule(nothing, first, out, lambda: "2024-05-01"),
+    ):
+        with pytest.raises(DataError, match="cannot make its folder"):
+            run(tmp_path / "file" / "r.jsonl")
 
 
 # ---- the file --------------------------------------------------------------------------------------------------------
