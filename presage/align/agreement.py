@@ -10,6 +10,7 @@ section 3.4, which reports plain agreement (72.6 ± 1.5 %, of labellers held out
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -152,7 +153,10 @@ def _values(ratings: Iterable[Rating], *, numbers: bool) -> dict[Rating, int]:
 
 
 def _is_number(value: Rating) -> bool:
-    return isinstance(value, int | float) and bool(np.isfinite(value))
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 # ---- intervals -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 from presage.align.agreement import Ratings, alpha_estimate, comparisons, kappa_estimate, pairwise
+from presage.align.label_compare import BEST_RATING
 from presage.align.label_tasks import some_rows
 from presage.align.records import Preference, read_preferences
 from presage.align.winrate import Judgement, WinRate, by_person, judgements, win_rate
@@ -40,10 +41,10 @@ def _label(one: Preference, row: Row) -> Label:
     for key, found in {"sources": sources, "shown": shown, "ratings": ratings}.items():
         if found and len(found) != count:
             raise DataError(f"{len(found)} of {count} completions", where=f"{row.where}: {key}")
-    if shown and sorted(map(str, shown)) != sorted(map(str, range(count))):
+    if shown and sorted(one for one in shown if type(one) is int) != list(range(count)):
         raise DataError(f"not the places from 0 to {count - 1}", where=f"{row.where}: shown")
-    if any(isinstance(one, bool) or not isinstance(one, int | None) for one in ratings):
-        raise DataError("a rating that is no whole number", where=f"{row.where}: ratings")
+    if any(one is not None and (type(one) is not int or not 1 <= one <= BEST_RATING) for one in ratings):
+        raise DataError(f"a rating that is no whole number from 1 to {BEST_RATING}", where=f"{row.where}: ratings")
     return Label(one, sources, shown, ratings)
 
 

@@ -245,7 +245,7 @@ def test_where_nobody_could_disagree_nothing_is_measured() -> None:
 
 
 def test_what_is_no_number_has_no_distance() -> None:
-    for bad in ("a", float("nan"), float("inf")):
+    for bad in ("a", float("nan"), float("inf"), 10**400):
         ratings: list[tuple[Rating, Rating]] = [(1, 2), (bad, 1)]
         with pytest.raises(DataError, match="no number"):
             alpha(ratings, "interval")
