@@ -183,12 +183,15 @@ def _yes(row: Row, key: str) -> bool:
 
 
 def study(answers: Iterable[Answer], excluded: Collection[str] = (), level: float = LEVEL) -> Study:
-    """The study of all answers. Raises DataError for somebody who was asked twice, or a name to exclude of nobody."""
+    """The study of all answers. Raises DataError for somebody who was asked twice, a name to exclude of nobody, or
+    where all are excluded."""
     given = list(answers)
     names = {one.guess.who for one in given}
     for name in excluded:
         if name not in names:
             raise DataError(f"nobody is called '{name}'", where="--exclude", hint=f"known: {', '.join(sorted(names))}")
+    if names and names <= set(excluded):
+        raise DataError("nobody is left", where="--exclude", hint="exclude fewer")
     model, control = (
         detection([one.guess for one in given if one.control == arm], excluded, level) for arm in (False, True)
     )

@@ -148,6 +148,8 @@ def test_the_t_test_is_scipys() -> None:
     assert study(given, ["C"]).model.left_out == 1
     with pytest.raises(DataError, match=r"nobody is called 'Z'.*A, B, C, D, E"):
         study(given, ["Z"])
+    with pytest.raises(DataError, match="nobody is left"):
+        study(given, ["A", "B", "C", "D", "E"])
 
 
 @pytest.mark.parametrize("change", [{"answer": 6}, {"machine": 1}, {"control": "no"}, {"who": ""}, {"id": None}])
