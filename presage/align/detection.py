@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class Detection:
     """A study: its people, the mean of their accuracies, the share of all answers that were "I don't know".
 
     left_out: how many people's answers were not used. People who never knew are in `people` and in no accuracy. The
-    interval is Student's, and can reach beyond 1 where few are nearly always right.
+    interval is Student's, cut off at 0 and 1: a share lies within them.
     """
 
     people: tuple[Person, ...]
@@ -95,7 +95,13 @@ def detection(guesses: Iterable[Guess], excluded: Collection[str] = (), level: f
     accuracies = [found for one in people if (found := one.accuracy) is not None]
     answers = sum(one.right + one.wrong + one.unsure for one in people)
     unsure = sum(one.unsure for one in people) / answers if answers else None
-    return Detection(people, student(accuracies, level=level), unsure, len(names) - len(people))
+    return Detection(people, _cut_off(student(accuracies, level=level)), unsure, len(names) - len(people))
+
+
+def _cut_off(found: Estimate) -> Estimate:
+    if found.lo is None or found.hi is None:
+        return found
+    return replace(found, lo=max(0.0, found.lo), hi=min(1.0, found.hi))
 
 
 def _check(guesses: Sequence[Guess]) -> None:
