@@ -113,9 +113,10 @@ def refusal_style() -> Rubric:
 
 
 def read_rubric(path: Path) -> Rubric:
-    """A rubric from its file. Raises DataError naming the line that is wrong, or a file that is no text."""
+    """A rubric from its file, a mark at its beginning aside. Raises DataError naming the line that is wrong, or a file
+    that is no text."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot be read as a rubric: {error}", where=path) from error
     return parse(text, str(path))

@@ -90,6 +90,12 @@ def test_more_options_than_letters() -> None:
         parse(LINES[:start] + "\n".join(letters) + LINES[end:], "x.md")
 
 
+def test_a_mark_at_the_beginning_is_none_of_the_title(tmp_path: Path) -> None:
+    path = tmp_path / "tone.md"
+    path.write_text(LINES, encoding="utf-8-sig")
+    assert read_rubric(path) == parse(LINES, "x.md")
+
+
 def test_files_that_are_no_text(tmp_path: Path) -> None:
     (tmp_path / "bytes.md").write_bytes(b"# \xff")
     for name in ("bytes.md", "none.md"):
