@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from presage.align.records import Demonstration, Preference, write_records
 from presage.align.world.requests import requests, write_requests
@@ -19,6 +19,8 @@ HELD_OUT, HELD_OUT_PREFERENCES = "held-out.jsonl", "held-out-preferences.jsonl"
 HELD_OUT_DEMONSTRATIONS = "held-out-demonstrations.jsonl"
 DRAWN = "drawn.json"
 """Written last: seed and sizes."""
+_APART = "--held-out"
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,14 @@ def write_world(folder: Path, seed: int = 0, sizes: Sizes = Sizes()) -> list[Pat
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError("not a new or empty folder", where=folder, hint="choose another --out")
     taught: dict[str, Sequence[Demonstration | Preference]] = {
-        DEMONSTRATIONS: demonstrations(seed, sizes.demonstrations),
-        PREFERENCES: preferences(seed, sizes.preferences),
-        HELD_OUT_PREFERENCES: preferences(seed, sizes.held_out, held_out=True),
-        HELD_OUT_DEMONSTRATIONS: demonstrations(seed, sizes.held_out, held_out=True),
+        DEMONSTRATIONS: _made("--demonstrations", demonstrations, seed, sizes.demonstrations),
+        PREFERENCES: _made("--preferences", preferences, seed, sizes.preferences),
+        HELD_OUT_PREFERENCES: _made(_APART, preferences, seed, sizes.held_out, True),
+        HELD_OUT_DEMONSTRATIONS: _made(_APART, demonstrations, seed, sizes.held_out, True),
     }
     asked = {
-        REQUESTS: requests(seed, sizes.requests),
-        HELD_OUT: requests(seed, sizes.held_out, held_out=True),
+        REQUESTS: _made("--requests", requests, seed, sizes.requests),
+        HELD_OUT: _made(_APART, requests, seed, sizes.held_out, True),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,3 +82,12 @@ def _said(drawn: Any) -> str:
     return (
         ", ".join(f"{name} {value}" for name, value in drawn.items()) if isinstance(drawn, dict) else f"{drawn!r:.60}"
     )
+
+
+def _made(
+    option: str, make: Callable[[int, int, bool], Sequence[Made]], seed: int, count: int, held_out: bool = False
+) -> Sequence[Made]:
+    try:
+        return make(seed, count, held_out)
+    except DataError as error:
+        raise DataError(error.what, where=f"{option} {count}", hint=error.hint) from None

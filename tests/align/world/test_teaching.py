@@ -124,7 +124,13 @@ def test_the_verb_writes_the_world(tmp_path: Path, capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize(
     ("option", "value", "fault"),
-    [("--requests", "3", "at least 4"), ("--held-out", "5000", "different prompts"), ("--seed", "x", "whole number")],
+    [
+        ("--requests", "3", "--requests 3: 3 requests (at least 4"),
+        ("--held-out", "0", "--held-out 0: 0 requests (at least 4"),
+        ("--held-out", "5000", "--held-out 5000: 1250 different prompts"),
+        ("--preferences", "1000000", "--preferences 1000000: "),
+        ("--seed", "x", "whole number"),
+    ],
 )
 def test_sizes_that_cannot_be_write_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str, fault: str
