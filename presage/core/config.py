@@ -62,7 +62,7 @@ class Config(pydantic.BaseModel):
     def override(self, assignments: Sequence[str]) -> Self:
         """A copy with dotted `key=value` assignments applied; values are typed by the field they set.
 
-        `none` sets an optional field to None; lists are written as JSON (`lrs=[1,2]`).
+        `none` or `null` sets an optional field to None; lists are written as JSON (`lrs=[1,2]`).
         """
         data = self.model_dump(mode="json")
         for assignment in assignments:
@@ -151,8 +151,10 @@ def _assign(owner: type[pydantic.BaseModel], data: dict[str, Any], path: list[st
 def _read_value(annotation: Any, text: str, key: str) -> Any:
     """Text to plain data; the final validation does the typing, this only undoes the quoting."""
     kinds = set(_leaf_types(annotation))
-    if text.lower() == "none" and type(None) in kinds:
+    if text.lower() in ("none", "null") and type(None) in kinds:
         return None
+    if not text and str not in kinds and _has_paths(annotation):  # Path("") would be this folder
+        raise ConfigError("an empty path", where=key, hint="none, for no path" if type(None) in kinds else None)
     if bool in kinds and text.lower() in ("true", "false"):
         return text.lower() == "true"
     if int in kinds and float not in kinds:
@@ -182,6 +184,11 @@ def _leaf_types(annotation: Any) -> typing.Iterator[Any]:
         yield from _leaf_types(typing.get_args(annotation)[0])
     else:
         yield origin or annotation
+
+
+def _has_paths(annotation: Any) -> bool:
+    """Whether it is of a path, or of several."""
+    return annotation is Path or any(map(_has_paths, typing.get_args(annotation)))
 
 
 def _model_in(annotation: Any) -> type[pydantic.BaseModel] | None:

@@ -99,6 +99,9 @@ def test_list_override(values: list[float]) -> None:
         ("note=[]", "note", "[]"),
         ("note=a=b", "note", "a=b"),
         ("limit=none", "limit", None),
+        ("limit=null", "limit", None),
+        ("shards=null", "shards", None),
+        ("name=null", "name", "null"),
         ("limit=1e3", "limit", 1000),
         ("name=none", "name", "none"),
         ("name=", "name", ""),
@@ -124,6 +127,8 @@ def test_override_is_typed_by_its_field(assignment: str, key: str, value: object
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
+        ("shards=", "shards: an empty path.*none"),
+        ("rungs=", "rungs: an empty path"),
         ("steps=many", "steps: .*valid integer.*'many'"),
         ("steps=1.5", "steps: .*'1.5'"),
         ("steps=inf", "steps: .*'inf'"),
