@@ -51,6 +51,11 @@ def test_a_card_from_a_model(model: Path, presage: Outcome, tmp_path: Path) -> N
     assert (code, "was made with another title" in err) == (2, True)
     code, _, err = presage(*asked, "--mitigation", "privacy")
     assert (code, "'privacy' is not AREA=what is done" in err) == (2, True)
+    nowhere = ("card", model, "--data", tmp_path / "nope", "--out", tmp_path / "none", "--quiet")
+    code, _, err = presage(*nowhere)
+    assert (code, err) == (2, f"presage: {tmp_path / 'nope'}: no such folder (--data names the folder of the sets)\n")
+    assert presage(*nowhere, "--dry-run")[0] == 2
+    assert not (tmp_path / "none").exists()
     code, _, err = presage(*asked, "--sets", "bqq")
     assert (code, "did you mean 'bbq'?" in err) == (2, True)
 

@@ -81,8 +81,8 @@ class Config(Examined):
 def run(config: Config, out: Path, *, resume: bool = False, model: LanguageModel | None = None) -> RunDir:
     """samples.jsonl, result.json, tables/{measures,sets,files,not_assessed,risks,reviews,retests}.csv.
 
-    `model` stands in for the one the config names. Raises DataError naming file and line where a set's file is there
-    and is wrong, RunError where it would go on with another model or other files.
+    `model` stands in for the one the config names. Raises DataError where `data` is no folder, and naming file and
+    line where a set's file is there and is wrong, RunError where it would go on with another model or other files.
     """
     examined = model or opened(config.spec, config.key_file, config.settings)
     parts, left_out = planned(config.sets, config._asked(likely=examined.has_likelihood))

@@ -18,7 +18,7 @@ from presage.align import (
     card_toxicity,
 )
 from presage.align.card_items import Asked, Part
-from presage.core.errors import ConfigError, did_you_mean
+from presage.core.errors import ConfigError, DataError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,9 @@ NO_LIKELIHOOD = "the model gives no log-probabilities"
 
 
 def folder_of(data: str) -> Path:
-    """The folder of the sets: DATA/align where there is one, else DATA."""
+    """The folder of the sets: DATA/align where there is one, else DATA. DataError where DATA is given and no folder."""
+    if data and not Path(data).is_dir():
+        raise DataError("no such folder", where=data, hint="--data names the folder of the sets")
     inner = Path(data) / "align"
     return inner if inner.is_dir() else Path(data)
 

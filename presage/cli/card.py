@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from presage.cli.contamination import SCORES, Several
-from presage.cli.grammar import DryRun, Out, Quiet, Resume, Whole, app, be_quiet, emit
+from presage.cli.grammar import PLACE, DryRun, Out, Quiet, Resume, Whole, app, be_quiet, emit
 
 Model = Annotated[str, Parameter(help="a run, hf:DIR, or an endpoint's https://HOST/v1#NAME")]
 
@@ -19,7 +19,7 @@ def card(
     /,
     *,
     out: Out,
-    data: Path | None = None,
+    data: Annotated[Path | None, PLACE] = None,
     sets: str = "",
     limit: Whole = 200,
     samples: Whole = 200,

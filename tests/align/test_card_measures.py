@@ -18,6 +18,7 @@ from presage.align.card_items import Asked, Part, scaled, share, thinned, tidy, 
 from presage.align.card_moderation import CLASSES
 from presage.align.card_ranking import estimated, precision_area, roc_area
 from presage.align.card_sets import SETS, folder_of
+from presage.core.errors import DataError
 from presage.core.estimates import Estimate, of_mean
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -132,6 +133,16 @@ def test_fewer_are_part_of_more_in_their_order(draws: list[int], limit: int) -> 
     few, count = thinned(draws, limit, lambda one: one)
     assert count == len(draws)
     assert list(few) == [one for one in draws if one in sorted(draws)[:limit]]
+
+
+def test_a_data_folder_that_is_given_is_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "align").mkdir()
+    assert folder_of(str(tmp_path)) == tmp_path / "align"
+    for wrong in ("nope", "file"):
+        with pytest.raises(DataError, match=f"{wrong}: no such folder"):
+            folder_of(str(tmp_path / wrong))
+    folder_of("")
 
 
 # ---- the published sets ----------------------------------------------------------------------------------------------
