@@ -47,6 +47,9 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     (tmp_path / "mine.py").write_text(
         "from tests.test_cli import Tiny\ndef corpus(): return Tiny(steps=2)\ndef text(): return 'no config'\n"
         "def wrong(): return Tiny(steps='many')\n"
+        "from presage.core.config import Config, flatten\ndef other(): return Config()\n"
+        "def fails(): raise ValueError('a\\nb')\n"
+        "def deep(): return flatten(dict(a={}['gone']))\n"
     )
     return tmp_path
 
@@ -109,9 +112,13 @@ def test_dry_run_prints_config_and_plan_and_writes_nothing(tiny: Path, presage: 
     [
         (["mine.py:corpsu"], "mine.py:corpsu: no function 'corpsu' (did you mean 'corpus'?)"),
         (["mine.py:text"], "mine.py:text: returns str, not tests.test_cli.Tiny"),
+        (["mine.py:other"], "mine.py:other: returns presage.core.config.Config, not tests.test_cli.Tiny"),
+        (["mine.py:fails"], "mine.py:7: raises ValueError: a b"),
+        (["mine.py:deep"], "mine.py:8: raises KeyError: 'gone'"),
         (["mine.py:wrong"], "mine.py:wrong: steps: Input should be a valid integer"),
         (["none.py:corpus"], "none.py: no such recipe file"),
-        (["broken.py:corpus"], "broken.py: cannot be loaded: ZeroDivisionError: division by zero"),
+        (["broken.py:corpus"], "broken.py:2: cannot be loaded: ZeroDivisionError: division by zero"),
+        (["unread.py:corpus"], "unread.py:3: cannot be loaded: SyntaxError: "),
         (["none.json"], "none.json: no such config (give a run directory or its config.json)"),
         (["loading"], "no recipe 'loading' ("),
         (["no-such"], "no recipe 'no-such' ("),
@@ -125,7 +132,8 @@ def test_dry_run_prints_config_and_plan_and_writes_nothing(tiny: Path, presage: 
 def test_bad_input_is_one_line_and_exit_code_2(
     tiny: Path, presage: Outcome, arguments: list[str], message: str
 ) -> None:
-    (tiny / "broken.py").write_text("1/0")
+    (tiny / "broken.py").write_text("\n1/0")
+    (tiny / "unread.py").write_text("\n\nx = (\n")
     (tiny / "pretrain.json").write_text('{"stage": "pretrain", "schema": 1, "config": {}}')
     (tiny / "bad.json").write_text("{")
     code, out, err = presage("corpus", *arguments, "--out", "a")

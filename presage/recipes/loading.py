@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 import pydantic
 
 from presage.core.config import Config, as_config_error
-from presage.core.errors import ConfigError, did_you_mean
-from presage.core.modules import load_module
+from presage.core.errors import ConfigError, PresageError, did_you_mean
+from presage.core.modules import load_module, one_line, place_of
 from presage.core.run import load_config
 
 C = TypeVar("C", bound=Config)
@@ -30,7 +30,8 @@ def resolve(spec: str, stage: str, kind: type[C]) -> C:
     """The config of `stage` that `spec` names.
 
     `spec` is FILE.py:function, a run directory, a config.json, or the name of a module in presage/recipes.
-    Raises ConfigError when there is no such file, function or recipe, or when it makes another stage's config.
+    Raises ConfigError when there is no such file, function or recipe, or when it makes another stage's config; with
+    file and line for whatever a user's own function raises.
     """
     if ".py:" in spec:
         return _from_file(spec, kind)
@@ -50,7 +51,13 @@ def _from_file(spec: str, kind: type[C]) -> C:
     path = Path(name)
     if not path.is_file():
         raise ConfigError("no such recipe file", where=path)
-    return _call(load_module(path), function, kind, where=spec)
+    module = load_module(path)
+    try:
+        return _call(module, function, kind, where=spec)
+    except PresageError:
+        raise
+    except Exception as error:  # the user's own code, as where the file is loaded
+        raise ConfigError(f"raises {one_line(error)}", where=place_of(error, module, path)) from error
 
 
 def _from_run(path: Path, stage: str, kind: type[C]) -> C:
@@ -84,5 +91,10 @@ def _call(module: ModuleType, function: str, kind: type[C], where: object) -> C:
     except pydantic.ValidationError as error:
         raise as_config_error(error, where) from None
     if not isinstance(config, kind):
-        raise ConfigError(f"returns {type(config).__name__}, not {kind.__module__}.{kind.__name__}", where=where)
+        raise ConfigError(f"returns {_named(type(config))}, not {_named(kind)}", where=where)
     return config
+
+
+def _named(kind: type) -> str:
+    """With its module: every stage's config is called Config."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
