@@ -314,6 +314,16 @@ def test_show_prints_results(two: Path, presage: Outcome) -> None:
     assert facts["runs/a"]["results"]["val/bpb"]["value"] == 1.25
 
 
+def test_show_prints_intervals_where_there_are_some(tiny: Path, presage: Outcome) -> None:
+    with RunDir.create("runs/c", "conduct", Tiny()) as run:
+        run.result("refused", 0.0, stderr=0.0, lo=0.0, hi=0.1423, unit="share")
+        run.result("length correlation", -0.377094, n=9, unit="1")
+        run.result("none", None, stderr=None, lo=None, hi=None)
+        run.finish()
+    lines = presage("show", "runs")[1].splitlines()
+    assert lines[1:] == ["  refused = 0 (0 to 0.142) share", "  length correlation = -0.377094", "  none = None"]
+
+
 def test_diff_prints_what_differs(two: Path, presage: Outcome) -> None:
     code, out, err = presage("diff", "runs/a", "runs/b")
     assert (code, err) == (0, "")

@@ -10,6 +10,9 @@ from typing import Any
 from presage.cli.grammar import LOOK, AsJson, app, dumps, emit, verdict
 from presage.core.errors import PresageError
 
+PURE = "1"
+"""The unit of what has none, a correlation say."""
+
 
 @app.command(group=LOOK)
 def show(directory: Path, /, *more: Path, json: AsJson = False) -> None:
@@ -61,7 +64,14 @@ def _describe(path: str, facts: dict[str, Any]) -> Iterable[str]:
     for role, parent in facts["parents"].items():
         yield f"  parent {role}: {parent['stage']} {parent['digest'][:12]}"
     for name, entry in facts["results"].items():
-        spread = f" ± {entry['stderr']:.3g}" if entry.get("stderr") is not None else ""
         value = entry["value"]
         shown = f"{value:.6g}" if isinstance(value, float) else value
-        yield f"  {name} = {shown}{spread} {entry.get('unit') or ''}".rstrip()
+        unit = entry.get("unit") or ""
+        yield f"  {name} = {shown}{_spread(entry)} {'' if unit == PURE else unit}".rstrip()
+
+
+def _spread(entry: dict[str, Any]) -> str:
+    """The interval where there is one: of 0 of 30 the error is 0."""
+    if entry.get("lo") is not None and entry.get("hi") is not None:
+        return f" ({entry['lo']:.3g} to {entry['hi']:.3g})"
+    return f" ± {entry['stderr']:.3g}" if entry.get("stderr") is not None else ""
