@@ -36,6 +36,7 @@ from presage.forecast.prior import Prior
 from presage.forecast.scaling import Rule
 from presage.recipes import assistant
 from presage.recipes import examined as examination
+from presage.recipes.outcome import CONDUCT, told
 from presage.report import render as report_stage
 from presage.train import pretrain
 from presage.train.measure import training_rate
@@ -240,6 +241,8 @@ def run(
         out / "report",
     )
     taken = (time.perf_counter() - clock) / 60
+    for line in told(score.path, aligned.get(CONDUCT)):
+        note(line)
     note(f"{minutes:g} minutes planned, {taken:.1f} taken; open {report.path / 'report.html'}")
     return report
 

@@ -1,0 +1,29 @@
+"""What a finished demo comes to, in two lines for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from presage.core.run import RunDir
+
+CONDUCT = "conduct"
+ASSISTANT = "ppo"
+SAID = {"refusal on disallowed": "refuses {} of what is disallowed", "refusal on safe": "{} of what is safe",
+        "task pass rate": "does {} of what is asked"}  # fmt: skip
+
+
+def told(score: Path, conduct: Path | None) -> Iterator[str]:
+    """Promise and outcome; what the assistant does, where there is one."""
+    found = RunDir.open(score, "score").results()
+    promised = found["promised"]
+    where = "inside" if found["inside"]["value"] else "outside"
+    yield (
+        f"promised {promised['value']:.3f} ({promised['lo']:.3f} to {promised['hi']:.3f}), came out at "
+        f"{found['actual']['value']:.3f} {promised['unit']}: {where}"
+    )
+    if conduct is not None:
+        found = RunDir.open(conduct, CONDUCT).results()
+        shares = {key: found.get(f"{ASSISTANT}/{key}", {}).get("value") for key in SAID}
+        said = [words.format(f"{100 * shares[key]:.1f} %") for key, words in SAID.items() if shares[key] is not None]
+        yield f"the assistant {', '.join(said)}"
