@@ -24,6 +24,6 @@ def told(score: Path, conduct: Path | None) -> Iterator[str]:
     )
     if conduct is not None:
         found = RunDir.open(conduct, CONDUCT).results()
-        shares = {key: found.get(f"{ASSISTANT}/{key}", {}).get("value") for key in SAID}
-        said = [words.format(f"{100 * shares[key]:.1f} %") for key, words in SAID.items() if shares[key] is not None]
+        shares = {words: found.get(f"{ASSISTANT}/{key}", {}).get("value") for key, words in SAID.items()}
+        said = [words.format(f"{100 * share:.1f} %") for words, share in shares.items() if share is not None]
         yield f"the assistant {', '.join(said)}"
