@@ -320,10 +320,11 @@ def _what(args: Namespace, runs: dict[str, RunDir]) -> str:
         f"Adam at {args.lr:g} (muP, of width 64; from nothing {args.scratch_lr or args.lr:g}), straight down to zero"
     )
     text = f"trained on {_seen(args.lstm):,} tokens" if args.lstm else "from nothing"
+    recurrent = f"LSTM: {lstm:,} parameters, {text}. " if lstm else ""
     return (
         f"Base: {base.n_params:,} parameters, context {base.context_length}, trained on {_seen(args.base):,} tokens. "
-        f"LSTM: {lstm or 0:,} parameters, {text}. {args.epochs} epochs, batches of 32, {rates}. Pretrained "
-        f"and scratch: {seeds} seeds; all else one. In brackets: one standard error over held-out items. "
+        f"{recurrent}{args.epochs} epochs, batches of 32, {rates}. Pretrained "
+        f"and scratch: up to {seeds} seeds; all else one. In brackets: one standard error over held-out items. "
         "Differences are over the same items; their error is the larger one of that over items and that over seeds. "
         f"Held-out items of which something did not fit: {shown}."
     )
