@@ -20,7 +20,7 @@ from presage.core.run import RunDir
 from presage.core.seeds import stream
 from presage.model.losses import naive_cross_entropy
 from presage.model.transformer import Transformer, build
-from presage.train.loop import GUARD_PATIENCE, Batch, Loss, Plan, fit
+from presage.train.loop import GUARD_PATIENCE, GUARD_WINDOW, Batch, Loss, Plan, fit, sound
 from presage.train.optim import OptimConfig, Optimizer
 from presage.train.pretrain import next_token_loss
 from presage.train.schedule import BatchRamp, ScheduleConfig
@@ -176,6 +176,14 @@ def test_an_exploding_norm_is_skipped(tmp_path: Path) -> None:
     assert max(state.norms[-20:]) < 1e3
     assert "step 41: update skipped" in (tmp_path / "run" / "log.txt").read_text()
     assert all(torch.isfinite(p).all() for p in model.parameters())
+
+
+def test_what_is_learnt_by_heart_does_not_explode() -> None:
+    """Gradients next to nothing, and one a thousand times as large that would not even be clipped."""
+    state = TrainState(norms=[1e-7] * GUARD_WINDOW)
+    assert sound(state, 1e-6, 1e-4, clip=1.0)
+    assert not sound(state, 1e-6, 1.1, clip=1.0)
+    assert not sound(state, math.nan, 1e-4, clip=1.0)
 
 
 def test_many_in_a_row_stop_the_run(tmp_path: Path) -> None:
