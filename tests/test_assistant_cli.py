@@ -77,6 +77,14 @@ def test_runs_of_another_seed_are_not_taken(lab: Path, tmp_path: Path, capsys: p
     assert [path.name for path in out.iterdir()] == ["world"]
 
 
+def test_a_world_of_somebody_elses_is_left_alone(lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = tmp_path / "out/world/mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    code, _, err = run(capsys, lab / "base", "--out", tmp_path / "out")
+    assert code == 2 and "not a new or empty folder" in err and mine.read_text() == "mine"
+
+
 def test_a_run_of_another_config_is_not_taken(lab: Path, tmp_path: Path) -> None:
     class Toy:
         Config = conduct.Config

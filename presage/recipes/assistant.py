@@ -12,7 +12,6 @@ On two cores the three policies train side by side, one thread each.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import as_completed
 from dataclasses import dataclass
@@ -82,7 +81,6 @@ def chain(base: Path, shards: Path, out: Path, *, seed: int = 0, short: bool = F
     if (files / world.DRAWN).is_file():
         world.check_world(files, seed, drawn)
     else:
-        shutil.rmtree(files, ignore_errors=True)  # half of a world, of a chain that was killed
         world.write_world(files, seed, drawn)
     sft = _stage(sft_stage, out / "sft", lambda: sft_config(base, shards, files, seed, sizes))
     reward = _stage(reward_stage, out / "reward", lambda: reward_config(sft, files, seed, sizes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,13 +12,13 @@ from presage.align.records import Demonstration, Preference, write_records
 from presage.align.world.requests import requests, write_requests
 from presage.align.world.teaching import demonstrations, preferences
 from presage.core.errors import DataError, RunError
-from presage.core.files import atomic_write, read_json
+from presage.core.files import atomic_write, read_json, to_json
 
 DEMONSTRATIONS, PREFERENCES, REQUESTS = "demonstrations.jsonl", "preferences.jsonl", "requests.jsonl"
 HELD_OUT, HELD_OUT_PREFERENCES = "held-out.jsonl", "held-out-preferences.jsonl"
 HELD_OUT_DEMONSTRATIONS = "held-out-demonstrations.jsonl"
 DRAWN = "drawn.json"
-"""Written last: seed and sizes."""
+"""Seed and sizes."""
 _APART = "--held-out"
 Made = TypeVar("Made")
 
@@ -38,7 +38,8 @@ def write_world(folder: Path, seed: int = 0, sizes: Sizes = Sizes()) -> list[Pat
 
     Examination, `held_out`, is drawn apart from what preferences and demonstrations of held-out prompts show.
 
-    Raises DataError for a folder that holds anything, or sizes beyond the world's, before anything is written.
+    The folder appears whole or not at all. Raises DataError for one that holds anything, or sizes beyond the world's,
+    before anything is written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError("not a new or empty folder", where=folder, hint="choose another --out")
@@ -52,17 +53,19 @@ def write_world(folder: Path, seed: int = 0, sizes: Sizes = Sizes()) -> list[Pat
         REQUESTS: _made("--requests", requests, seed, sizes.requests),
         HELD_OUT: _made(_APART, requests, seed, sizes.held_out, True),
     }
+    begun = folder.with_name(f".{folder.name}.tmp")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(begun, ignore_errors=True)  # of a process that was killed here
+        begun.mkdir(parents=True)
     except OSError as error:
         raise DataError(f"cannot be made: {error.strerror}", where=folder) from None
     for name, records in taught.items():
-        write_records(folder / name, records)
+        write_records(begun / name, records)
     for name, prompts in asked.items():
-        write_requests(folder / name, prompts)
-    drawn = json.dumps(_drawn(seed, sizes), indent=2) + "\n"
-    with atomic_write(folder / DRAWN) as file:
-        file.write(drawn.encode())
+        write_requests(begun / name, prompts)
+    with atomic_write(begun / DRAWN) as file:
+        file.write(to_json(_drawn(seed, sizes), folder / DRAWN, indent=2).encode() + b"\n")
+    begun.rename(folder)
     return [folder / name for name in (*taught, *asked)]
 
 

@@ -138,3 +138,15 @@ def test_sizes_that_cannot_be_write_nothing(
     assert main(["make", "policy", "--out", str(tmp_path / "w"), option, value]) == 2
     assert fault in capsys.readouterr().err
     assert not (tmp_path / "w").exists()
+
+
+def test_the_world_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = files.Sizes(40, 30, 20, 12)
+    with monkeypatch.context() as broken:
+        broken.setattr(files, "write_requests", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            files.write_world(tmp_path / "w", 3, sizes)
+    assert not (tmp_path / "w").exists()
+    files.write_world(tmp_path / "w", 3, sizes)
+    files.check_world(tmp_path / "w", 3, sizes)
+    assert [path.name for path in tmp_path.iterdir()] == ["w"]
