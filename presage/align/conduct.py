@@ -30,7 +30,7 @@ from presage.data.chat import opened
 from presage.data.loader import Tokens, evaluation_windows
 from presage.model.transformer import Transformer
 from presage.model.weights import load_run
-from presage.train.pretrain import ratio, window_nats
+from presage.train.pretrain import measures, ratio, window_nats
 
 __all__ = ["Config", "run"]
 
@@ -154,7 +154,7 @@ def _bits(directory: RunDir, config: Config, name: str, model: Transformer, devi
     held_out = Tokens(config.shards).split("val")
     windows = evaluation_windows(held_out, model.config.context_length, config.eval_tokens)
     nats = window_nats(model, windows, device)
-    value, stderr = ratio(nats / math.log(2), held_out.token_bytes[windows[1]].sum(axis=1).astype(np.float64))
+    value, stderr = measures(nats, windows[1], held_out.token_bytes)["val/bpb"]
     directory.result(f"{name}/bpb", value, stderr=stderr, n=config.eval_tokens, unit="bits/byte")
     return nats
 
@@ -185,14 +185,15 @@ def _group(one: Request) -> str:
 
 def _row(directory: RunDir, name: str, measure: str, values: Sequence[float], by: Sequence[str]) -> dict[str, object]:
     found = of_mean(values, by)
-    spread = {"stderr": found.stderr, "lo": found.lo, "hi": found.hi}
-    _told(directory, f"{name}/{measure}", found)
+    spread = _told(directory, f"{name}/{measure}", found)
     return {"model": name, "measure": measure, "value": found.value, **spread, "n": found.n, "groups": found.groups}
 
 
-def _told(directory: RunDir, key: str, found: Estimate) -> None:
+def _told(directory: RunDir, key: str, found: Estimate) -> dict[str, float | None]:
+    """A share into result.json; its error and interval."""
     spread = {"stderr": found.stderr, "lo": found.lo, "hi": found.hi}
     directory.result(key, found.value, **spread, level=LEVEL, n=found.n, unit="share")
+    return spread
 
 
 def _tax(directory: RunDir, name: str, nats: np.ndarray, base: np.ndarray) -> None:

@@ -10,19 +10,7 @@ from presage.core.errors import ConfigError, CorruptError
 from presage.core.run import RunDir
 from presage.data.loader import Split, Tokens
 from presage.model.transformer import Transformer
-from presage.model.weights import load_run
-
-REWARD = "reward"
-"""The stage whose models score and do not write."""
-
-
-def language_model(path: Path) -> tuple[Transformer, Path]:
-    """A run's model that writes, and its tokenizer.json. Raises ConfigError for a model of rewards, and what
-    `load_run` does."""
-    model, vocabulary = load_run(path)
-    if RunDir(path).stage == REWARD:
-        raise ConfigError("a model of rewards, which writes nothing", where=path, hint="give a run of sft or pretrain")
-    return model, vocabulary
+from presage.model.weights import REWARD, load_run
 
 
 def reward_model(path: Path, vocabulary: Path) -> Transformer:

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from presage.align.fitting import check_length, language_model
+from presage.align.fitting import check_length
 from presage.align.objectives import ranking_loss, ranking_pairs
 from presage.align.public import hh_pairs
 from presage.align.reading import Ids, answered, compared, compared_scores, rewards
@@ -30,6 +30,7 @@ from presage.data.bpe import Tokenizer
 from presage.data.verbs import Message
 from presage.model.config import ModelConfig
 from presage.model.transformer import Transformer, with_scores
+from presage.model.weights import load_writer
 from presage.train import state as states
 from presage.train.loop import Plan, fit
 from presage.train.optim import OptimConfig, Optimizer
@@ -69,7 +70,7 @@ class Config(BaseConfig):
 
     def plan(self) -> dict[str, object]:
         """What it will be, for --dry-run: the files are read, nothing is written."""
-        model, _ = language_model(self.base)
+        model, _ = load_writer(self.base)
         train, held_out, unread = _divided(self)
         read_demonstrations(*self.demonstrations)
         return {
@@ -92,7 +93,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     Raises DataError where no prompt has two completions of different ranks, or for a fault in a file.
     """
     chosen = config.device or recorded_or_measured(Config, out)
-    base, vocabulary = language_model(config.base)
+    base, vocabulary = load_writer(config.base)
     tokenizer = Tokenizer.load(vocabulary)
     model = with_scores(base, 1, config.seed)
     train, held_out, unread = _divided(config)

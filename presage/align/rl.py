@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from presage.align.fitting import language_model, reward_model, training_text
+from presage.align.fitting import reward_model, training_text
 from presage.align.grading import Grade, Grader, RulesConfig, rules_of
 from presage.align.learners import LEARNERS
 from presage.align.objectives import adapted
@@ -41,7 +41,7 @@ from presage.data.bpe import Tokenizer
 from presage.data.chat import opened
 from presage.data.loader import Loader, Split
 from presage.model.transformer import Transformer, with_scores
-from presage.model.weights import load_run
+from presage.model.weights import load_run, load_writer
 from presage.train import state as states
 from presage.train.loop import stop_signals
 from presage.train.optim import Optimizer
@@ -60,7 +60,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     no number, Stopped after saving when SIGTERM or SIGINT arrives.
     """
     chosen = config.device or recorded_or_measured(Config, out)
-    policy, vocabulary = language_model(config.policy)
+    policy, vocabulary = load_writer(config.policy)
     config = config.model_copy(update={"device": chosen, "model": policy.config})
     tokenizer = Tokenizer.load(vocabulary)
     given = read_prompts(config.prompts)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from presage.align.fitting import check_length, language_model, training_text
+from presage.align.fitting import check_length, training_text
 from presage.align.packing import Rows, pack, packed_loss
 from presage.align.public import public_demonstrations
 from presage.align.records import Demonstration, read_demonstrations, split
@@ -31,6 +31,7 @@ from presage.model import decode
 from presage.model.config import ModelConfig
 from presage.model.lora import Lora, adapt
 from presage.model.transformer import Transformer
+from presage.model.weights import load_writer
 from presage.train.loop import Plan, fit
 from presage.train.optim import OptimConfig, Optimizer
 from presage.train.pretrain import ratio
@@ -82,7 +83,7 @@ class Config(BaseConfig):
 
     def plan(self) -> dict[str, object]:
         """What it will be, for --dry-run: the files are read, nothing is written."""
-        model, vocabulary = language_model(self.base)
+        model, vocabulary = load_writer(self.base)
         train, held_out = _divided(self)
         length = self.context_length or model.config.context_length
         check_length(length, model)
@@ -106,7 +107,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     Raises DataError where no demonstration fits the context, or for a fault in a file of them.
     """
     chosen = config.device or recorded_or_measured(Config, out)
-    model, vocabulary = language_model(config.base)
+    model, vocabulary = load_writer(config.base)
     tokenizer = Tokenizer.load(vocabulary)
     train, held_out = _divided(config)
     config = config.model_copy(update={"device": chosen, "model": model.config})

@@ -12,7 +12,6 @@ from pydantic import Field
 from presage.core.config import Config
 from presage.core.errors import ConfigError, CorruptError, RunError
 from presage.core.files import digest_of, sha256
-from presage.core.run import RunDir
 from presage.infer.asking import Asking
 from presage.infer.foreign import ForeignEngine
 from presage.infer.local import Engine, Facts, LocalModel
@@ -20,7 +19,7 @@ from presage.infer.own import OwnEngine
 from presage.infer.text import OF_MODEL, OF_TOKENIZER, ForeignText, OwnText, Text
 from presage.model.exchange import load_hf, weight_files
 from presage.model.huggingface import NotOurs
-from presage.model.weights import MODEL_FILE, checkpoint, load_run
+from presage.model.weights import MODEL_FILE, checkpoint, load_writer
 
 FORMS = "a model is a run directory (DIR), hf:DIR, or an http(s):// address"
 
@@ -45,9 +44,7 @@ class Settings(Config):
 def open_run(spec: str, settings: Settings) -> LocalModel:
     """The model of a run, DIR or DIR@STEP. Raises RunError, ConfigError or CorruptError naming the file."""
     path, step = _divided(spec)
-    if (path / "config.json").is_file() and RunDir(path).stage == "reward":
-        raise ConfigError("a model of rewards, which writes nothing", where=path, hint="give a run of sft or pretrain")
-    model, vocabulary = load_run(path, step)
+    model, vocabulary = load_writer(path, step)
     folder = checkpoint(path, step)
     manifest = json.loads((folder / "MANIFEST").read_text(encoding="utf-8"))
     facts: Facts = {

@@ -18,6 +18,8 @@ from presage.model.lora import Lora, merged
 from presage.model.transformer import Transformer
 
 MODEL_FILE = "model.safetensors"
+REWARD = "reward"
+"""The stage whose models score and do not write."""
 
 TIED = "head.weight"  # the same tensor as embed.weight when tied: written once, under the embedding's name
 
@@ -134,6 +136,14 @@ def load_run(path: Path | str, step: int | None = None) -> tuple[Transformer, Pa
     if written.get("lora"):
         tensors = merged(tensors, Lora.parse(written["lora"], where=run.path / "config.json"))
     return filled(config, tensors, file), _tokenizer(run.path, written.get("shards"))
+
+
+def load_writer(path: Path | str, step: int | None = None) -> tuple[Transformer, Path]:
+    """The same of a run whose model writes. Raises ConfigError for a model of rewards."""
+    model, vocabulary = load_run(path, step)
+    if RunDir(Path(path)).stage == REWARD:
+        raise ConfigError("a model of rewards, which writes nothing", where=path, hint="give a run of sft or pretrain")
+    return model, vocabulary
 
 
 def checkpoint(run: Path, step: int | None = None) -> Path:

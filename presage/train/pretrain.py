@@ -148,7 +148,11 @@ def bits_per_byte(
     Bits per UTF-8 byte is total nats / ln 2 / total bytes of the predicted tokens; the standard error treats windows
     as independent and is that of a ratio (linearised).
     """
-    nats, y = window_nats(model, windows, device), windows[1]
+    return measures(window_nats(model, windows, device), windows[1], token_bytes)
+
+
+def measures(nats: np.ndarray, y: np.ndarray, token_bytes: np.ndarray) -> dict[str, tuple[float, float]]:
+    """The same of the windows' nats [N] and the tokens predicted [N, T]."""
     return {
         "val/bpb": ratio(nats / math.log(2), token_bytes[y].sum(axis=1).astype(np.float64)),
         "val/loss": ratio(nats, np.full_like(nats, y.shape[1])),
