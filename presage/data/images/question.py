@@ -1,0 +1,143 @@
+"""A question about images, with its answer: what generators draw and readers of real sets give, as JSON lines.
+
+The line is a demonstration in OpenAI's form that training reads, with what examining needs beside it:
+
+    {"id", "messages": [{"role": "user", "content": [parts]}, {"role": "assistant", "content": "…"}],
+     "answer", "metric", "steps", "options", "answers", "scale", "category", "group", "forms": {"text": [parts], …}}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from presage.core.errors import DataError
+from presage.core.files import atomic_write
+from presage.core.strict import read_json
+from presage.data.documents import read_bytes
+from presage.data.images.parts import Mixed, read_content, written
+
+Metric = Literal["exact", "within", "choice", "vqa"]
+METRICS: tuple[Metric, ...] = get_args(Metric)
+ANSWER_IS = "The answer is"
+"""What stands between steps and the answer."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question.
+
+    prompt: text and images as they are asked. answer: the text that is right; answers: others that are, too, or for vqa
+    those of the annotators. metric: exact (the text), within (a number, off by at most 5 % of `scale`), choice (among
+    `options`), vqa (VQAv2's accuracy). steps: how to come to the answer, in words (chain of thought).
+    forms: the same question in other forms: "text", all that the image shows in words; "interleaved", some of it.
+    category: for breakdowns; group: questions that share an image or the like.
+    """
+
+    id: str
+    prompt: Mixed
+    answer: str
+    metric: Metric = "exact"
+    steps: str = ""
+    options: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    scale: float | None = None
+    category: str = ""
+    group: str = ""
+    forms: Mapping[str, Mixed] = field(default_factory=dict)
+
+    def said(self, *, steps: bool = False) -> str:
+        """What the assistant is to say: the answer, or how it is come by and then the answer."""
+        return f"{self.steps} {ANSWER_IS} {self.answer}." if steps and self.steps else self.answer
+
+    def in_form(self, form: str) -> Mixed:
+        """The prompt in a form: "image" as it is, or one of `forms`. Raises DataError where there is none."""
+        if form == "image":
+            return self.prompt
+        if form not in self.forms:
+            raise DataError(f"no form '{form}'", where=self.id, hint=f"has {', '.join(['image', *self.forms])}")
+        return self.forms[form]
+
+
+def write_questions(path: Path, questions: Iterable[Question], *, form: str = "image", steps: bool = False) -> int:
+    """One line each, in a file that appears when it is whole; returns how many. form, steps: of the messages."""
+    count = 0
+    with atomic_write(path) as file:
+        for question in questions:
+            file.write((json.dumps(_row(question, form, steps), ensure_ascii=False) + "\n").encode())
+            count += 1
+    return count
+
+
+def read_questions(path: Path) -> Iterator[Question]:
+    """The questions of a file. Raises DataError naming the line of the first fault."""
+    for number, line in enumerate(read_bytes(path, MOST_BYTES).split(b"\n"), 1):
+        if line.strip():
+            yield _question(read_json(line.decode("utf-8", "replace"), f"{path}:{number}"), f"{path}:{number}", path)
+
+
+MOST_BYTES = 8 << 30
+
+
+def _row(question: Question, form: str, steps: bool) -> dict[str, Any]:
+    messages = [
+        {"role": "user", "content": written(question.in_form(form))},
+        {"role": "assistant", "content": question.said(steps=steps)},
+    ]
+    row: dict[str, Any] = {"id": question.id, "messages": messages, "answer": question.answer}
+    row["metric"] = question.metric
+    further = {
+        "steps": question.steps,
+        "options": list(question.options),
+        "answers": list(question.answers),
+        "scale": question.scale,
+        "category": question.category,
+        "group": question.group,
+        "forms": {name: written(parts) for name, parts in question.forms.items()},
+    }
+    return row | {name: value for name, value in further.items() if value}
+
+
+def _question(row: Any, where: str, path: Path) -> Question:
+    if not isinstance(row, dict):
+        raise DataError(f"a JSON {type(row).__name__}, not an object", where=where)
+    messages = row.get("messages")
+    if not isinstance(messages, list) or len(messages) != 2 or not all(isinstance(one, dict) for one in messages):
+        raise DataError("a question has two messages, the user's and the assistant's", where=where)
+    prompt = read_content(messages[0].get("content"), where, path.parent)
+    forms = row.get("forms", {})
+    if not isinstance(forms, dict):
+        raise DataError("'forms' is not an object", where=where)
+    metric = row.get("metric", "exact")
+    if metric not in METRICS:
+        raise DataError(f"no metric {metric!r:.40}", where=where, hint=f"known: {', '.join(METRICS)}")
+    answer = row.get("answer", messages[1].get("content"))
+    scale = row.get("scale")
+    return Question(
+        id=_text(row.get("id", ""), "id", where) or where,
+        prompt=prompt,
+        answer=_text(answer, "answer", where),
+        metric=metric,
+        steps=_text(row.get("steps", ""), "steps", where),
+        options=_texts(row.get("options", []), "options", where),
+        answers=_texts(row.get("answers", []), "answers", where),
+        scale=float(scale) if isinstance(scale, int | float) and not isinstance(scale, bool) else None,
+        category=_text(row.get("category", ""), "category", where),
+        group=_text(row.get("group", ""), "group", where),
+        forms={name: read_content(parts, where, path.parent) for name, parts in forms.items()},
+    )
+
+
+def _text(value: Any, name: str, where: str) -> str:
+    if not isinstance(value, str):
+        raise DataError(f"'{name}' is not a text", where=where)
+    return value
+
+
+def _texts(value: Any, name: str, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise DataError(f"'{name}' is not a list of texts", where=where)
+    return tuple(value)
