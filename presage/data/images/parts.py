@@ -108,7 +108,7 @@ def _text(value: Any, where: str) -> str:
 def _from_url(url: Any, where: str, limits: Limits) -> Picture:
     if not isinstance(url, str):
         raise DataError("an image without its url", where=where)
-    if not url[: len(DATA_URL)].lower() == DATA_URL:
+    if url[: len(DATA_URL)].lower() != DATA_URL:
         scheme = url.split(":", 1)[0][:20] if ":" in url[:20] else "no scheme"
         hint = "give it as data:image/png;base64,… or as a file: no address is fetched"
         raise DataError(f"an image by address ({scheme!a})", where=where, hint=hint)
