@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
-from presage.core.errors import ConfigError, CorruptError
+from presage.core.errors import ConfigError
 from presage.core.run import RunDir
 from presage.data.loader import Split, Tokens
+from presage.data.vocabulary import check_ids
 from presage.model.transformer import Transformer
 from presage.model.weights import REWARD, load_run
 
@@ -28,22 +27,8 @@ def training_text(path: Path, vocabulary: Path) -> Split:
     return tokens.split("train")
 
 
-def check_ids(vocabulary: Path, other: Path, where: Path) -> None:
-    """Raises ConfigError, naming `where`, if two tokenizer.json do not give the same ids to the same texts."""
-    if vocabulary.read_bytes() != other.read_bytes() and _read(vocabulary) != _read(other):
-        hint = "it has to be made with the tokenizer of the model"
-        raise ConfigError(f"its tokenizer is not that of {vocabulary.parent.parent}", where=where, hint=hint)
-
-
 def check_length(length: int, model: Transformer, where: str = "context_length") -> None:
     """Raises ConfigError for more positions than the model was trained on."""
     most = model.config.context_length
     if length > most:
         raise ConfigError(f"{length} tokens, and the model was trained on {most} at most", where=where)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        raise CorruptError("not readable as JSON", where=path) from None

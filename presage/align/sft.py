@@ -15,7 +15,6 @@ import torch
 from pydantic import Field
 
 from presage.align.fitting import check_length, training_text
-from presage.align.packing import Rows, pack, packed_loss
 from presage.align.public import public_demonstrations
 from presage.align.records import Demonstration, read_demonstrations, split
 from presage.core.config import Config as BaseConfig
@@ -34,6 +33,7 @@ from presage.model.transformer import Transformer
 from presage.model.weights import load_writer
 from presage.train.loop import Plan, fit
 from presage.train.optim import OptimConfig, Optimizer
+from presage.train.packing import Rows, joined, pack, packed_loss, shared, windows
 from presage.train.pretrain import ratio
 from presage.train.schedule import ScheduleConfig
 
@@ -154,15 +154,11 @@ class _Mixture:
 
     def rows(self, first: int, count: int) -> Rows:
         """Rows first … first+count-1."""
-        numbers = np.arange(first, first + count)
-        before, after = np.floor(numbers * self.share).astype(int), np.floor((numbers + 1) * self.share).astype(int)
-        own = in_epochs(first - int(before[0]), int((before == after).sum()), len(self.packed.read), self.seed)
-        parts = [self.packed.some(own, self.device)]
-        if after[-1] > before[0]:
-            windows = self.loader.batch(int(before[0]), int(after[-1] - before[0]))
-            x, y = (torch.from_numpy(part).to(self.device) for part in windows)
-            parts.append(Rows(x, y, torch.full_like(x, self.weight, dtype=torch.float32), torch.ones_like(x)))
-        return Rows(*(torch.cat(some) for some in zip(*parts, strict=True)))
+        own, text = shared(first, count, self.share)
+        parts = [self.packed.some(in_epochs(*own, len(self.packed.read), self.seed), torch.device("cpu"))]
+        if text[1]:
+            parts.append(windows(self.loader.batch(*text), self.weight))
+        return Rows(*(one.to(self.device) for one in joined(parts)))
 
 
 def _plan(config: Config, mixture: _Mixture, length: int, model: Transformer) -> Plan:

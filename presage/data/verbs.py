@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from presage.data.images.parts import Mixed, Part, pictures, without_pictures
+
 
 @dataclass(frozen=True)
 class Message:
@@ -17,6 +19,13 @@ class Message:
 
     role: str
     content: str
+    parts: Mixed = ()
+    """The same with its images, where it has some; `content` then has IMAGE: in their places."""
+
+
+def shown(role: str, parts: Sequence[Part]) -> Message:
+    """A turn of text and images."""
+    return Message(role, "".join(map(str, without_pictures(parts))), tuple(parts) if pictures(parts) else ())
 
 
 Prompt = str | tuple[Message, ...]

@@ -8,6 +8,71 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from presage.core.config import Config
 from presage.core.errors import ConfigError, did_you_mean
+from presage.data.images.grid import Grid
+
+STEM_FIRST = 32
+
+
+class VisionConfig(Grid):
+    """The encoder of images in front of a trunk (presage.model.vision)."""
+
+    n_layers: int = Field(default=2, ge=0)
+    d_model: int = Field(default=128, gt=0)
+    n_heads: int = Field(default=4, gt=0)
+    d_ff: int = Field(default=352, gt=0)
+    d_project: int = Field(default=256, gt=0)
+    stem: Literal["conv", "linear"] = "conv"
+    rope_theta: float = 100.0
+
+    @model_validator(mode="after")
+    def _sees(self) -> Self:
+        if self.d_model % (4 * self.n_heads):
+            raise ValueError(f"d_model {self.d_model} is not a multiple of 4 x n_heads: heads turn by row and column")
+        if self.stem == "conv" and self.patch & (self.patch - 1):
+            raise ValueError(f"convolutions halve: patch {self.patch} is not a power of 2 (or stem=linear)")
+        return self
+
+    @property
+    def d_head(self) -> int:
+        """Width of a head."""
+        return self.d_model // self.n_heads
+
+    @property
+    def stem_widths(self) -> list[int]:
+        """Channels after each halving."""
+        halvings = self.patch.bit_length() - 1
+        return [min(self.d_model, STEM_FIRST << number) for number in range(halvings)]
+
+    def as_blocks(self) -> ModelConfig:
+        """The shape of the encoder's blocks."""
+        shape = {"vocab_size": 1, "context_length": 1, "n_layers": max(1, self.n_layers), "d_model": self.d_model}
+        heads = {"n_heads": self.n_heads, "n_kv_heads": self.n_heads, "d_head": self.d_head, "d_ff": self.d_ff}
+        return ModelConfig.parse(shape | heads)
+
+    def n_params(self, width: int) -> int:
+        """All trained numbers, the projector to a trunk of `width` included."""
+        blocks = self.n_layers * self.as_blocks()._block_params
+        stem = sum(wide * (9 * narrow + 1) for narrow, wide, _ in self._halvings())
+        stem += self.d_model * ((self.stem_widths or [3])[-1] + 1)
+        stem = stem if self.stem == "conv" else self.d_model * (3 * self.patch**2 + 1)
+        merged = self.d_model * self.merge**2
+        return stem + blocks + merged + (merged + 1) * self.d_project + (self.d_project + 1) * width
+
+    def flops_forward(self, height: int, width: int, trunk: int) -> int:
+        """FLOPs of one image of so many pixels, up to embeddings of a trunk of width `trunk`: its matmuls."""
+        patches = height * width // self.patch**2
+        stem = sum(9 * narrow * wide * 4**left for narrow, wide, left in self._halvings())
+        stem += self.d_model * (self.stem_widths or [3])[-1]
+        stem = stem if self.stem == "conv" else self.d_model * 3 * self.patch**2
+        block = self.as_blocks()
+        blocks = self.n_layers * (block._block_matmul + 2 * patches * self.d_model)
+        project = self.d_model * self.d_project + self.d_project * trunk / self.merge**2
+        return round(2 * patches * (stem + blocks + project))
+
+    def _halvings(self) -> list[tuple[int, int, int]]:
+        """(channels in, channels out, halvings still to come) of every convolution."""
+        widths = [3, *self.stem_widths]
+        return [(widths[i], widths[i + 1], len(widths) - 2 - i) for i in range(len(widths) - 1)]
 
 
 class ModelConfig(Config):
@@ -38,12 +103,14 @@ class ModelConfig(Config):
     """mup: variance 1/fan_in, zero head; gpt1: N(0, 0.02); gpt2: also 1/sqrt(2 n_layers) on residual outputs."""
     scores: int | None = Field(default=None, gt=0)
     """Numbers read off each state besides the logits: the classes of a classifier, 1 for a reward or a value."""
+    vision: VisionConfig | None = None
+    """How images are read; None: text alone."""
 
     @model_serializer(mode="wrap")
     def _as_sealed(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without scores as it was before there were any: seals hold the digest of a model's config."""
+        """Without scores and vision as it was before there were any: seals hold the digest of a model's config."""
         data: dict[str, Any] = plain(self)
-        return {key: value for key, value in data.items() if key != "scores" or value is not None}
+        return {key: value for key, value in data.items() if key not in ("scores", "vision") or value is not None}
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -60,11 +127,12 @@ class ModelConfig(Config):
         """All trained numbers."""
         head = 0 if self.tie_embeddings else self.vocab_size * self.d_model
         embeddings = self.vocab_size * self.d_model + self._position_params
-        return self.n_params_non_embedding + embeddings + head + (self.scores or 0) * (self.d_model + 1)
+        vision = self.vision.n_params(self.d_model) if self.vision else 0
+        return self.n_params_non_embedding + embeddings + head + (self.scores or 0) * (self.d_model + 1) + vision
 
     @property
     def n_params_non_embedding(self) -> int:
-        """Without token and position embeddings and without the output head (Kaplan et al. 2020's N)."""
+        """The blocks alone: no embeddings, no output head (Kaplan et al. 2020's N), no encoder of images."""
         final = self._norm_params(self.d_model) if self.block == "pre" else 0
         return self.n_layers * self._block_params + final
 

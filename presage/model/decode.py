@@ -301,10 +301,16 @@ def _fitting(model: Transformer, sequence: Sequence[int], index: int) -> list[in
 
 
 def _known(model: Transformer, ids: list[int], where: str) -> list[int]:
-    wrong = next((i for i in ids if not 0 <= i < model.config.vocab_size), None)
+    known = known_ids(model)
+    wrong = next((i for i in ids if i not in known), None)
     if wrong is not None:
         raise ConfigError(f"id {wrong} is not in the vocabulary of {model.config.vocab_size}", where=where)
     return ids
+
+
+def known_ids(model: Transformer) -> range:
+    """The vocabulary, and below zero the places of what image tokens there are (presage.model.splice)."""
+    return range(-getattr(model.embed, "images", 0), model.config.vocab_size)
 
 
 def _device(model: Transformer) -> torch.device:

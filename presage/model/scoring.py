@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from presage.core.errors import ConfigError
-from presage.model.decode import evaluating
+from presage.model.decode import evaluating, known_ids
 from presage.model.losses import CHUNK_ELEMENTS
 from presage.model.prefixes import Beside, Branch, Prefix, plan
 from presage.model.transformer import Transformer
@@ -222,6 +222,7 @@ def _check(model: Transformer, head: Head, tail: Tail, where: str) -> None:
     if len(head) + len(tail) - 1 > config.context_length:
         raise ConfigError(f"{len(head)} + {len(tail)} tokens do not fit the context", where=where)
     low, high = min(min(head), min(tail, default=0)), max(max(head), max(tail, default=0))
-    if low < 0 or high >= config.vocab_size:
-        wrong = low if low < 0 else high
+    known = known_ids(model)
+    if low not in known or high not in known:
+        wrong = low if low not in known else high
         raise ConfigError(f"id {wrong} is not in the vocabulary of {config.vocab_size}", where=where)

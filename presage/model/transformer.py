@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from presage.core.errors import ConfigError
 from presage.core.seeds import derive
 from presage.model.attention import Attention, KeyValueStore
-from presage.model.config import ModelConfig
+from presage.model.config import ModelConfig, VisionConfig
 from presage.model.layers import Rotary, build_mlp, build_norm
+from presage.model.vision import Vision, begin_vision
 
 
 class Block(nn.Module):
@@ -85,6 +86,7 @@ class Transformer(nn.Module):
         if config.tie_embeddings:
             self.head.weight = self.embed.weight
         self.score = nn.Linear(config.d_model, config.scores) if config.scores else None
+        self.vision = Vision(config.vision, config.d_model) if config.vision else None
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens [B, T] -> logits [B, T, V]."""
@@ -145,14 +147,16 @@ def build(config: ModelConfig, seed: int) -> Transformer:
     rule = {"mup": _init_mup, "gpt1": _init_gpt, "gpt2": _init_gpt}[config.init]
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if name == "score.weight":
-                continue  # with its own generator, so that the trunk is the same with and without it
+            if name == "score.weight" or name.startswith("vision."):
+                continue  # with their own generators, so that the trunk is the same with and without them
             if parameter.ndim == 2:
                 parameter.normal_(0.0, rule(name, parameter, config), generator=generator)
             elif name.endswith("bias"):
                 parameter.zero_()
         if model.score is not None:
             begin_scores(model, seed)
+        if model.vision is not None:
+            begin_vision(model.vision, seed)
     return model
 
 
@@ -173,6 +177,15 @@ def with_scores(model: Transformer, scores: int, seed: int) -> Transformer:
     scored.load_state_dict(model.state_dict(), strict=False)
     begin_scores(scored, seed)
     return scored.to(model.embed.weight.device)
+
+
+def with_vision(model: Transformer, vision: VisionConfig, seed: int) -> Transformer:
+    """A copy of a model that also reads images, with an encoder that begins at random; the trunk's weights are its."""
+    with torch.random.fork_rng(devices=[]):
+        seeing = Transformer(model.config.model_copy(update={"vision": vision}))
+    seeing.load_state_dict(model.state_dict(), strict=False)
+    begin_vision(cast(Vision, seeing.vision), seed)
+    return seeing.to(model.embed.weight.device)
 
 
 def _init_mup(name: str, weight: Tensor, config: ModelConfig) -> float:

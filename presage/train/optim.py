@@ -6,6 +6,7 @@ The rates in the config hold at a base width and depth; a group's own rate follo
     matrices (AdamW)   lr x base_width / fan_in             muP (Yang et al. 2022)
     head and scores    lr x base_width / d_model            muP
     embeddings, norms  lr
+    convolutions       lr x base_width / fan_in, at most lr
     residual outputs   also x sqrt(base_depth / n_layers)   so that a deeper sum moves as far
 
 Weight decay is decoupled and proportional to the current rate.
@@ -130,13 +131,15 @@ def clip_gradients(parameters: Iterable[Tensor], limit: float) -> float:
 
 def is_matrix(name: str, parameter: Tensor) -> bool:
     """Weights inside the blocks; embeddings and the head are tables of vectors and stay with AdamW."""
-    return parameter.ndim == 2 and name.startswith("blocks.")
+    return parameter.ndim == 2 and name.startswith(("blocks.", "vision."))
 
 
 def _lr_scale(name: str, parameter: Tensor, config: OptimConfig, n_layers: int) -> float:
     if not config.transfer or parameter.ndim < 2 or "embed" in name:
         return 1.0
-    fan_out, fan_in = parameter.shape
+    fan_out, fan_in = len(parameter), parameter[0].numel()
+    if parameter.ndim > 2:  # convolutions, which stay with AdamW
+        return min(1.0, config.base_width / fan_in)
     if name.startswith(("head", "score")):
         return config.base_width / fan_in
     width = math.sqrt(max(1.0, fan_out / fan_in)) if config.kind == "muon" else config.base_width / fan_in

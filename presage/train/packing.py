@@ -47,16 +47,19 @@ class Packing:
 def pack(examples: Sequence[Example], length: int) -> Packing:
     """Examples in rows of `length` places, in their order, each into the first row that has room for it."""
     fitting = [(ids, learned) for ids, learned in examples if 2 <= len(ids) <= length + 1]
-    room: list[int] = []
+    least = min((len(ids) - 1 for ids, _ in fitting), default=0)
+    room: dict[int, int] = {}  # of the rows that something may still fit into
     rows: list[list[Example]] = []
     for ids, learned in fitting:
         need = len(ids) - 1
-        place = next((row for row, left in enumerate(room) if left >= need), len(rows))
+        place = next((row for row, left in room.items() if left >= need), len(rows))
         if place == len(rows):
-            room.append(length)
+            room[place] = length
             rows.append([])
         room[place] -= need
         rows[place].append((ids, learned))
+        if room[place] < least:
+            del room[place]
     table = np.zeros((4, len(rows), length), dtype=np.int64)
     for number, row in enumerate(rows):
         start = 0
@@ -67,6 +70,24 @@ def pack(examples: Sequence[Example], length: int) -> Packing:
             start = end
     read, predicted, counted, texts = torch.from_numpy(table)
     return Packing(Rows(read, predicted, counted.float(), texts), len(examples) - len(fitting))
+
+
+def shared(first: int, count: int, share: float) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Sequences first … first+count-1 of two streams mixed evenly, a `share` of them of the second: (first, count) of
+    each stream's own."""
+    before, after = (int(np.floor(number * share)) for number in (first, first + count))
+    return (first - before, count - (after - before)), (before, after - before)
+
+
+def windows(batch: tuple[np.ndarray, np.ndarray], weight: float) -> Rows:
+    """Windows of text (x, y), each a row of its own whose every token counts `weight`."""
+    x, y = (torch.from_numpy(part) for part in batch)
+    return Rows(x, y, torch.full_like(x, weight, dtype=torch.float32), torch.ones_like(x))
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The rows of one after those of another."""
+    return Rows(*(torch.cat(some) for some in zip(*parts, strict=True)))
 
 
 def places(text: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,140 @@
+"""Rows of text and images for training, and their loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from presage.core.errors import ConfigError
+from presage.data.images.loader import Document, Images
+from presage.model.config import VisionConfig
+from presage.model.losses import cross_entropy
+from presage.model.splice import check_count, eyes, places, spliced
+from presage.model.transformer import Transformer
+from presage.train.packing import Packing, Rows, pack
+from presage.train.packing import places as positions_and_mask
+
+
+class Batch(NamedTuple):
+    """Rows, and the images of all their places in order."""
+
+    rows: Rows
+    images: Sequence[np.ndarray]
+
+    def to(self, device: torch.device) -> Batch:
+        """Its rows on a device; images go there when they are encoded."""
+        return Batch(Rows(*(one.to(device) for one in self.rows)), self.images)
+
+
+class Opening(NamedTuple):
+    """A document up to the first words that count, with its images, and those words."""
+
+    prompt: list[int]
+    images: list[np.ndarray]
+    answer: list[int]
+
+
+class Album:
+    """The documents of some runs of `presage images` in rows of one length, and their pictures."""
+
+    def __init__(self, runs: Sequence[Images], split: str, length: int, vision: VisionConfig) -> None:
+        for one in runs:
+            _check_grid(one, vision)
+        self.runs, self.vision = runs, vision
+        self._firsts = np.cumsum([0, *(len(one.table) for one in runs)]).tolist()
+        documents = [
+            (_moved(document, first), one)
+            for one, first in zip(runs, self._firsts[:-1], strict=True)
+            for document in one.documents(split)
+        ]
+        self.packing: Packing = pack([(document.ids, document.learned) for document, _ in documents], length)
+        self.documents = len(documents)
+
+    def batch(self, rows: Sequence[int]) -> Batch:
+        """These rows."""
+        some = self.packing.rows.some(rows, torch.device("cpu"))
+        images = [self.pixels(picture) for ids in some.read.numpy() for picture in self.pictures(ids)]
+        read = some.read.clone()
+        seen = read < 0
+        read[seen] = torch.tensor(places(0, int(seen.sum())), dtype=torch.int64)
+        return Batch(some._replace(read=read), images)
+
+    def pictures(self, ids: np.ndarray) -> list[int]:
+        """The pictures whose places are among ids, in their order."""
+        found, place = [], 0
+        spots = np.flatnonzero(ids < 0)
+        while place < len(spots):
+            found.append(-1 - int(ids[spots[place]]))
+            place += self._tokens(found[-1])
+        return found
+
+    def pixels(self, picture: int) -> np.ndarray:
+        """uint8 [H, W, 3]."""
+        run = self._run(picture)
+        return self.runs[run].pixels(picture - self._firsts[run])
+
+    def openings(self, count: int) -> list[Opening]:
+        """The first documents of the first rows."""
+        found = []
+        for number in range(min(count, len(self.packing.rows.read))):
+            read, predicted, counted, text = (one[number].numpy() for one in self.packing.rows)
+            end = int((text == 1).sum())
+            begin = int(np.argmax(counted[:end] > 0)) + 1
+            images = [self.pixels(picture) for picture in self.pictures(read[:begin])]
+            seen, prompt = 0, read[:begin].copy()
+            seen = int((prompt < 0).sum())
+            prompt[prompt < 0] = places(0, seen)
+            found.append(
+                Opening(prompt.tolist(), images, predicted[begin - 1 : end][counted[begin - 1 : end] > 0].tolist())
+            )
+        return found
+
+    def flops(self, width: int) -> int:
+        """Forward FLOPs of the encoder over all rows once, before a trunk of `width`."""
+        total = 0
+        for ids in self.packing.rows.read.numpy():
+            for picture in self.pictures(ids):
+                run = self._run(picture)
+                row = self.runs[run].table[picture - self._firsts[run]]
+                total += self.vision.flops_forward(int(row["height"]), int(row["width"]), width)
+        return total
+
+    def _run(self, picture: int) -> int:
+        return int(np.searchsorted(self._firsts, picture, side="right")) - 1
+
+    def _tokens(self, picture: int) -> int:
+        run = self._run(picture)
+        return self.runs[run].tokens(picture - self._firsts[run])
+
+
+def sight_loss(model: Transformer, batch: Batch) -> tuple[Tensor, float]:
+    """Summed cross-entropy in nats of the text that counts, and how much it counts; images are read, never predicted.
+
+    Raises ConfigError where places and image tokens do not count up.
+    """
+    rows = batch.rows
+    table = eyes(model)(batch.images)
+    check_count(rows.read, table)
+    positions, mask = positions_and_mask(rows.text)
+    hidden = model.trunk(spliced(model, rows.read, table), positions, mask)
+    return cross_entropy(hidden, model.head.weight, rows.predicted.clamp(min=0), rows.counted), float(
+        rows.counted.sum()
+    )
+
+
+def _moved(document: Document, first: int) -> Document:
+    """Its pictures numbered from `first`."""
+    ids = np.where(document.ids < 0, document.ids - first, document.ids)
+    return Document(ids, document.learned, document.pictures)
+
+
+def _check_grid(images: Images, vision: VisionConfig) -> None:
+    grid, own = images.grid.model_dump(), vision.model_dump()
+    wrong = [name for name in ("patch", "merge") if own[name] != grid[name]]
+    if wrong:
+        said = ", ".join(f"{name} {grid[name]}, the model's {own[name]}" for name in wrong)
+        raise ConfigError(f"images on another grid: {said}", where=images.path.parent, hint="make them with this grid")

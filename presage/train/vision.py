@@ -1,0 +1,259 @@
+"""Stage: train a model on documents of text and images, from scratch or from a model of text.
+
+The loss is that of the text alone: of a conversation the assistant's words, of a document all of it. The tokens of
+images cost what any token costs, and their encoder what it costs: both are in `flops`.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+
+from presage.core.config import Config as BaseConfig
+from presage.core.config import Parent
+from presage.core.device import Device, recorded_or_measured
+from presage.core.errors import ConfigError, DataError
+from presage.core.run import RunDir, note
+from presage.core.seeds import derive, in_epochs, stream
+from presage.data.bpe import Tokenizer
+from presage.data.images.augment import Augment
+from presage.data.images.loader import Images
+from presage.data.loader import Loader, Tokens, evaluation_windows
+from presage.data.vocabulary import check_ids
+from presage.model import decode
+from presage.model.config import ModelConfig, VisionConfig
+from presage.model.splice import seeing
+from presage.model.transformer import Transformer, build, with_vision
+from presage.model.weights import load_writer
+from presage.train.loop import Plan, fit
+from presage.train.optim import OptimConfig, Optimizer
+from presage.train.packing import joined, shared, windows
+from presage.train.pretrain import bits_per_byte, ratio
+from presage.train.schedule import ScheduleConfig
+from presage.train.sight import Album, Batch, sight_loss
+
+__all__ = ["Config", "run"]
+
+EVAL_ROWS = 8
+ANSWER = 96
+VISION = "vision."
+
+
+class Config(BaseConfig):
+    """One training. From scratch with `model`, which then has a `vision`; as a second stage with `base`."""
+
+    images: tuple[Parent, ...] = Field(min_length=1)
+    """Runs of `presage images`."""
+    base: Parent | None = None
+    """A run with a model, whose tokenizer the images were made with."""
+    model: ModelConfig | None = None
+    """Of a model from scratch; else the base's, filled in."""
+    vision: VisionConfig | None = None
+    """The encoder to put in front of a base that has none."""
+    freeze: bool = False
+    """Train the encoder alone and leave the trunk as it is."""
+    epochs: float = Field(default=1.0, gt=0)
+    """Over the documents with images."""
+    batch_rows: int = Field(default=32, gt=0)
+    micro_batch: int = Field(default=8, gt=0)
+    context_length: int | None = Field(default=None, gt=1)
+    """Of a row; by default the model's. Short documents share one."""
+    augment: Augment | None = None
+    shards: Parent | None = None
+    """Text to train on beside them."""
+    text_share: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the rows that are windows of `shards`."""
+    text_weight: float = Field(default=1.0, gt=0)
+    """How much a token of that text counts, where one beside an image counts 1."""
+    optim: OptimConfig = OptimConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    device: Device | None = None
+    seed: int = 0
+    eval_tokens: int = Field(default=50_000, gt=0)
+    """Of the held-out text of `shards`."""
+    log_every: int = Field(default=10, gt=0)
+    checkpoint_every: int = Field(default=0, ge=0)
+    keep_checkpoints: int = Field(default=2, gt=0)
+    samples: int = Field(default=8, ge=0)
+    """Answers to held-out documents to write into samples.jsonl at the end."""
+    template: str = Field(default="chat", pattern="^chat$")
+    """How a conversation is shown to the model (presage.data.chat)."""
+
+    @model_validator(mode="after")
+    def _begins_somewhere(self) -> Config:
+        if self.base is None and (self.model is None or self.model.vision is None):
+            raise ValueError("neither a base nor a model with vision to begin with")
+        if self.freeze and self.base is None:
+            raise ValueError("freeze leaves the trunk as it is, and without a base it has learned nothing")
+        if self.text_share and self.shards is None:
+            raise ValueError("a share of text, and no shards to take it from")
+        return self
+
+    def plan(self) -> dict[str, object]:
+        """What it will be, for --dry-run: the runs are read, nothing is written."""
+        model, _ = _begun(self)
+        album, length = _album(self, model, "train")
+        rows = _rows(self, album)
+        return {
+            "parameters": model.config.n_params,
+            "parameters trained": sum(p.numel() for p in _trained(self, model)),
+            "documents": album.documents,
+            "too long": album.packing.too_long,
+            "rows": rows,
+            "tokens": rows * length,
+            "steps": math.ceil(rows / self.batch_rows),
+            "FLOPs": rows * length * _flops_per_token(self, model, album, length),
+        }
+
+
+def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
+    """Train, examine on what was held out, write the run directory. Resume is exact to the bit on a CPU.
+
+    Raises DataError where no document fits a row, ConfigError where parts do not belong together.
+    """
+    chosen = config.device or recorded_or_measured(Config, out)
+    model, vocabulary = _begun(config)
+    config = config.model_copy(update={"device": chosen, "model": model.config})
+    device = chosen.apply()
+    album, length = _album(config, model, "train")
+    if not len(album.packing.rows.read):
+        where = config.images[0]
+        raise DataError(f"no document fits {length} tokens", where=where, hint="smaller images or a longer context")
+    if album.packing.too_long:
+        note(f"{album.packing.too_long} of {album.documents} documents do not fit {length} tokens and are left out")
+    stages = _Mixture(config, album, length, device, vocabulary)
+    with RunDir.create(out, "vision", config, seed=config.seed, resume=resume, device=chosen.model_dump()) as directory:
+        model = model.to(device).train()
+        for parameter in set(model.parameters()) - set(_trained(config, model)):
+            parameter.requires_grad_(False)
+        plan = Plan.of(
+            config,
+            tokens=_rows(config, album) * length,
+            batch_sequences=config.batch_rows,
+            sequence_tokens=length,
+            flops_per_token=_flops_per_token(config, model, album, length),
+        )
+        state = fit(model, Optimizer(model, config.optim), stages.batch, sight_loss, plan, directory, chosen)
+        shutil.copyfile(vocabulary, directory.artifact("tokenizer.json"))
+        held_out, _ = _album(config, model, "val")
+        results = _losses(model, held_out, device) | stages.text_losses(model, chosen)
+        counts = {"documents": album.documents, "too_long": album.packing.too_long, "steps": state.step}
+        counts |= {"rows": len(album.packing.rows.read), "tokens": state.tokens, "flops": state.flops}
+        counts |= {"n_params": model.config.n_params, "skipped_steps": state.skipped}
+        directory.write_json("result.json", results | {name: {"value": count} for name, count in counts.items()})
+        _write_samples(directory, config, model, held_out, Tokenizer.load(vocabulary), state.step)
+        directory.finish()
+    return directory
+
+
+class _Mixture:
+    """Rows with images, and every so often a window of text."""
+
+    def __init__(self, config: Config, album: Album, length: int, device: torch.device, vocabulary: Path) -> None:
+        self.config, self.album, self.device = config, album, device
+        self.text: Tokens | None = None
+        if config.shards is not None:
+            self.text = Tokens(config.shards)
+            check_ids(vocabulary, self.text.tokenizer_path, config.shards)
+            self.loader = Loader(self.text.split("train"), length, derive(config.seed, "text"))
+
+    def batch(self, first: int, count: int) -> Batch:
+        """Rows first … first+count-1."""
+        own, text = shared(first, count, self.config.text_share)
+        seen = self.album.batch(in_epochs(*own, len(self.album.packing.rows.read), self.config.seed))
+        images = [self._changed(image, own[0], number) for number, image in enumerate(seen.images)]
+        rows = seen.rows
+        if text[1]:
+            rows = joined([rows, windows(self.loader.batch(*text), self.config.text_weight)])
+        return Batch(rows, images).to(self.device)
+
+    def text_losses(self, model: Transformer, device: Device) -> dict[str, dict[str, object]]:
+        """Bits per byte of the held-out text, where there is text."""
+        if self.text is None:
+            return {}
+        held_out = self.text.split("val")
+        parts = evaluation_windows(held_out, model.config.context_length, self.config.eval_tokens)
+        value, stderr = bits_per_byte(model, parts, held_out.token_bytes, device)["val/bpb"]
+        return {"text/bpb": {"value": value, "stderr": stderr, "n": parts[0].size, "unit": "bits/byte"}}
+
+    def _changed(self, image: np.ndarray, row: int, number: int) -> np.ndarray:
+        if self.config.augment is None:
+            return image
+        return self.config.augment.applied(image, stream(self.config.seed, "augment", row, number))
+
+
+def _begun(config: Config) -> tuple[Transformer, Path]:
+    """The model as it begins, and its tokenizer. Raises ConfigError where it cannot read these images."""
+    first = Images(config.images[0])
+    for other in config.images[1:]:
+        check_ids(first.tokenizer_path, Images(other).tokenizer_path, other)
+    if config.base is None:
+        assert config.model is not None  # by the config's own check
+        if config.model.vocab_size < first.vocab_size:
+            raise ConfigError(f"fewer than the tokenizer's {first.vocab_size} tokens", where="model.vocab_size")
+        return build(config.model, derive(config.seed, "init")), first.tokenizer_path
+    model, vocabulary = load_writer(config.base)
+    check_ids(vocabulary, first.tokenizer_path, config.images[0])
+    if model.vision is None and config.vision is None:
+        raise ConfigError("this base reads text alone", where=config.base, hint="set vision: an encoder to begin with")
+    if model.vision is None and config.vision is not None:
+        model = with_vision(model, config.vision, derive(config.seed, "init"))
+    return model, vocabulary
+
+
+def _album(config: Config, model: Transformer, split: str) -> tuple[Album, int]:
+    length = config.context_length or model.config.context_length
+    if length > model.config.context_length:
+        most = model.config.context_length
+        raise ConfigError(f"{length} tokens, and the model was made for {most} at most", where="context_length")
+    assert model.config.vision is not None
+    return Album([Images(path) for path in config.images], split, length, model.config.vision), length
+
+
+def _trained(config: Config, model: Transformer) -> list[torch.nn.Parameter]:
+    return [p for name, p in model.named_parameters() if name.startswith(VISION) or not config.freeze]
+
+
+def _rows(config: Config, album: Album) -> int:
+    return round(config.epochs * len(album.packing.rows.read) / (1 - config.text_share))
+
+
+def _flops_per_token(config: Config, model: Transformer, album: Album, length: int) -> int:
+    """Of training: the trunk's at every token, and the encoder's spread over them. A frozen trunk has no gradients of
+    its weights: two thirds."""
+    trunk = model.config.flops_forward(length) * (2 if config.freeze else 3)
+    rows = max(1, len(album.packing.rows.read))
+    encoder = 3 * album.flops(model.config.d_model) * (1 - config.text_share) / (rows * length)
+    return round(trunk + encoder)
+
+
+@torch.no_grad()
+def _losses(model: Transformer, album: Album, device: torch.device) -> dict[str, dict[str, object]]:
+    """Loss of held-out documents in nats a token that counts; the standard error is that of a ratio over rows."""
+    rows = range(len(album.packing.rows.read))
+    if not rows:
+        return {}
+    with decode.evaluating(model):
+        losses = [sight_loss(model, album.batch([row]).to(device)) for row in rows]
+    nats, counts = np.array([float(value) for value, _ in losses]), np.array([n for _, n in losses], dtype=np.float64)
+    mean, spread = ratio(nats, counts)
+    stderr = spread if len(losses) > 1 else None
+    return {"val/loss": {"value": mean, "stderr": stderr, "n": int(counts.sum()), "unit": "nats/token"}}
+
+
+def _write_samples(
+    directory: RunDir, config: Config, model: Transformer, album: Album, tokenizer: Tokenizer, step: int
+) -> None:
+    """Greedy answers where the first words that count of held-out documents begin; unpicked."""
+    (directory.path / "samples.jsonl").unlink(missing_ok=True)  # of a run that was killed here
+    for one in album.openings(config.samples):
+        model_of_it = seeing(model, one.images)
+        ids = decode.generate(model_of_it, [one.prompt], ANSWER, temperature=0.0, eot=tokenizer.eot)[0]
+        texts = (tokenizer.decode(i for i in some if 0 <= i != tokenizer.eot) for some in (one.prompt, ids, one.answer))
+        prompt, completion, shown = texts
+        directory.sample(step=step, prompt=prompt, completion=completion.strip(), shown=shown.strip())
