@@ -47,11 +47,11 @@ class Album:
         self.runs, self.vision = runs, vision
         self._firsts = np.cumsum([0, *(len(one.table) for one in runs)]).tolist()
         documents = [
-            (_moved(document, first), one)
+            _moved(document, first)
             for one, first in zip(runs, self._firsts[:-1], strict=True)
             for document in one.documents(split)
         ]
-        self.packing: Packing = pack([(document.ids, document.learned) for document, _ in documents], length)
+        self.packing: Packing = pack([(one.ids.tolist(), one.learned.tolist()) for one in documents], length)
         self.documents = len(documents)
 
     def batch(self, rows: Sequence[int]) -> Batch:
@@ -85,12 +85,10 @@ class Album:
             end = int((text == 1).sum())
             begin = int(np.argmax(counted[:end] > 0)) + 1
             images = [self.pixels(picture) for picture in self.pictures(read[:begin])]
-            seen, prompt = 0, read[:begin].copy()
-            seen = int((prompt < 0).sum())
-            prompt[prompt < 0] = places(0, seen)
-            found.append(
-                Opening(prompt.tolist(), images, predicted[begin - 1 : end][counted[begin - 1 : end] > 0].tolist())
-            )
+            prompt = read[:begin].copy()
+            prompt[prompt < 0] = places(0, int((prompt < 0).sum()))
+            answer = predicted[begin - 1 : end][counted[begin - 1 : end] > 0]
+            found.append(Opening(prompt.tolist(), images, answer.tolist()))
         return found
 
     def flops(self, width: int) -> int:
@@ -121,9 +119,8 @@ def sight_loss(model: Transformer, batch: Batch) -> tuple[Tensor, float]:
     check_count(rows.read, table)
     positions, mask = positions_and_mask(rows.text)
     hidden = model.trunk(spliced(model, rows.read, table), positions, mask)
-    return cross_entropy(hidden, model.head.weight, rows.predicted.clamp(min=0), rows.counted), float(
-        rows.counted.sum()
-    )
+    loss = cross_entropy(hidden, model.head.weight, rows.predicted.clamp(min=0), rows.counted)
+    return loss, float(rows.counted.sum())
 
 
 def _moved(document: Document, first: int) -> Document:

@@ -31,7 +31,8 @@ class Augment(Config):
         if not self.contrast:
             return out
         values = (out.astype(np.float32) - 128) * (1 + self.contrast * draws[5]) + 128 * (1 + self.contrast * draws[6])
-        return np.clip(values, 0, 255).astype(np.uint8)
+        out = np.clip(values, 0, 255).astype(np.uint8)
+        return out
 
     def _moved(self, image: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """Turned, sheared and scaled about the middle, then shifted."""
