@@ -1,0 +1,1 @@
+"""Questions about images that presage draws itself: seeded, unlimited, test and train disjoint by construction."""

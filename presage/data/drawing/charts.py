@@ -1,0 +1,246 @@
+"""Questions about charts: bars, a line, a pie. Each shows random numbers under random names in a random style.
+
+A style is held out whole: no chart for tests is drawn in a way that training has seen. What is asked says nothing of
+the answer: names, values and places are all drawn by chance.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from presage.data.drawing import bars, lines, pies
+from presage.data.drawing.axes import GROUNDS, STEPS, Shown
+from presage.data.drawing.canvas import Draw, listed, of_split, palette, pick, png, some
+from presage.data.images.question import Metric, Question
+
+NAMES = listed(
+    """ale ant ape ash axe bat bay bee bin bow box bus cab cap car cat cod cot cow cup den dog ear eel egg elk elm eye
+    fan fig fin fox gem hat hay hen hut ice ink jar jet key kit leg lid log map net nut oak oat oil owl pea pen pie pig
+    pot rat rod rug rye sea sky sun tea tin toe toy tub urn van vet wax yak yew zoo"""
+)
+MARGIN = 0.08
+"""By how much of the axis the largest is larger than any other, and the smallest smaller."""
+MAXIMA = tuple(STEPS)
+WHOLE = 100
+LEAST_SHARE = 7
+"""Hundredths of a pie that its smallest sector may have."""
+
+
+class Chart(NamedTuple):
+    """What a chart shows, and how."""
+
+    names: tuple[str, ...]
+    values: tuple[int, ...]
+    maximum: int
+    colours: tuple[str, ...]
+    side: tuple[int, int]
+    style: Any
+
+
+class Asked(NamedTuple):
+    """A question, its answer, and whether names or numbers may be told beside the image without giving it away."""
+
+    text: str
+    answer: str
+    category: str
+    metric: Metric = "exact"
+    steps: str = ""
+    tell_names: bool = True
+
+
+class Family(NamedTuple):
+    """A kind of chart: its name in words, how it is drawn, how told, and what can be asked of it."""
+
+    told: str
+    module: Any
+    counts: tuple[int, int]
+    asks: Sequence[Callable[[np.random.Generator, Chart], Asked]]
+
+
+# ---- what is shown ---------------------------------------------------------------------------------------------------
+
+
+def chart(random: np.random.Generator, split: str, family: Family) -> Chart:
+    """A chart of a split. Raises DataError for an unknown split."""
+    style = of_split(split, partial(pick, random, family.module.styles()), lambda one: f"{family.told}: {one}")
+    count = int(random.integers(family.counts[0], family.counts[1] + 1))
+    whole = family.module is pies
+    maximum = WHOLE if whole else pick(random, MAXIMA)
+    values = _shares(random, count) if whole else _values(random, count, maximum)
+    names = tuple(some(random, NAMES, count))
+    return Chart(
+        names,
+        values,
+        maximum,
+        _colours(random, style, count, whole),
+        pick(random, family.module.sides(style, count)),
+        style,
+    )
+
+
+def _values(random: np.random.Generator, count: int, maximum: int) -> tuple[int, ...]:
+    step = STEPS[maximum]
+    while True:
+        values = tuple(int(value) * step for value in random.integers(1, maximum // step + 1, size=count))
+        if _apart(values, maximum):
+            return values
+
+
+def _shares(random: np.random.Generator, count: int) -> tuple[int, ...]:
+    """Hundredths that sum to WHOLE. One is drawn evenly over all it can be, so that the number of sectors tells little.
+
+    The others share what is left.
+    """
+    while True:
+        first = int(random.integers(LEAST_SHARE, WHOLE - LEAST_SHARE * (count - 1) + 1))
+        spare = WHOLE - first - LEAST_SHARE * (count - 1)
+        cuts = [0, *sorted(random.integers(0, spare + 1, size=count - 2).tolist()), spare]
+        values = [first, *(LEAST_SHARE + end - start for start, end in itertools.pairwise(cuts))]
+        if _apart(values, WHOLE, largest_only=True):
+            return tuple(values)
+
+
+def _apart(values: Sequence[int], maximum: int, *, largest_only: bool = False) -> bool:
+    ordered = sorted(values)
+    gap = MARGIN * maximum
+    return ordered[-1] - ordered[-2] >= gap and (largest_only or ordered[1] - ordered[0] >= gap)
+
+
+def _colours(random: np.random.Generator, style: Any, count: int, whole: bool) -> tuple[str, ...]:
+    usable = [name for name in palette(GROUNDS[style.ground], 40.0) if name not in ("black", "white")]
+    if whole or getattr(style, "colours", "one") == "many":
+        return tuple(some(random, usable, count))
+    return (pick(random, usable),) * count
+
+
+def picture(family: Family, shown: Chart, what: Shown) -> Image.Image:
+    """The image of a chart, with names and numbers or without."""
+    image: Image.Image = family.module.draw(
+        shown.style, shown.names, shown.values, shown.maximum, shown.colours, shown.side, what
+    )
+    return image
+
+
+# ---- what is told ----------------------------------------------------------------------------------------------------
+
+
+def told(family: Family, shown: Chart) -> str:
+    """All that a chart shows, in words."""
+    values = ", ".join(f"{name}: {value}" for name, value in zip(shown.names, shown.values, strict=True))
+    return f"{family.told}, {_scale(family, shown)}. {values}."
+
+
+def _scale(family: Family, shown: Chart) -> str:
+    return "in percent" if family.module is pies else f"axis 0 to {shown.maximum}"
+
+
+def _partly(family: Family, shown: Chart, asked: Asked) -> tuple[str, Shown]:
+    """What is told before an image that shows the rest, and what that image shows."""
+    begins = f"{family.told}, {_scale(family, shown)}."
+    if not asked.tell_names:
+        return begins, Shown(names=True, numbers=False)
+    if family.module is pies:
+        names = ", ".join(f"{name} is {colour}" for name, colour in zip(shown.names, shown.colours, strict=True))
+        return f"{begins} In it {names}.", Shown(names=False)
+    order = "From left to right" if getattr(shown.style, "upright", True) else "From top to bottom"
+    return f"{begins} {order}: {', '.join(shown.names)}.", Shown(names=False, numbers=False)
+
+
+def ask(random: np.random.Generator, split: str, family: Family) -> Question:
+    """A question about a chart of a kind."""
+    shown = chart(random, split, family)
+    asked = pick(random, family.asks)(random, shown)
+    words, rest = _partly(family, shown, asked)
+    return Question(
+        "",
+        (png(picture(family, shown, Shown())), asked.text),
+        asked.answer,
+        metric=asked.metric,
+        steps=asked.steps,
+        scale=float(shown.maximum) if asked.metric == "within" else None,
+        category=asked.category,
+        forms={
+            "text": (f"{told(family, shown)}\n{asked.text}",),
+            "interleaved": (words, png(picture(family, shown, rest)), asked.text),
+        },
+    )
+
+
+# ---- what is asked ---------------------------------------------------------------------------------------------------
+
+
+def _value(thing: str, random: np.random.Generator, shown: Chart) -> Asked:
+    place = int(random.integers(len(shown.names)))
+    return Asked(f"What is the value of the {thing} {shown.names[place]}?", str(shown.values[place]), "value", "within")
+
+
+def _extreme(text: str, category: str, random: np.random.Generator, shown: Chart) -> Asked:
+    wanted = min(shown.values) if category == "smallest" else max(shown.values)
+    return Asked(text, shown.names[shown.values.index(wanted)], category)
+
+
+def _sum(random: np.random.Generator, shown: Chart) -> Asked:
+    first, second = some(random, range(len(shown.names)), 2)
+    a, b = shown.names[first], shown.names[second]
+    x, y = shown.values[first], shown.values[second]
+    steps = f"{a} is {x}. {b} is {y}. {x} + {y} = {x + y}."
+    return Asked(f"What do the bars {a} and {b} add up to?", str(x + y), "sum", "within", steps)
+
+
+def _count(random: np.random.Generator, shown: Chart) -> Asked:
+    return Asked("How many bars are there?", str(len(shown.names)), "count", tell_names=False)
+
+
+def _rising(random: np.random.Generator, shown: Chart) -> Asked:
+    """Two neighbours that a person can tell apart, and as likely down as up."""
+    pairs = [
+        place
+        for place in range(len(shown.names) - 1)
+        if abs(shown.values[place + 1] - shown.values[place]) >= MARGIN * shown.maximum
+    ]
+    place = pick(random, pairs)
+    answer = "yes" if shown.values[place + 1] > shown.values[place] else "no"
+    text = f"Does the line rise from {shown.names[place]} to {shown.names[place + 1]}?"
+    return Asked(text, answer, "rising")
+
+
+def _percent(random: np.random.Generator, shown: Chart) -> Asked:
+    """Of the sector drawn evenly: what is left for the others says more of them."""
+    return Asked(f"How many percent is {shown.names[0]}?", str(shown.values[0]), "percent", "within")
+
+
+BARS = Family(
+    "A bar chart",
+    bars,
+    (3, 6),
+    (
+        partial(_value, "bar"),
+        partial(_extreme, "Which bar is the largest?", "largest"),
+        partial(_extreme, "Which bar is the smallest?", "smallest"),
+        _sum,
+        _count,
+    ),
+)
+LINES = Family(
+    "A line chart",
+    lines,
+    (4, 7),
+    (
+        partial(_value, "point"),
+        partial(_extreme, "Which point is the highest?", "largest"),
+        _rising,
+    ),
+)
+PIES = Family("A pie chart", pies, (3, 5), (partial(_extreme, "Which share is the largest?", "largest"), _percent))
+
+KINDS: dict[str, Draw] = {
+    "bars": partial(ask, family=BARS),
+    "lines": partial(ask, family=LINES),
+    "pies": partial(ask, family=PIES),
+}
