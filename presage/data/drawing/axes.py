@@ -54,7 +54,7 @@ class Axes:
     def _upright(self) -> tuple[int, int, int, int]:
         width, height = self.image.size
         left = width_of(str(self.maximum), self.numbers) + 6
-        self.staggered = (width - 3 - left) / len(self.names) < self.widest + 1
+        self.staggered = (width - 3 - left) / len(self.names) < self.widest + 3
         bottom = height - 4 - LINE * (2 if self.staggered else 1)
         return left, bottom - (bottom - 5) // 10 * 10, width - 3, bottom
 
@@ -63,6 +63,14 @@ class Axes:
         left, self.staggered = self.widest + 6, False
         right = left + (width - 9 - left) // 10 * 10
         return left, 3, right, height - 15
+
+    @property
+    def every(self) -> int:
+        """How far the ticks lie apart: half the axis where numbers would run into each other."""
+        usual = TICKS[self.maximum]
+        room = self.extent * usual / self.maximum
+        tight = not self.upright and room < width_of(str(self.maximum), self.numbers) + 2
+        return self.maximum // 2 if tight else usual
 
     @property
     def extent(self) -> int:
@@ -82,7 +90,7 @@ class Axes:
     def frame(self, shown: Shown, *, grid: bool, framed: bool) -> None:
         """Draws all that lies behind the values."""
         faint = tuple((3 * g + i) // 4 for g, i in zip(self.ground, self.ink, strict=True))
-        for value in range(0, self.maximum + 1, TICKS[self.maximum]):
+        for value in range(0, self.maximum + 1, self.every):
             self._tick(value, faint if grid else None, shown.numbers)
         corners = (self.left, self.top, self.right, self.bottom)
         self.draw.line((self.left, self.top, self.left, self.bottom), fill=self.ink)

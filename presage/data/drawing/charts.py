@@ -26,6 +26,8 @@ NAMES = listed(
 )
 MARGIN = 0.08
 """By how much of the axis the largest is larger than any other, and the smallest smaller."""
+AREA, THIN = 40.0, 55.0
+"""By how much brighter or darker than its ground a sector is, and a line or bar."""
 MAXIMA = tuple(STEPS)
 WHOLE = 100
 LEAST_SHARE = 7
@@ -33,10 +35,11 @@ LEAST_SHARE = 7
 
 
 class Chart(NamedTuple):
-    """What a chart shows, and how."""
+    """What a chart shows, and how. place: of the value drawn evenly over all it can be, which is asked for."""
 
     names: tuple[str, ...]
     values: tuple[int, ...]
+    place: int
     maximum: int
     colours: tuple[str, ...]
     side: tuple[int, int]
@@ -73,10 +76,12 @@ def chart(random: np.random.Generator, split: str, family: Family) -> Chart:
     whole = family.module is pies
     maximum = WHOLE if whole else pick(random, MAXIMA)
     values = _shares(random, count) if whole else _values(random, count, maximum)
+    order = random.permutation(count).tolist()
     names = tuple(some(random, NAMES, count))
     return Chart(
         names,
-        values,
+        tuple(values[place] for place in order),
+        order.index(0),
         maximum,
         _colours(random, style, count, whole),
         pick(random, family.module.sides(style, count)),
@@ -93,10 +98,7 @@ def _values(random: np.random.Generator, count: int, maximum: int) -> tuple[int,
 
 
 def _shares(random: np.random.Generator, count: int) -> tuple[int, ...]:
-    """Hundredths that sum to WHOLE. One is drawn evenly over all it can be, so that the number of sectors tells little.
-
-    The others share what is left.
-    """
+    """Hundredths that sum to WHOLE: the first is drawn evenly, the others share what is left."""
     while True:
         first = int(random.integers(LEAST_SHARE, WHOLE - LEAST_SHARE * (count - 1) + 1))
         spare = WHOLE - first - LEAST_SHARE * (count - 1)
@@ -113,7 +115,9 @@ def _apart(values: Sequence[int], maximum: int, *, largest_only: bool = False) -
 
 
 def _colours(random: np.random.Generator, style: Any, count: int, whole: bool) -> tuple[str, ...]:
-    usable = [name for name in palette(GROUNDS[style.ground], 40.0) if name not in ("black", "white")]
+    usable = [
+        name for name in palette(GROUNDS[style.ground], AREA if whole else THIN) if name not in ("black", "white")
+    ]
     if whole or getattr(style, "colours", "one") == "many":
         return tuple(some(random, usable, count))
     return (pick(random, usable),) * count
@@ -176,8 +180,8 @@ def ask(random: np.random.Generator, split: str, family: Family) -> Question:
 
 
 def _value(thing: str, random: np.random.Generator, shown: Chart) -> Asked:
-    place = int(random.integers(len(shown.names)))
-    return Asked(f"What is the value of the {thing} {shown.names[place]}?", str(shown.values[place]), "value", "within")
+    text = f"What is the value of the {thing} {shown.names[shown.place]}?"
+    return Asked(text, str(shown.values[shown.place]), "value", "within")
 
 
 def _extreme(text: str, category: str, random: np.random.Generator, shown: Chart) -> Asked:
@@ -211,8 +215,8 @@ def _rising(random: np.random.Generator, shown: Chart) -> Asked:
 
 
 def _percent(random: np.random.Generator, shown: Chart) -> Asked:
-    """Of the sector drawn evenly: what is left for the others says more of them."""
-    return Asked(f"How many percent is {shown.names[0]}?", str(shown.values[0]), "percent", "within")
+    text = f"How many percent is {shown.names[shown.place]}?"
+    return Asked(text, str(shown.values[shown.place]), "percent", "within")
 
 
 BARS = Family(

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from presage.core.errors import DataError, did_you_mean
 from presage.core.seeds import stream
-from presage.data.drawing import charts, words
+from presage.data.drawing import charts, documents, words
 from presage.data.drawing.canvas import Draw
 from presage.data.images.question import Question
 
 KINDS: dict[str, Draw] = {
     **words.KINDS,
     **charts.KINDS,
+    **documents.KINDS,
 }
 
 
