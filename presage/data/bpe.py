@@ -125,6 +125,11 @@ class Tokenizer:
         )
 
     @classmethod
+    def of_bytes(cls) -> Self:
+        """The 256 bytes and an end of text: what needs no training."""
+        return cls({bytes([byte]): i for i, byte in enumerate(_BYTE_OF.values())}, {EOT: 256}, "gpt2")
+
+    @classmethod
     def load(cls, path: Path | str) -> Self:
         """From tokenizer.json, or a run directory that has one in artifacts/."""
         path = Path(path)

@@ -40,6 +40,14 @@ class Continuation:
 
 
 @dataclass(frozen=True)
+class Reply:
+    """How likely does the assistant say `text` next in a conversation, and nothing after it?"""
+
+    prompt: tuple[Message, ...]
+    text: str
+
+
+@dataclass(frozen=True)
 class Rolling:
     """How likely is a whole document, however long? Rolled over in windows where it is longer than the context."""
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from presage.core.errors import ConfigError, DataError
 from presage.core.strict import half_surrogate
 from presage.data.bpe import Tokenizer
-from presage.data.chat import opened, transcript
-from presage.data.verbs import Continuation, Prompt
+from presage.data.chat import See, blind, opened, transcript
+from presage.data.verbs import Continuation, Prompt, Reply
 from presage.infer.text import Text
 from presage.model.windows import pieces
 
@@ -67,17 +67,32 @@ class Asking:
         rows = [[self._first(), *ids] for ids in self._encode(texts)]
         return [Fitted(pieces(row, self.context, stride=self.stride)) for row in rows]
 
-    def prompts(self, asked: Sequence[Prompt], new: int) -> list[tuple[Ids, int]]:
+    def replies(self, requests: Sequence[Reply], see: See = blind) -> list[Fitted]:
+        """What the assistant might say, its end included, after conversations. Raises ConfigError for a model that was
+        not trained on any."""
+        if self.chat is None:
+            raise ConfigError("replies are compared of models trained on conversations", hint="ask it with text")
+        chat, found = self.chat, []
+        heads = {request.prompt: opened(chat, request.prompt, see) for request in requests}
+        for request in requests:
+            found.append(self._fit(heads[request.prompt], [*chat.encode(f" {request.text}"), chat.eot]))
+        return found
+
+    def prompts(self, asked: Sequence[Prompt], new: int, see: See = blind) -> list[tuple[Ids, int]]:
         """Prompts that `new` tokens are to follow, and how many of their tokens were dropped from the left.
 
-        They leave room for all of those, but are never cut below half a context.
+        They leave room for all of those, but are never cut below half a context. Raises DataError for images where
+        nothing can `see` them.
         """
+        if self.chat is None and any(message.parts for one in asked if not isinstance(one, str) for message in one):
+            raise DataError("an image, and a model of text", hint="images are read by runs of `presage vision`")
         room = max(1, self.context - new, self.context // 2)
         texts = [one if isinstance(one, str) else transcript(one) for one in asked]
         rows = [self._beginning(ids) for ids in self._encode(texts)]
         if self.chat is not None:
             rows = [
-                row if isinstance(one, str) else opened(self.chat, one) for row, one in zip(rows, asked, strict=True)
+                row if isinstance(one, str) else opened(self.chat, one, see)
+                for row, one in zip(rows, asked, strict=True)
             ]
         return [(row[-room:], max(0, len(row) - room)) for row in rows]
 

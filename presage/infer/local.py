@@ -10,9 +10,11 @@ from typing import Protocol
 import torch
 
 from presage.core.errors import ConfigError, RunError
-from presage.data.chat import NEXT_TURN
-from presage.data.verbs import Completion, Continuation, Decoding, Generation, Likelihood
+from presage.data.chat import NEXT_TURN, blind
+from presage.data.verbs import Completion, Continuation, Decoding, Generation, Likelihood, Reply
 from presage.infer.asking import Asking, Fitted, Ids, Pair
+from presage.infer.looking import Look
+from presage.infer.own import OwnEngine
 from presage.infer.stops import Stops
 from presage.model.decode import Ends, Written
 from presage.model.sampling import DAMAGED, NOT_FINITE, Sampling, row_seeds
@@ -78,6 +80,12 @@ class LocalModel:
         """log P(text | prompt) of every request; that of an empty text is 0."""
         return self._likelihoods(self.asking.continuations(requests))
 
+    def reply_loglikelihood(self, requests: Sequence[Reply]) -> list[Likelihood]:
+        """log P that the assistant says just this, of every request."""
+        look = Look(self.engine) if isinstance(self.engine, OwnEngine) else None
+        asked = self.asking.replies(requests, look.see if look else blind)
+        return self._likelihoods(asked, look.seen() if look else self.engine)
+
     def rolling_loglikelihood(self, texts: Sequence[str]) -> list[Likelihood]:
         """log P of every text, from the beginning of a document."""
         return self._likelihoods(self.asking.documents(texts))
@@ -101,42 +109,43 @@ class LocalModel:
         """Without the blank that the template puts between a speaker and what is said."""
         return replace(answer, text=answer.text.removeprefix(" ")) if self.asking.chat else answer
 
-    def _likelihoods(self, asked: Sequence[Fitted]) -> list[Likelihood]:
-        scored = iter(self.engine.score([pair for one in asked for pair in one.pairs]))
+    def _likelihoods(self, asked: Sequence[Fitted], engine: Engine | None = None) -> list[Likelihood]:
+        scored = iter((engine or self.engine).score([pair for one in asked for pair in one.pairs]))
         return [_likelihood(self.name, [next(scored) for _ in one.pairs], one.truncated) for one in asked]
 
     def _write(self, requests: Sequence[Generation], decoding: Decoding) -> list[list[Completion]]:
         _check(decoding)
-        prompts = self.asking.prompts([one.prompt for one in requests], decoding.max_tokens)
+        look = Look(self.engine) if isinstance(self.engine, OwnEngine) else None
+        asked = [one.prompt for one in requests]
+        prompts = self.asking.prompts(asked, decoding.max_tokens, look.see if look else blind)
+        engine = look.seen() if look else self.engine
         stops = Stops(decoding.stops, self.asking.text.decode)
         starts = [ids for ids, _ in prompts]
         writing = self._beams if decoding.beams > 1 else self._samples
-        written = writing(starts, decoding, [one.seed for one in requests], stops)
+        written = writing(engine, starts, decoding, [one.seed for one in requests], stops)
         return [
             [self._completion(one, stops, truncated) for one in some]
             for some, (_, truncated) in zip(written, prompts, strict=True)
         ]
 
     def _samples(
-        self, starts: Sequence[Ids], decoding: Decoding, seeds: Sequence[int], stops: Stops
+        self, engine: Engine, starts: Sequence[Ids], decoding: Decoding, seeds: Sequence[int], stops: Stops
     ) -> list[list[Written]]:
         sampling = Sampling(temperature=decoding.temperature, top_k=decoding.top_k, top_p=decoding.top_p)
         drawn = decoding.samples if decoding.temperature > 0 else 1  # greedy ones are all the same
         rows = [start for start in starts for _ in range(drawn)]
         chances = [one for seed in seeds for one in row_seeds(seed, drawn)]
         ends = self.asking.text.ends
-        new = iter(
-            self.engine.write(rows, decoding.max_tokens, sampling, chances, ends, lambda _, ids: stops.over(ids))
-        )
+        new = iter(engine.write(rows, decoding.max_tokens, sampling, chances, ends, lambda _, ids: stops.over(ids)))
         return [[next(new) for _ in range(drawn)] * (decoding.samples // drawn) for _ in starts]
 
     def _beams(
-        self, starts: Sequence[Ids], decoding: Decoding, seeds: Sequence[int], stops: Stops
+        self, engine: Engine, starts: Sequence[Ids], decoding: Decoding, seeds: Sequence[int], stops: Stops
     ) -> list[list[Written]]:
         most, width, penalty = decoding.max_tokens, decoding.beams, decoding.length_penalty
         unique = {tuple(start): start for start in starts}
         found = {
-            key: self.engine.beam(start, most, width, penalty, self.asking.text.ends, stops.over)
+            key: engine.beam(start, most, width, penalty, self.asking.text.ends, stops.over)
             for key, start in unique.items()
         }
         return [[found[tuple(start)]] * decoding.samples for start in starts]

@@ -13,6 +13,7 @@ from typing import Any, Self
 from presage.core.errors import ConfigError, EndpointError
 from presage.core.seeds import derive
 from presage.data.chat import transcript
+from presage.data.images.parts import written
 from presage.data.verbs import Completion, Continuation, Decoding, Generation, Likelihood, Prompt
 from presage.infer.threads import side_by_side
 from presage.infer.url_answers import choices, read_completion, read_echo, whole
@@ -312,7 +313,7 @@ def _check(decoding: Decoding) -> None:
 def _turns(prompt: Prompt) -> list[dict[str, str]]:
     if isinstance(prompt, str):
         return [{"role": "user", "content": prompt}]
-    return [{"role": one.role, "content": one.content} for one in prompt]
+    return [{"role": one.role, "content": written(one.parts) if one.parts else one.content} for one in prompt]
 
 
 def _cut_text(prompt: str, share: float) -> tuple[str, int]:

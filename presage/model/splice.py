@@ -18,6 +18,9 @@ from presage.model.config import ModelConfig
 from presage.model.transformer import Transformer
 from presage.model.vision import Vision
 
+AT_ONCE = 32
+"""Images encoded together where nothing is learned."""
+
 
 def places(first: int, count: int) -> list[int]:
     """The ids of rows first … first+count-1."""
@@ -97,6 +100,9 @@ class _Table:
         return spliced(self.model, tokens, self.table)
 
 
+@torch.no_grad()
 def seeing(model: Transformer, images: Sequence[np.ndarray]) -> Transformer:
     """The model with the tokens of these images, in their order, behind ids below zero."""
-    return cast(Transformer, Seeing(model, eyes(model)(images)))
+    vision = eyes(model)
+    parts = [vision(images[start : start + AT_ONCE]) for start in range(0, len(images), AT_ONCE)]
+    return cast(Transformer, Seeing(model, torch.cat(parts) if parts else vision(())))

@@ -28,10 +28,13 @@ class Augment(Config):
         """uint8 [H, W, 3] -> the same shape; what comes in at an edge has the colour of the corner."""
         draws = random.uniform(-1, 1, 7)
         out = self._moved(image, draws) if self.shift or self.turn or self.scale or self.shear else image
-        if not self.contrast:
-            return out
-        values = (out.astype(np.float32) - 128) * (1 + self.contrast * draws[5]) + 128 * (1 + self.contrast * draws[6])
-        out = np.clip(values, 0, 255).astype(np.uint8)
+        return self._lit(out, draws) if self.contrast else out
+
+    def _lit(self, image: np.ndarray, draws: np.ndarray) -> np.ndarray:
+        values = (image.astype(np.float32) - 128) * (1 + self.contrast * draws[5]) + 128 * (
+            1 + self.contrast * draws[6]
+        )
+        out: np.ndarray = np.clip(values, 0, 255).astype(np.uint8)
         return out
 
     def _moved(self, image: np.ndarray, draws: np.ndarray) -> np.ndarray:

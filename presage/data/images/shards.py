@@ -55,8 +55,8 @@ class Config(BaseConfig):
     """Which records, in whose ids, on which grid."""
 
     records: tuple[File, ...] = Field(min_length=1)
-    tokenizer: Parent
-    """A run that has a tokenizer: of stage tokenizer, or of the model that is to see."""
+    tokenizer: Parent | None = None
+    """A run that has a tokenizer: of stage tokenizer, or of the model that is to see. None: bytes."""
     grid: Grid = Grid()
     held_out: float = Field(default=0.0, ge=0, lt=1)
     """Share of the documents that becomes the val split."""
@@ -69,9 +69,8 @@ class Config(BaseConfig):
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """Read, verify and store. Raises DataError naming file and line of the first record that is wrong."""
     with attempt(out, "images", config, seed=config.seed, resume=resume) as directory:
-        source = config.tokenizer / "artifacts" / "tokenizer.json"
-        tokenizer = Tokenizer.load(source)
-        directory.write_text("artifacts/tokenizer.json", source.read_text(encoding="utf-8"))
+        tokenizer = Tokenizer.load(config.tokenizer) if config.tokenizer else Tokenizer.of_bytes()
+        directory.write_text("artifacts/tokenizer.json", tokenizer.to_json())
         store = _Store(directory, config)
         writers = {split: _Documents(directory, split) for split in SPLITS}
         with ThreadPoolExecutor(2) as pool:
