@@ -72,11 +72,9 @@ class Asking:
         not trained on any."""
         if self.chat is None:
             raise ConfigError("replies are compared of models trained on conversations", hint="ask it with text")
-        chat, found = self.chat, []
+        chat = self.chat
         heads = {request.prompt: opened(chat, request.prompt, see) for request in requests}
-        for request in requests:
-            found.append(self._fit(heads[request.prompt], [*chat.encode(f" {request.text}"), chat.eot]))
-        return found
+        return [self._fit(heads[one.prompt], [*chat.encode(f" {one.text}"), chat.eot]) for one in requests]
 
     def prompts(self, asked: Sequence[Prompt], new: int, see: See = blind) -> list[tuple[Ids, int]]:
         """Prompts that `new` tokens are to follow, and how many of their tokens were dropped from the left.
@@ -90,10 +88,8 @@ class Asking:
         texts = [one if isinstance(one, str) else transcript(one) for one in asked]
         rows = [self._beginning(ids) for ids in self._encode(texts)]
         if self.chat is not None:
-            rows = [
-                row if isinstance(one, str) else opened(self.chat, one, see)
-                for row, one in zip(rows, asked, strict=True)
-            ]
+            pairs, chat = zip(rows, asked, strict=True), self.chat
+            rows = [row if isinstance(one, str) else opened(chat, one, see) for row, one in pairs]
         return [(row[-room:], max(0, len(row) - room)) for row in rows]
 
     def _encode(self, texts: Sequence[str]) -> list[Ids]:

@@ -10,10 +10,10 @@ from typing import Protocol
 import torch
 
 from presage.core.errors import ConfigError, RunError
-from presage.data.chat import NEXT_TURN, blind
+from presage.data.chat import NEXT_TURN
 from presage.data.verbs import Completion, Continuation, Decoding, Generation, Likelihood, Reply
 from presage.infer.asking import Asking, Fitted, Ids, Pair
-from presage.infer.looking import Look
+from presage.infer.looking import Look, Looks, NoLook
 from presage.infer.own import OwnEngine
 from presage.infer.stops import Stops
 from presage.model.decode import Ends, Written
@@ -82,9 +82,9 @@ class LocalModel:
 
     def reply_loglikelihood(self, requests: Sequence[Reply]) -> list[Likelihood]:
         """log P that the assistant says just this, of every request."""
-        look = Look(self.engine) if isinstance(self.engine, OwnEngine) else None
-        asked = self.asking.replies(requests, look.see if look else blind)
-        return self._likelihoods(asked, look.seen() if look else self.engine)
+        look = self._look()
+        asked = self.asking.replies(requests, look.see)
+        return self._likelihoods(asked, look.seen())
 
     def rolling_loglikelihood(self, texts: Sequence[str]) -> list[Likelihood]:
         """log P of every text, from the beginning of a document."""
@@ -105,6 +105,9 @@ class LocalModel:
                 found[number] = [self._said(text) for text in texts] if chat else texts
         return found
 
+    def _look(self) -> Looks[Engine]:
+        return Look(self.engine) if isinstance(self.engine, OwnEngine) else NoLook(self.engine)
+
     def _said(self, answer: Completion) -> Completion:
         """Without the blank that the template puts between a speaker and what is said."""
         return replace(answer, text=answer.text.removeprefix(" ")) if self.asking.chat else answer
@@ -115,10 +118,9 @@ class LocalModel:
 
     def _write(self, requests: Sequence[Generation], decoding: Decoding) -> list[list[Completion]]:
         _check(decoding)
-        look = Look(self.engine) if isinstance(self.engine, OwnEngine) else None
-        asked = [one.prompt for one in requests]
-        prompts = self.asking.prompts(asked, decoding.max_tokens, look.see if look else blind)
-        engine = look.seen() if look else self.engine
+        look = self._look()
+        prompts = self.asking.prompts([one.prompt for one in requests], decoding.max_tokens, look.see)
+        engine = look.seen()
         stops = Stops(decoding.stops, self.asking.text.decode)
         starts = [ids for ids, _ in prompts]
         writing = self._beams if decoding.beams > 1 else self._samples

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from presage.core.errors import ConfigError
+from presage.data.chat import blind
 from presage.data.images.parts import Picture
 from presage.data.images.reading import read_image
 from presage.infer.asking import Ids
@@ -14,9 +16,38 @@ from presage.infer.own import OwnEngine
 from presage.model.config import VisionConfig
 from presage.model.splice import places, seeing
 
+E = TypeVar("E", covariant=True)
+
+
+class Looks(Protocol[E]):
+    """What the requests of one call show to an engine."""
+
+    def see(self, picture: Picture) -> Ids:
+        """The ids that stand for an image."""
+        ...
+
+    def seen(self) -> E:
+        """The engine, which then knows all that was shown."""
+        ...
+
+
+class NoLook(Generic[E]):
+    """Of an engine that reads text alone."""
+
+    def __init__(self, engine: E) -> None:
+        self._engine = engine
+
+    def see(self, picture: Picture) -> Ids:
+        """Raises DataError."""
+        return blind(picture)
+
+    def seen(self) -> E:
+        """The engine."""
+        return self._engine
+
 
 class Look:
-    """What the requests of one call show to an engine of ours."""
+    """Of one of ours."""
 
     def __init__(self, engine: OwnEngine) -> None:
         self.engine = engine

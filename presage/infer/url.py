@@ -310,7 +310,7 @@ def _check(decoding: Decoding) -> None:
         raise ConfigError("an endpoint has no beam search", where="beams", hint=hint)
 
 
-def _turns(prompt: Prompt) -> list[dict[str, str]]:
+def _turns(prompt: Prompt) -> list[dict[str, Any]]:
     if isinstance(prompt, str):
         return [{"role": "user", "content": prompt}]
     return [{"role": one.role, "content": written(one.parts) if one.parts else one.content} for one in prompt]
