@@ -15,7 +15,6 @@ from PIL import Image, ImageDraw
 from presage.data.drawing.canvas import (
     DARK,
     LIGHT,
-    OWN,
     RGB,
     Draw,
     Font,
@@ -31,14 +30,14 @@ from presage.data.images.question import Question
 
 LEAST, MOST = (128, 96), (192, 160)
 """Sizes of image."""
-FACES = ("DejaVuSans", "DejaVuSansMono", "DejaVuSerif", OWN)
+FACES = ("DejaVuSans", "DejaVuSansMono", "DejaVuSerif", "DejaVuSansMono-Bold")
 GAP = 10
 """Pixels between columns, at the least."""
 
 _MONTHS = listed("January February March April May June July August September October November December")
 _GOODS = listed("salt rice wool corn silk coal sand wood glass paper sugar honey cloth wheat iron soap")
 _FOODS = listed("apple bread butter cake cheese coffee corn eggs fish honey jam juice milk nuts oil rice salt soup tea")
-_COLUMNS = listed("age beds cars days fees size hours items miles parts rank rooms score stock tons votes")
+_COLUMNS = listed("age cost depth height length load number power price rank rate score size speed stock weight width")
 _PLACES = listed("harbour market station library bridge museum castle garden school chapel")
 
 
