@@ -11,7 +11,7 @@ from presage.data.images.parts import pictures
 from presage.data.images.question import Question
 from presage.data.images.reading import read_image
 
-COUNT = 120
+COUNT = 80
 
 
 @cache
