@@ -1,1 +1,1 @@
-"""Questions about images that presage draws itself: seeded, unlimited, test and train disjoint by construction."""
+"""Images drawn from a seed, with questions about them: what is asked for training never comes up in examining."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from presage.core.errors import DataError, did_you_mean
 from presage.core.seeds import stream
-from presage.data.drawing import charts, documents, words
+from presage.data.drawing import charts, documents, scenes, words
 from presage.data.drawing.canvas import Draw
 from presage.data.images.question import Question
 
@@ -15,6 +15,7 @@ KINDS: dict[str, Draw] = {
     **words.KINDS,
     **charts.KINDS,
     **documents.KINDS,
+    **scenes.KINDS,
 }
 
 
