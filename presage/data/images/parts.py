@@ -29,6 +29,8 @@ TAG = "IMAGE:"
 """What stands for an image where there is none, as in the GPT-4 report's exams without vision (appendix A.5)."""
 MOST_IMAGES = 64
 """In one prompt."""
+MOST_HEAD = 200
+"""Characters of a data URL before its comma."""
 
 
 @dataclass(frozen=True)
@@ -112,19 +114,21 @@ def _from_url(url: Any, where: str, limits: Limits) -> Picture:
         scheme = url.split(":", 1)[0][:20] if ":" in url[:20] else "no scheme"
         hint = "give it as data:image/png;base64,… or as a file: no address is fetched"
         raise DataError(f"an image by address ({scheme!a})", where=where, hint=hint)
-    head, comma, body = url.partition(",") if "," in url[:200] else (url[:200], "", "")
-    said, *options = head[len(DATA_URL) :].lower().split(";")
+    if len(url) > limits.bytes * 4 // 3 + MOST_HEAD:
+        raise DataError(limits.too_big(len(url) * 3 // 4), where=where)
+    head, comma, body = url.partition(",")
+    said, *options = head[len(DATA_URL) : MOST_HEAD].lower().split(";")
     if not comma or not said.startswith("image/") or options[-1:] != ["base64"]:
         raise DataError("not a data URL of an image", where=where, hint="data:image/png;base64,…")
-    if len(body) > limits.bytes * 4 // 3 + 4:
-        raise DataError(limits.too_big(len(body) * 3 // 4), where=where)
     try:
         data = base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
         raise DataError("its data URL is not base64", where=where) from None
+    if len(data) > limits.bytes:
+        raise DataError(limits.too_big(len(data)), where=where)
     kind = kind_of(data, where)
     if said.removeprefix("image/").replace("jpg", "jpeg") != kind.lower():
-        raise DataError(f"said to be {said[:40]}, but its bytes are a {kind}", where=where)
+        raise DataError(f"said to be {said[:40]!a}, but its bytes are a {kind}", where=where)
     return Picture(data)
 
 
@@ -136,15 +140,21 @@ def _file(name: Any, where: str, folder: Path | None, limits: Limits) -> Picture
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "://" in name:
         raise DataError(f"the path {name[:80]!a} leads out of its folder", where=where, hint="put images below it")
-    place = folder / path
     try:
-        if not place.resolve().is_relative_to(folder.resolve()):
-            raise DataError(f"the path {name[:80]!a} leads out of its folder", where=where)
-        if not place.is_file():
-            raise DataError(f"no such file: {name[:80]!a}", where=where)
-        size = place.stat().st_size
-        if size > limits.bytes:
-            raise DataError(limits.too_big(size), where=where)
-        return Picture(place.read_bytes())
-    except OSError as error:
-        raise DataError(f"{name[:80]!a} cannot be read: {error.strerror}", where=where) from None
+        return Picture(_read_below(folder, path, name[:80], where, limits))
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name that the system cannot spell
+        reason = getattr(error, "strerror", None) or "its name leads nowhere"
+        raise DataError(f"{name[:80]!a} cannot be read: {reason}", where=where) from None
+
+
+def _read_below(folder: Path, path: PurePosixPath, name: str, where: str, limits: Limits) -> bytes:
+    place = (folder / path).resolve()
+    if not place.is_relative_to(folder.resolve()):
+        raise DataError(f"the path {name!a} leads out of its folder", where=where)
+    if not place.is_file():
+        raise DataError(f"{name!a} is {'no file' if place.exists() else 'missing'}", where=where)
+    with place.open("rb") as file:
+        data = file.read(limits.bytes + 1)
+    if len(data) > limits.bytes:
+        raise DataError(limits.too_big(place.stat().st_size), where=where)
+    return data

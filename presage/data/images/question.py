@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 
 from presage.core.errors import DataError
 from presage.core.files import atomic_write
-from presage.core.strict import read_json
+from presage.core.strict import half_surrogate, read_json
 from presage.data.documents import read_bytes
 from presage.data.images.parts import Mixed, read_content, written
 
@@ -76,10 +76,12 @@ def read_questions(path: Path) -> Iterator[Question]:
     """The questions of a file. Raises DataError naming the line of the first fault."""
     for number, line in enumerate(read_bytes(path, MOST_BYTES).split(b"\n"), 1):
         if line.strip():
-            yield _question(read_json(line.decode("utf-8", "replace"), f"{path}:{number}"), f"{path}:{number}", path)
+            where = f"{path}:{number}"
+            yield _question(read_json(_decoded(line, where), where), where, path)
 
 
 MOST_BYTES = 8 << 30
+MOST_SCALE = 1e300
 
 
 def _row(question: Question, form: str, steps: bool) -> dict[str, Any]:
@@ -101,11 +103,18 @@ def _row(question: Question, form: str, steps: bool) -> dict[str, Any]:
     return row | {name: value for name, value in further.items() if value}
 
 
+def _decoded(line: bytes, where: str) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise DataError("not UTF-8", where=where) from None
+
+
 def _question(row: Any, where: str, path: Path) -> Question:
     if not isinstance(row, dict):
         raise DataError(f"a JSON {type(row).__name__}, not an object", where=where)
     messages = row.get("messages")
-    if not isinstance(messages, list) or len(messages) != 2 or not all(isinstance(one, dict) for one in messages):
+    if not isinstance(messages, list) or [_role(one) for one in messages] != ["user", "assistant"]:
         raise DataError("a question has two messages, the user's and the assistant's", where=where)
     prompt = read_content(messages[0].get("content"), where, path.parent)
     forms = row.get("forms", {})
@@ -115,7 +124,6 @@ def _question(row: Any, where: str, path: Path) -> Question:
     if metric not in METRICS:
         raise DataError(f"no metric {metric!r:.40}", where=where, hint=f"known: {', '.join(METRICS)}")
     answer = row.get("answer", messages[1].get("content"))
-    scale = row.get("scale")
     return Question(
         id=_text(row.get("id", ""), "id", where) or where,
         prompt=prompt,
@@ -124,20 +132,32 @@ def _question(row: Any, where: str, path: Path) -> Question:
         steps=_text(row.get("steps", ""), "steps", where),
         options=_texts(row.get("options", []), "options", where),
         answers=_texts(row.get("answers", []), "answers", where),
-        scale=float(scale) if isinstance(scale, int | float) and not isinstance(scale, bool) else None,
+        scale=_number(row.get("scale"), "scale", where),
         category=_text(row.get("category", ""), "category", where),
         group=_text(row.get("group", ""), "group", where),
         forms={name: read_content(parts, where, path.parent) for name, parts in forms.items()},
     )
 
 
+def _role(message: Any) -> Any:
+    return message.get("role") if isinstance(message, dict) else None
+
+
 def _text(value: Any, name: str, where: str) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or half_surrogate(value):
         raise DataError(f"'{name}' is not a text", where=where)
     return value
 
 
 def _texts(value: Any, name: str, where: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list):
         raise DataError(f"'{name}' is not a list of texts", where=where)
-    return tuple(value)
+    return tuple(_text(one, name, where) for one in value)
+
+
+def _number(value: Any, name: str, where: str) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < MOST_SCALE:
+        raise DataError(f"'{name}' is not a number", where=where)
+    return float(value)

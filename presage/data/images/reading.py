@@ -7,16 +7,33 @@ before size and format are known to be allowed, and what is decoded is at most `
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from presage.core.errors import DataError
+from presage.data.images.pieces import check_pieces
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 WHITE = 255
+STRIP = 1 << 18
+"""Pixels converted at a time."""
+WEBP_COSTS = 2
+"""Its decoder holds several copies of the picture: so many times fewer pixels are allowed."""
+
+_TURN = Image.Transpose
+_TURNS = {
+    2: _TURN.FLIP_LEFT_RIGHT,
+    3: _TURN.ROTATE_180,
+    4: _TURN.FLIP_TOP_BOTTOM,
+    5: _TURN.TRANSPOSE,
+    6: _TURN.ROTATE_270,
+    7: _TURN.TRANSVERSE,
+    8: _TURN.ROTATE_90,
+}
 
 
 @dataclass(frozen=True)
@@ -59,13 +76,12 @@ def read_image(data: bytes, where: object = None, limits: Limits = LIMITS) -> Im
     if len(data) > limits.bytes:
         raise DataError(limits.too_big(len(data)), where=where)
     kind = kind_of(data, where)
+    check_pieces(kind, data, where)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes, which are judged here, and of metadata, which is not read
-            with Image.open(io.BytesIO(data), formats=(kind,)) as image:
-                _check_size(image.size, where, limits)
-                image.load()
-                return _opaque(ImageOps.exif_transpose(image))
+            shown, turn = _decoded(kind, data, where, limits)
+        return shown.transpose(turn) if turn is not None else shown
     except DataError:
         raise
     except Image.DecompressionBombError:
@@ -81,34 +97,67 @@ def pixels(image: Image.Image) -> np.ndarray:
     return np.asarray(image, dtype=np.uint8)
 
 
-def _check_size(size: tuple[int, int], where: object, limits: Limits) -> None:
+def _decoded(kind: str, data: bytes, where: object, limits: Limits) -> tuple[Image.Image, Image.Transpose | None]:
+    """The picture as it is stored, in mode RGB, and how it is to be turned; what the decoder held is free again."""
+    with Image.open(io.BytesIO(data), formats=(kind,)) as image:
+        _check_size(kind, image.size, where, limits)
+        image.load()
+        return _shown(image), _TURNS.get(_orientation(image))
+
+
+def _check_size(kind: str, size: tuple[int, int], where: object, limits: Limits) -> None:
     width, height = size
+    most = limits.pixels // WEBP_COSTS if kind == "WEBP" else limits.pixels
     if width < 1 or height < 1:
         raise DataError("an image without pixels", where=where)
-    if width * height > limits.pixels:
-        raise DataError(f"an image of {width:,} x {height:,} pixels, more than {limits.pixels:,} in all", where=where)
+    if width * height > most:
+        raise DataError(f"a {kind} of {width:,} x {height:,} pixels, more than {most:,} in all", where=where)
 
 
-def _opaque(image: Image.Image) -> Image.Image:
-    """In red, green and blue; what is transparent shows white."""
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image)
-        if image.mode != "F":
-            values = values >> 8  # 16 bits a pixel
-        return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).convert("RGB")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
-        shown = image if image.mode == "RGBA" else image.convert("RGBA")
-        ground = Image.new("RGB", shown.size, (WHITE,) * 3)
-        ground.paste(shown, mask=shown.getchannel("A"))
-        return ground
-    if image.mode in ("L", "RGB", "1") and "transparency" in image.info:
-        return _opaque(image.convert("RGBA"))
-    return image.convert("RGB")
+def _orientation(image: Image.Image) -> int:
+    """EXIF's, from 1 to 8; 1, upright, where it says nothing that can be read."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # garbage there raises anything, and the picture is none the worse for it
+        return 1
+
+
+def _shown(image: Image.Image) -> Image.Image:
+    """In red, green and blue. What takes more than one step is done strip by strip: no second whole copy in memory."""
+    if not _sixteen(image) and not _clear(image):
+        return image if image.mode == "RGB" else image.convert("RGB")
+    shown = Image.new("RGB", image.size)
+    rows = max(1, STRIP // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        shown.paste(_eight_bits(strip) if _sixteen(image) else _over_white(strip), (0, top))
+    return shown
+
+
+def _sixteen(image: Image.Image) -> bool:
+    return image.mode.startswith("I")
+
+
+def _clear(image: Image.Image) -> bool:
+    """Whether some of it may be transparent."""
+    return image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+
+
+def _eight_bits(strip: Image.Image) -> Image.Image:
+    """Of 16 bits a pixel the upper eight; the value named as transparent shows white."""
+    values = np.asarray(strip).astype(np.int64)
+    upper = np.clip(values >> 8, 0, WHITE)
+    return Image.fromarray(np.where(values == strip.info.get("transparency", -1), WHITE, upper).astype(np.uint8))
+
+
+def _over_white(strip: Image.Image) -> Image.Image:
+    shown = strip.convert("RGBA")
+    ground = Image.new("RGB", shown.size, (WHITE,) * 3)
+    ground.paste(shown, mask=shown.getchannel("A"))
+    return ground
 
 
 def _reason(error: Exception) -> str:
-    """What a decoder says, without the places in memory that it names."""
-    text = " ".join(str(error).split()).split("<_io", 1)[0].strip()
-    return text[:120] or type(error).__name__
+    """What a decoder says, without the objects and places in memory that it names."""
+    text = " ".join(re.sub(r"<[^>]*>|0x[0-9a-f]+", "", str(error)).split()).strip(" :")
+    return ascii(text)[1:-1][:120] or type(error).__name__
