@@ -160,6 +160,7 @@ def ask(random: np.random.Generator, split: str, family: Family) -> Question:
     """A question about a chart of a kind."""
     shown = chart(random, split, family)
     asked = pick(random, family.asks)(random, shown)
+    more = _more(random, family, shown, asked)
     words, rest = _partly(family, shown, asked)
     return Question(
         "",
@@ -169,11 +170,20 @@ def ask(random: np.random.Generator, split: str, family: Family) -> Question:
         steps=asked.steps,
         scale=float(shown.maximum) if asked.metric == "within" else None,
         category=asked.category,
+        more=more,
         forms={
             "text": (f"{told(family, shown)}\n{asked.text}",),
             "interleaved": (words, png(picture(family, shown, rest)), asked.text),
         },
     )
+
+
+def _more(random: np.random.Generator, family: Family, shown: Chart, asked: Asked) -> tuple[tuple[str, str], ...]:
+    """What else to learn from a chart: the value of any name, other questions, and at last all that it shows."""
+    place = int(random.integers(len(shown.names)))
+    others = [pick(random, family.asks)(random, one) for one in (shown, shown, shown._replace(place=place))]
+    answers = {other.text: other.answer for other in others if other.text != asked.text}
+    return (*answers.items(), ("What does the chart show?", told(family, shown)))
 
 
 # ---- what is asked ---------------------------------------------------------------------------------------------------

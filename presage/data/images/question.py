@@ -34,7 +34,8 @@ class Question:
     those of the annotators. metric: exact (the text), within (a number, off by at most 5 % of `scale`), choice (among
     `options`), vqa (VQAv2's accuracy). steps: how to come to the answer, in words (chain of thought).
     forms: the same question in other forms: "text", all that the image shows in words; "interleaved", some of it.
-    category: for breakdowns; group: questions that share an image or the like.
+    category: for breakdowns; group: questions that share an image or the like. more: what else could be asked about the
+    same images, with the answers: further turns to learn from, never examined.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Question:
     category: str = ""
     group: str = ""
     forms: Mapping[str, Mixed] = field(default_factory=dict)
+    more: tuple[tuple[str, str], ...] = ()
 
     def said(self, *, steps: bool = False) -> str:
         """What the assistant is to say: the answer, or how it is come by and then the answer."""
@@ -62,12 +64,14 @@ class Question:
         return self.forms[form]
 
 
-def write_questions(path: Path, questions: Iterable[Question], *, form: str = "image", steps: bool = False) -> int:
-    """One line each, in a file that appears when it is whole; returns how many. form, steps: of the messages."""
+def write_questions(
+    path: Path, questions: Iterable[Question], *, form: str = "image", steps: bool = False, more: bool = False
+) -> int:
+    """One line each, in a file that appears when it is whole; returns how many. form, steps, more: of the messages."""
     count = 0
     with atomic_write(path) as file:
         for question in questions:
-            file.write((json.dumps(_row(question, form, steps), ensure_ascii=False) + "\n").encode())
+            file.write((json.dumps(_row(question, form, steps, more), ensure_ascii=False) + "\n").encode())
             count += 1
     return count
 
@@ -84,11 +88,13 @@ MOST_BYTES = 8 << 30
 MOST_SCALE = 1e300
 
 
-def _row(question: Question, form: str, steps: bool) -> dict[str, Any]:
+def _row(question: Question, form: str, steps: bool, more: bool) -> dict[str, Any]:
     messages = [
         {"role": "user", "content": written(question.in_form(form))},
         {"role": "assistant", "content": question.said(steps=steps)},
     ]
+    for asked, said in question.more if more else ():
+        messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": said}]
     row: dict[str, Any] = {"id": question.id, "messages": messages, "answer": question.answer}
     row["metric"] = question.metric
     further = {
@@ -114,8 +120,8 @@ def _question(row: Any, where: str, path: Path) -> Question:
     if not isinstance(row, dict):
         raise DataError(f"a JSON {type(row).__name__}, not an object", where=where)
     messages = row.get("messages")
-    if not isinstance(messages, list) or [_role(one) for one in messages] != ["user", "assistant"]:
-        raise DataError("a question has two messages, the user's and the assistant's", where=where)
+    if not isinstance(messages, list) or len(messages) < 2 or not _take_turns(messages):
+        raise DataError("a question has messages of the user and the assistant in turn", where=where)
     prompt = read_content(messages[0].get("content"), where, path.parent)
     forms = row.get("forms", {})
     if not isinstance(forms, dict):
@@ -136,11 +142,17 @@ def _question(row: Any, where: str, path: Path) -> Question:
         category=_text(row.get("category", ""), "category", where),
         group=_text(row.get("group", ""), "group", where),
         forms={name: read_content(parts, where, path.parent) for name, parts in forms.items()},
+        more=tuple(zip(_contents(messages[2::2], where), _contents(messages[3::2], where), strict=True)),
     )
 
 
-def _role(message: Any) -> Any:
-    return message.get("role") if isinstance(message, dict) else None
+def _take_turns(messages: list[Any]) -> bool:
+    roles = [message.get("role") if isinstance(message, dict) else None for message in messages]
+    return roles == ["user", "assistant"] * (len(messages) // 2)
+
+
+def _contents(messages: list[Any], where: str) -> list[str]:
+    return [_text(message.get("content"), "content", where) for message in messages]
 
 
 def _text(value: Any, name: str, where: str) -> str:
