@@ -4,10 +4,11 @@
     h_l = h + attention(norm(h)); h + mlp(norm(h))   l = 1 … n_layers, every patch sees every other
     tokens = projector(norm(h_n))                merge x merge patches to one embedding of the trunk
 
-Positions are those of rows and columns, by rotation (RoPE, half of each head a direction), so that an image may have
-any shape. Images of one size are computed together, others apart: none is padded, and what an image gives depends on
-nothing but itself. The GPT-4 report says nothing of its encoder; this is the common design (Dosovitskiy et al. 2020,
-Xiao et al. 2021 for the stem, Liu et al. 2023 for the projector).
+Positions are those of rows and columns: as waves added to the patches, which say where each is, and by rotation (RoPE,
+half of each head a direction), which says how far apart two are, so that an image may have any shape.
+Images of one size are computed together, others apart: none is padded, and what an image gives depends on nothing but
+itself. The GPT-4 report says nothing of its encoder; this is the common design (Dosovitskiy et al. 2020; Xiao et al.
+2021 for the stem; Liu et al. 2023 for the projector).
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from presage.model.config import ModelConfig, VisionConfig
 from presage.model.fused import rotate
 from presage.model.layers import RMSNorm, SwiGLU, rotary_tables
 
+WAVELENGTH = 100.0
+"""The longest of the waves, in patches over 2 pi."""
 MIDDLE, SPREAD = 127.5, 64.0
 """Pixels less the first, over the second: of order one."""
 
@@ -135,8 +138,8 @@ class Vision(nn.Module):
         x = (images.permute(0, 3, 1, 2).float() - MIDDLE) / SPREAD
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
         rows, columns = x.shape[-2:]
-        x = x.flatten(2).transpose(1, 2)
         grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).to(x.device)
+        x = x.flatten(2).transpose(1, 2) + waves(grid, self.config.d_model)
         mask = torch.ones(rows * columns, rows * columns, dtype=torch.bool, device=x.device)
         for block in self.blocks:
             x = block(x, grid, self.rotary, mask)
@@ -155,6 +158,13 @@ class Vision(nn.Module):
         height, width, *_ = shape
         if height % self.config.cell or width % self.config.cell:
             raise ConfigError(f"an image of {height} x {width} pixels does not divide into cells of {self.config.cell}")
+
+
+def waves(grid: Tensor, width: int) -> Tensor:
+    """Sines and cosines of rows and columns [P, 2], a quarter of the width each: [P, width] (Vaswani et al. 2017)."""
+    frequency = WAVELENGTH ** -torch.linspace(0, 1, width // 4, device=grid.device)
+    angles = (grid.float()[..., None] * frequency).flatten(1)
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 def begin_vision(vision: Vision, seed: int) -> None:
