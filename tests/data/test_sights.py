@@ -7,7 +7,7 @@ import io
 import json
 import lzma
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -28,7 +28,7 @@ COUNTS = {  # of train and test
     "mnist_test": (8_000, 2_000),
     "noto_emoji": (None, 1_000),
     "country_flags": (None, 1_000),
-    "nlvr": (2_970, 989),
+    "nlvr": (2_950, 989),
     "omniglot_small": (10_000, 400),
     "vqav2_sample": (0, 100),
 }
@@ -51,7 +51,7 @@ def idx(path: Path, values: np.ndarray) -> None:
     path.write_bytes(gzip.compress(bytes([0, 0, 8, values.ndim]) + shape + values.astype(np.uint8).tobytes()))
 
 
-def lines(path: Path, rows: list[dict[str, object]]) -> None:
+def lines(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     text = "".join(json.dumps(row) + "\n" for row in rows).encode()
     path.write_bytes(lzma.compress(text) if path.suffix == ".xz" else text)
 
@@ -75,7 +75,7 @@ def lay_out(folder: Path) -> None:
     )
     zipped(
         folder / "nlvr" / "images.zip",
-        {f"{split}-1-0-{n}.png": drawing((n,) * 3) for split in ("dev", "test") for n in (0, 1)},
+        {f"{split}-1-0-{n}.png": drawing((n, len(split), 0)) for split in ("dev", "test") for n in (0, 1)},
     )
     sentences = [
         {"split": split, "files": [f"{split}-1-0-{n}.png" for n in (0, 1)], "sentence": "It is grey.", "label": "true"}
@@ -86,7 +86,9 @@ def lay_out(folder: Path) -> None:
     labels = b"run01/test/item01.png run01/training/class02.png\nrun01/test/item02.png run01/training/class01.png\n"
     zipped(folder / "omniglot_small" / "all_runs.zip", run | {"run01/class_labels.txt": labels})
     drawn = {
-        f"small1/Greek/character{one:02}/{hand:02}.png": drawing((one, hand, 0)) for one in range(20) for hand in (1, 2)
+        f"small1/Greek/character{one:02}/{hand:02}.png": drawing((10 * one, 100 * hand, 0))
+        for one in range(20)
+        for hand in (1, 2)
     }
     zipped(folder / "omniglot_small" / "images_background_small1.zip", drawn)
     zipped(folder / "vqav2_sample" / "images.zip", {"1.jpg": drawing((1, 2, 3))})
@@ -189,6 +191,19 @@ def test_an_episode_asks_of_another_hand(small: Path) -> None:
         assert asked not in known
 
 
+def test_a_picture_that_is_asked_of_is_not_trained_on(tmp_path: Path) -> None:
+    zipped(
+        tmp_path / "images.zip",
+        {name: drawing((value,) * 3) for name, value in (("a.png", 1), ("b.png", 1), ("c.png", 2))},
+    )
+    row = {"sentence": "It is grey.", "label": "true"}
+    lines(
+        tmp_path / "nlvr.jsonl.xz",
+        [row | {"split": "dev", "files": ["a.png"]}, row | {"split": "test", "files": ["b.png", "c.png"]}],
+    )
+    assert [question.id for question in SETS["nlvr"](tmp_path, "train", 0)] == ["nlvr/c"]
+
+
 def test_too_many_ways(small: Path) -> None:
     with pytest.raises(DataError, match="no alphabet of 21 characters"):
         list(episodes(small / "omniglot_small", 0, ways=(21,), count=1))
@@ -240,9 +255,9 @@ def test_idx_cut_off(tmp_path: Path) -> None:
 
 
 def test_a_row_without_a_key(tmp_path: Path) -> None:
-    lines(tmp_path / "a.jsonl", [{"id": "1"}, {}])
-    with pytest.raises(DataError, match=r'a\.jsonl:2: not an object with "id"'):
-        packed.json_rows(tmp_path, "a.jsonl", ["id"])
+    lines(tmp_path / "a.jsonl", [{"id": "1"}, {"id": 1}])
+    with pytest.raises(DataError, match=r'a\.jsonl:2: not an object with "id" \(a text\)'):
+        packed.json_rows(tmp_path, "a.jsonl", {"id": str})
 
 
 # ---- generated digits -----------------------------------------------------------------------------------------------
@@ -286,7 +301,7 @@ def test_a_real_set(name: str, shared: Path) -> None:
             read_image(picture.data, question.id)
 
 
-@pytest.mark.parametrize(("name", "size"), [("mnist_test", 8_000), ("nlvr", 2_970)])
+@pytest.mark.parametrize(("name", "size"), [("mnist_test", 8_000), ("nlvr", 2_950)])
 def test_all_of_a_training_split(name: str, size: int, shared: Path) -> None:
     folder = shared / "vision" / name
     if not folder.is_dir():

@@ -1,7 +1,7 @@
 """Real sets of pictures with questions, read where they lie and never copied; and generated digits.
 
-Each is read by a function of (folder of the set, split "train" or "test", seed). The seed orders training; what is asked
-in a test split is the same for every seed, so that scores can be compared.
+Each is read by a function of (folder of the set, split "train" or "test", seed). The seed orders training; what is
+asked in a test split is the same for every seed, so that scores can be compared.
 """
 
 from __future__ import annotations

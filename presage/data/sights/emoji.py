@@ -47,7 +47,7 @@ def noto_emoji(folder: Path, split: str, seed: int) -> Iterator[Question]:
     """Emoji to be named. Raises DataError."""
     check_split(split, folder)
     pictures = Zipped(folder, "png72.zip")
-    rows = json_rows(folder, "annotations.jsonl.xz", ["file", "label"])
+    rows = json_rows(folder, "annotations.jsonl.xz", {"file": str, "label": dict})
     codes = [*TRAINED, *UNSEEN]
     items = [
         Item(row["file"], pictures.picture(row["file"]), check_labels(row["label"], codes, f"{folder}: {row['file']}"))

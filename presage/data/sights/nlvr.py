@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,30 @@ from presage.data.sights.packed import Zipped, check_split, json_rows
 
 FROM = {"train": "test", "test": "dev"}
 TRUTHS = ("true", "false")
+Row = dict[str, Any]
 
 
 def nlvr(folder: Path, split: str, seed: int) -> Iterator[Question]:
-    """One question for each picture of each sentence. Raises DataError."""
+    """One question for each picture of each sentence; no picture that is asked of is trained on. Raises DataError."""
     check_split(split, folder)
     pictures = Zipped(folder, "images.zip")
-    rows = json_rows(folder, "nlvr.jsonl.xz", ["split", "files", "sentence", "label"])
-    asked = [(row, file) for row in rows if row["split"] == FROM[split] for file in row["files"]]
-    order = stream(seed, "nlvr").permutation(len(asked)).tolist() if split == "train" else range(len(asked))
-    for place in order:
-        yield _question(*asked[place], pictures)
+    rows = json_rows(folder, "nlvr.jsonl.xz", {"split": str, "files": list, "sentence": str, "label": str})
+    tested = _of_split(rows, "test")
+    if split == "test":
+        yield from (_question(row, file, pictures) for row, file in tested)
+        return
+    unseen = {pictures.picture(file).digest for _, file in tested}
+    trained = [(row, file) for row, file in _of_split(rows, "train") if pictures.picture(file).digest not in unseen]
+    for place in stream(seed, "nlvr").permutation(len(trained)).tolist():
+        row, file = trained[int(place)]
+        yield _question(row, file, pictures)
 
 
-def _question(row: dict[str, Any], file: str, pictures: Zipped) -> Question:
+def _of_split(rows: Sequence[Row], split: str) -> list[tuple[Row, str]]:
+    return [(row, file) for row in rows if row["split"] == FROM[split] for file in row["files"]]
+
+
+def _question(row: Row, file: str, pictures: Zipped) -> Question:
     stem = Path(file).stem
     if row["label"] not in TRUTHS:
         raise DataError("its label is neither true nor false", where=f"{pictures.path}: {stem}")

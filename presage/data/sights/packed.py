@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import lzma
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ MOST_MEMBER = 10_000_000
 MOST_WHOLE = 200_000_000
 """Bytes of a file decompressed as a whole."""
 SPLITS = ("train", "test")
+_KINDS: Mapping[type, str] = {str: "a text", list: "a list", dict: "an object"}
 
 
 def _opened(path: Path) -> io.BufferedIOBase:
@@ -94,16 +94,17 @@ def json_value(folder: Path, name: str) -> Any:
     return read_json(utf8(read_whole(folder, name), folder / name), folder / name)
 
 
-def json_rows(folder: Path, name: str, keys: Sequence[str]) -> list[dict[str, Any]]:
-    """The objects of a file of JSON lines. Raises DataError naming the line that lacks one of `keys`."""
+def json_rows(folder: Path, name: str, keys: Mapping[str, type]) -> list[dict[str, Any]]:
+    """The objects of a file of JSON lines. Raises DataError naming the line that lacks one of `keys`, each of a type."""
     lines = utf8(read_whole(folder, name), folder / name).splitlines()
     return [_row(line, f"{folder / name}:{number}", keys) for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def _row(line: str, where: str, keys: Sequence[str]) -> dict[str, Any]:
+def _row(line: str, where: str, keys: Mapping[str, type]) -> dict[str, Any]:
     row = read_json(line, where)
-    if not isinstance(row, dict) or any(key not in row for key in keys):
-        raise DataError(f"not an object with {', '.join(json.dumps(key) for key in keys)}", where=where)
+    if not isinstance(row, dict) or not all(isinstance(row.get(key), kind) for key, kind in keys.items()):
+        wanted = ", ".join(f'"{key}" ({_KINDS[kind]})' for key, kind in keys.items())
+        raise DataError(f"not an object with {wanted}", where=where)
     return row
 
 

@@ -15,13 +15,13 @@ def vqav2_sample(folder: Path, split: str, seed: int) -> Iterator[Question]:
     """The questions, all for every seed. Raises DataError, also for a training split."""
     check_split(split, folder, ("test",))
     pictures = Zipped(folder, "images.zip")
-    for row in json_rows(folder, "questions.jsonl", ["id", "file", "prompt", "answer"]):
+    for row in json_rows(folder, "questions.jsonl", {"id": str, "file": str, "prompt": str, "answer": dict}):
         yield _question(row, pictures)
 
 
 def _question(row: dict[str, Any], pictures: Zipped) -> Question:
     name = f"vqav2_sample/{row['id']}"
-    said = row["answer"].get("answer") if isinstance(row["answer"], dict) else None
+    said = row["answer"].get("answer")
     if not isinstance(said, list) or not said or not all(isinstance(one, str) for one in said):
         raise DataError("without its annotators' answers", where=name)
     return Question(
