@@ -39,7 +39,7 @@ FINER = 2
 """How many times finer than shown a picture is drawn."""
 GAP = 3
 """Pixels between shapes, so that two never run into one."""
-TRIES = 60
+TRIES = 20
 
 
 @dataclass(frozen=True)

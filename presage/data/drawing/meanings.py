@@ -1,0 +1,268 @@
+"""What sentences about NLVR's boxes mean: a sentence of a known form to a test of structured representations.
+
+The forms are the most frequent ones of the sentences that people wrote for NLVR (Suhr et al., 2017). A bare number
+means at least so many, as most of NLVR's labels have it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+YELLOW, BLACK, BLUE = "Yellow", "Black", "#0099ff"
+Item = dict[str, Any]
+Box = list[Item]
+Representation = list[Box]
+Count = Callable[[int], bool]
+OfItem = Callable[[Item, Box], bool]
+OfBox = Callable[[Box], bool]
+Meaning = Callable[[Representation], bool]
+
+SIDE = 100
+NAMED = {"yellow": YELLOW, "black": BLACK, "blue": BLUE}
+DIGITS = {"a": 1, "an": 1, "no": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
+SIZES = {"small": 10, "medium": 20, "big": 30, "large": 30}
+
+C = r"(?:yellow|black|blue)"
+N = r"(?:an|a|one|two|three|four|five|six|seven|\d)"
+Q = rf"(?:(?:exactly|only|at least|at most|more than) )?{N}|no"
+NOUN = rf"(?:(?:small|medium|big|large) )?(?:{C} )?(?:or {C} )?(?:item|object|block|circle|square|triangle)s?"
+WITH = r"(?:with|having|which has|that has|that have|has|have|contains?|that contain|which have|, which has)"
+BOX = r"(?:tower|box|grey box|boxes|grey square)(?:e?s)?"
+"""Regular expressions, without groups, of a colour, a number, a quantity, a noun, and what a box is said to have."""
+
+
+def meaning(sentence: str) -> Meaning | None:
+    """The test that a sentence stands for; None where its form is not known."""
+    return next((found for pattern, make in SENTENCES if (found := _made(pattern, make, normal(sentence)))), None)
+
+
+def normal(sentence: str) -> str:
+    """In small letters, without the stop and the slips that are frequent."""
+    text = " ".join(sentence.lower().strip(" .").split()).replace("atleast", "at least").replace("bule", "blue")
+    return re.sub(r"^(t least|tleast)", "at least", text).replace("exactly at least", "at least")
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)  # more of them than the library keeps
+
+
+def _made(pattern: str, make: Callable[..., Any], text: str) -> Any:
+    match = _compiled(pattern).fullmatch(text)
+    return make(*match.groups()) if match else None
+
+
+# ---- quantities and nouns --------------------------------------------------------------------------------------------
+
+
+def _count(text: str) -> Count:
+    *words, last = text.split()
+    number = DIGITS[last] if last in DIGITS else int(last)
+    kind = " ".join(words)
+    if kind in ("exactly", "only") or last == "no":
+        return lambda count: count == number
+    if kind == "at most":
+        return lambda count: count <= number
+    return lambda count: count >= number + (kind == "more than")
+
+
+def _size(text: str) -> Count:
+    """Of how much there is in a box: a bare number is exact."""
+    return _count(f"exactly {text}" if re.fullmatch(N, text) else text)
+
+
+def _noun(text: str) -> OfItem:
+    words = text.split()
+    colours = {NAMED[word] for word in words if word in NAMED} or set(NAMED.values())
+    sizes = {SIZES[word] for word in words if word in SIZES} or set(SIZES.values())
+    kind = words[-1].removesuffix("s")
+    kinds = {kind} if kind in ("circle", "square", "triangle") else {"circle", "square", "triangle"}
+    return lambda item, _: item["color"] in colours and item["size"] in sizes and item["type"] in kinds
+
+
+def _how_many(box: Box, noun: OfItem) -> int:
+    return sum(noun(item, box) for item in box)
+
+
+# ---- where an item is ------------------------------------------------------------------------------------------------
+
+
+def _edges(item: Item) -> tuple[bool, bool, bool, bool]:
+    """Whether at the left, the right, the top, the bottom."""
+    x, y, size = item["x_loc"], item["y_loc"], item["size"]
+    return x <= CLOSE, x + size >= SIDE - CLOSE, y <= CLOSE, y + size >= SIDE - CLOSE
+
+
+CLOSE = 1
+
+
+def _corner(item: Item, _: Box) -> bool:
+    left, right, top, bottom = _edges(item)
+    return (left or right) and (top or bottom)
+
+
+def _touching(not_: str | None, _: str) -> OfItem:
+    return lambda item, _: any(_edges(item)) != bool(not_)
+
+
+def _highest(item: Item, box: Box) -> bool:
+    return bool(item["y_loc"] == min(other["y_loc"] for other in box))
+
+
+def _lowest(item: Item, box: Box) -> bool:
+    return bool(item["y_loc"] == max(other["y_loc"] for other in box))
+
+
+PLACES = {"top": _highest, "base": _lowest, "bottom": _lowest}
+
+
+def _end(place: str, with_: str | None = None) -> OfItem:
+    count = _size(with_) if with_ else _count("a")
+    return lambda item, box: PLACES[place](item, box) and count(len(box))
+
+
+def _over(word: str, noun: str) -> OfItem:
+    """Of blocks: directly over or under another."""
+    other = _noun(noun)
+    step = -1 if word in ("below", "under", "bellow") else 1
+    return lambda item, box: any(
+        other(one, box)
+        and one["x_loc"] == item["x_loc"]
+        and 0 < step * (one["y_loc"] - item["y_loc"]) <= item["size"] + 1
+        for one in box
+    )
+
+
+WHERES: tuple[tuple[str, Callable[..., OfItem]], ...] = (
+    (r"(not )?(?:closely )?touching (the|any|an|a) (?:edge|wall|side)s?", _touching),
+    (r"(?:closely )?touching the (?:base|bottom)(?: of a box)?", lambda: lambda item, _: _edges(item)[3]),
+    (r"(?:closely )?touching (?:the )?right wall(?: of a box)?", lambda: lambda item, _: _edges(item)[1]),
+    (r"(?:closely )?touching (?:the )?left wall(?: of a box)?", lambda: lambda item, _: _edges(item)[0]),
+    (r"(?:closely )?touching (?:the|a|any) (?:box )?corner(?: of a box)?", lambda: _corner),
+    (r"(?:as|at|on) (?:the )?(top|base|bottom)(?: of (?:a|the) tower)?", _end),
+    (rf"as the (top|base|bottom) of a tower with ({Q}) blocks?", _end),
+    (rf"(over|above|on|below|under|bellow) (?:a|an) ({NOUN})", _over),
+)
+W = "|".join(re.sub(r"\((?!\?)", "(?:", pattern) for pattern, _ in WHERES)
+
+
+def _where(text: str | None) -> OfItem:
+    if not text:
+        return lambda item, box: True
+    found: OfItem = next(found for pattern, make in WHERES if (found := _made(pattern, make, text)))
+    return found
+
+
+def _both(noun: str, where: str | None) -> OfItem:
+    one, other = _noun(noun), _where(where)
+    return lambda item, box: one(item, box) and other(item, box)
+
+
+# ---- what a box has --------------------------------------------------------------------------------------------------
+
+
+def _has(quantity: str, noun: str, where: str | None = None) -> OfBox:
+    count = _size(quantity) if noun in ("items", "blocks", "objects") and not where else _count(quantity)
+    named = _both(noun, where)
+    return lambda box: count(_how_many(box, named))
+
+
+def _also(quantity: str, noun: str, second: str, further: str, third: str = "", last: str = "") -> OfBox:
+    pairs = [(quantity, noun), (second, further), *([(third, last)] if third else [])]
+    parts = [_has(*pair) for pair in pairs]
+    return lambda box: all(part(box) for part in parts)
+
+
+def _sized(quantity: str, one: str, noun: str, where: str) -> OfBox:
+    return _both_of(_has(quantity, "blocks"), _has(one, noun, where))
+
+
+def _both_of(one: OfBox, other: OfBox) -> OfBox:
+    return lambda box: one(box) and other(box)
+
+
+def _colours(box: Box) -> set[str]:
+    return {item["color"] for item in box}
+
+
+def _only(colour: str, other: str | None = None) -> OfBox:
+    allowed = {NAMED[colour], NAMED[other or colour]}
+    return lambda box: bool(box) and _colours(box) == allowed
+
+
+def _of_colours(quantity: str | None, number: str) -> OfBox:
+    count = _count(quantity or "a")
+    return lambda box: count(len(box)) and len(_colours(box)) == _number(number)
+
+
+def _number(text: str) -> int:
+    return DIGITS[text] if text in DIGITS else int(text)
+
+
+HAVINGS: tuple[tuple[str, Callable[..., OfBox]], ...] = (
+    (rf"({Q}) ({NOUN})(?: ({W}))?(?: in it| stacked together)?", _has),
+    (rf"({Q}) ({NOUN}) and ({Q}) ({NOUN})", _also),
+    (rf"({Q}) ({NOUN}), ({Q}) ({NOUN}) and ({Q}) ({NOUN})", _also),
+    (rf"({Q}) blocks? {WITH} ({Q}) ({NOUN}) ({W})", _sized),
+    (rf"only ({C})(?: and ({C}))? (?:items?|blocks?|objects?)", _only),
+    (rf"(?:items?|blocks?) of (?:only )?({C})(?: and ({C}))? colou?rs?(?: only)?", _only),
+    (rf"(?:({Q}) )?(?:items?|blocks?) of (?:all |only )?({N}) (?:different )?colou?rs?", _of_colours),
+)
+H = "|".join(re.sub(r"\((?!\?)", "(?:", pattern) for pattern, _ in HAVINGS)
+
+
+def _having(text: str) -> OfBox:
+    found: OfBox = next(found for pattern, make in HAVINGS if (found := _made(pattern, make, text)))
+    return found
+
+
+# ---- sentences -------------------------------------------------------------------------------------------------------
+
+
+def _items(quantity: str, noun: str, where: str | None = None) -> Meaning:
+    count, named = _count(quantity), _both(noun, where)
+    return lambda boxes: count(sum(_how_many(box, named) for box in boxes))
+
+
+def _boxes(quantity: str, having: str) -> Meaning:
+    count, has = _count(quantity), _having(having)
+    return lambda boxes: count(sum(has(box) for box in boxes))
+
+
+def _each(having: str) -> Meaning:
+    has = _having(having)
+    return lambda boxes: all(has(box) for box in boxes)
+
+
+def _the_tower(quantity: str, having: str) -> Meaning:
+    count, has = _count(f"exactly {quantity}"), _having(having)
+    return lambda boxes: any(count(len(box)) and has(box) for box in boxes)
+
+
+def _coloured(quantity: str, colour: str, blocks: str | None) -> Meaning:
+    count, only, size = _count(quantity), _only(colour), _count(blocks or "a")
+    return lambda boxes: count(sum(only(box) and size(len(box)) for box in boxes))
+
+
+def _in_each(quantity: str, noun: str) -> Meaning:
+    return _each(f"{quantity} {noun}")
+
+
+def _none(noun: str, where: str) -> Meaning:
+    return _items("no", noun, where)
+
+
+SENTENCES: tuple[tuple[str, Callable[..., Meaning]], ...] = (
+    (rf"there (?:is|are) ({Q}) ({NOUN})(?: ({W}))?", _items),
+    (rf"there (?:is|are) ({Q}) {BOX},? {WITH} ({H})", _boxes),
+    (rf"({Q}) (?:of (?:the )?)?{BOX} {WITH} ({H})", _boxes),
+    (rf"(?:each|every|all 3|all three) {BOX} {WITH} ({H})", _each),
+    (rf"the tower with ({N}) blocks? {WITH} ({H})", _the_tower),
+    (rf"there (?:is|are) ({Q}) ({C}) towers?(?: with ({Q}) blocks?)?", _coloured),
+    (rf"there (?:is|are) ({Q}) ({NOUN}) in each box", _in_each),
+    (rf"none of the ({NOUN}) (?:is|are) ({W})", _none),
+    (rf"({Q}) ({NOUN}) (?:is|are) ({W})", _items),
+)
