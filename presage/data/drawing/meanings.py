@@ -7,7 +7,7 @@ means at least so many, as most of NLVR's labels have it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -36,7 +36,8 @@ BOX = r"(?:tower|box|grey box|boxes|grey square)(?:e?s)?"
 
 def meaning(sentence: str) -> Meaning | None:
     """The test that a sentence stands for; None where its form is not known."""
-    return next((found for pattern, make in SENTENCES if (found := _made(pattern, make, normal(sentence)))), None)
+    found: Meaning | None = _first(SENTENCES, normal(sentence))
+    return found
 
 
 def normal(sentence: str) -> str:
@@ -48,6 +49,11 @@ def normal(sentence: str) -> str:
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)  # more of them than the library keeps
+
+
+def _first(forms: Sequence[tuple[str, Callable[..., Any]]], text: str) -> Any:
+    """What the first form that the text has makes of it."""
+    return next((found for pattern, make in forms if (found := _made(pattern, make, text))), None)
 
 
 def _made(pattern: str, make: Callable[..., Any], text: str) -> Any:
@@ -152,7 +158,7 @@ W = "|".join(re.sub(r"\((?!\?)", "(?:", pattern) for pattern, _ in WHERES)
 def _where(text: str | None) -> OfItem:
     if not text:
         return lambda item, box: True
-    found: OfItem = next(found for pattern, make in WHERES if (found := _made(pattern, make, text)))
+    found: OfItem = _first(WHERES, text)
     return found
 
 
@@ -215,7 +221,7 @@ H = "|".join(re.sub(r"\((?!\?)", "(?:", pattern) for pattern, _ in HAVINGS)
 
 
 def _having(text: str) -> OfBox:
-    found: OfBox = next(found for pattern, make in HAVINGS if (found := _made(pattern, make, text)))
+    found: OfBox = _first(HAVINGS, text)
     return found
 
 

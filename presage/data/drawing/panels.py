@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from PIL import ImageDraw
@@ -54,7 +55,7 @@ class Panel:
         return f"pointing {self.turned}" if self.turned else ""
 
 
-VALUES: dict[str, tuple[str | int, ...]] = {
+VALUES: dict[str, tuple[Any, ...]] = {
     "shape": ("circle", "square", "triangle"),
     "colour": tuple(COLOURS),
     "count": (1, 2, 3, 4),
@@ -76,24 +77,22 @@ def _panel(random: np.random.Generator, arrows: bool) -> Panel:
 def _series(random: np.random.Generator, split: str, count: int) -> tuple[list[Panel], int, str]:
     """Panels, the number of the odd one from 0, and in what it is odd.
 
-    Alike in one thing; half the time another thing varies among all, which is no rule.
+    Now and then every panel has a colour of its own, which is no rule.
     """
     while True:
         rule = one_of(random, tuple(VALUES))
         arrows = rule == "turned"
         usual = _panel(random, arrows)
         value = one_of(random, [one for one in VALUES[rule] if one != getattr(usual, rule)])
-        if split_of("odd", usual, rule, value) == split:
+        varied = rule != "colour" and random.random() > PLAIN
+        if split_of("odd", replace(usual, colour="" if varied else usual.colour), rule, value) == split:
             break
     odd = int(random.integers(count))
     panels = [replace(usual, **{rule: value}) if number == odd else usual for number in range(count)]
-    return _varied(random, panels, rule), odd, rule
+    return _varied(random, panels) if varied else panels, odd, rule
 
 
-def _varied(random: np.random.Generator, panels: Sequence[Panel], rule: str) -> list[Panel]:
-    """A colour of its own for every panel, now and then, unless colour is the rule."""
-    if rule == "colour" or random.random() < PLAIN:
-        return list(panels)
+def _varied(random: np.random.Generator, panels: Sequence[Panel]) -> list[Panel]:
     colours = [list(COLOURS)[int(place)] for place in random.permutation(len(COLOURS))]
     return [replace(panel, colour=colour) for panel, colour in zip(panels, colours, strict=False)]
 

@@ -1,0 +1,85 @@
+"""Statements about boxes: meanings told by hand and by NLVR's labels, pictures by NLVR's own."""
+
+import io
+import json
+import lzma
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from presage.core.seeds import stream
+from presage.data.drawing.meanings import meaning
+from presage.data.drawing.statements import SCATTER, TOWERS, _filled, _tower, render, statements
+from tests.data.drawing_texts import asked, many, shown
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "vision" / "nlvr"
+here = pytest.mark.skipif(not SHARED.is_dir(), reason="the public files (../shared/data/vision/nlvr) are not here")
+BLUE = "#0099ff"
+BOXES = [_tower(["Black", BLUE]), _tower(["Yellow"]), _tower(["Yellow", "Yellow", "Black", BLUE])]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("There are exactly two blue blocks.", True),
+        ("There is a tower with two blocks", True),
+        ("There is a tower with three blocks", False),
+        ("there are 2 towers with a blue block at the top", True),
+        ("There is a blue block over a yellow block.", False),
+        ("There is a black block on a yellow block.", True),
+        ("the tower with four blocks has a yellow block at the base", True),
+        ("Each tower has at least 1 yellow block", False),
+        ("there is atleast one tower which has blocks of all three colors", True),
+        ("There is a yellow tower.", True),
+        ("There is only one tower with only black and blue blocks.", True),
+        ("There is no black block as the top of a tower.", True),
+        ("None of the black squares are touching any edge", False),
+    ],
+)
+def test_sentences_mean_what_they_say(sentence: str, expected: bool) -> None:
+    true = meaning(sentence)
+    assert true is not None
+    assert true(BOXES) is expected
+
+
+def test_a_sentence_of_another_form_has_no_meaning() -> None:
+    assert meaning("Green ideas sleep furiously.") is None
+
+
+def test_every_template_has_a_meaning() -> None:
+    for template in TOWERS + SCATTER:
+        assert all(meaning(_filled(stream(number), template)) for number in range(20)), template
+
+
+def test_labels_are_balanced_and_sentences_are_held_out() -> None:
+    trained, examined = many(statements, "train", 300), many(statements, "test", 100)
+    assert 0.42 < sum(question.answer == "true" for question in trained) / len(trained) < 0.58
+    assert not {asked(one).lower() for one in trained} & {asked(one).lower() for one in examined}
+    assert shown(trained[0]).shape == (100, 400, 3)
+
+
+@here
+def test_nlvr_agrees() -> None:
+    rows = _rows()
+    told = [(found, row) for row in rows if (found := meaning(row["sentence"]))]
+    agreed = sum(found(row["structured_rep"]) == (row["label"] == "true") for found, row in told)
+    assert len(told) > 0.7 * len(rows)
+    assert agreed > 0.97 * len(told)
+
+
+@here
+def test_pictures_are_nlvrs() -> None:
+    with zipfile.ZipFile(SHARED / "images.zip") as archive:
+        names = {Path(name).name: name for name in archive.namelist()}
+        for row in _rows()[::40]:
+            real = Image.open(io.BytesIO(archive.read(names[row["files"][0]]))).convert("RGB")
+            own = np.asarray(render(row["structured_rep"]), dtype=int)
+            assert np.abs(own - np.asarray(real, dtype=int)).mean() < 0.15
+
+
+def _rows() -> list[dict]:
+    with lzma.open(SHARED / "nlvr.jsonl.xz", "rt") as file:
+        return [json.loads(line) for line in file]
