@@ -41,16 +41,20 @@ class Attention(nn.Module):
     def forward(
         self, x: Tensor, positions: Tensor, rotary: Rotary | None, mask: Tensor | None, store: KeyValueStore | None
     ) -> Tensor:
-        q, k, v = self.qkv(x).split(self.splits, dim=-1)
-        q, k, v = self.q_norm(self._heads(q)), self.k_norm(self._heads(k)), self._heads(v)
-        if rotary is not None:
-            q, k = rotary(q, positions), rotary(k, positions)
-        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+        q, k, v = self.projected(x, positions, rotary)
         if store is not None:
             k, v = store.extend(self.layer, k, v)
         out = attend(q, k, v, self._banded(mask, x, store))
         result: Tensor = self.out(out.transpose(1, 2).flatten(2))
         return result
+
+    def projected(self, x: Tensor, positions: Tensor, rotary: Rotary | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries [B, H, T, E], keys and values [B, G, T, E], as they attend."""
+        q, k, v = self.qkv(x).split(self.splits, dim=-1)
+        q, k, v = self.q_norm(self._heads(q)), self.k_norm(self._heads(k)), self._heads(v)
+        if rotary is not None:
+            q, k = rotary(q, positions), rotary(k, positions)
+        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.view(*x.shape[:-1], -1, self.d_head)

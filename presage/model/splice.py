@@ -63,6 +63,7 @@ class Seeing:
         self.model, self.table = model, table
         self.trunk, self.states, self.logits, self.blocks = model.trunk, model.states, model.logits, model.blocks
         self.head, self.scored, self.eval, self.train = model.head, model.scored, model.eval, model.train
+        self.rotary, self.position_embed = model.rotary, model.position_embed
         self.embed = _Table(model, table)
 
     @property

@@ -1,0 +1,209 @@
+"""Stage `sight`: questions about images, with the images and without, and in words; what the model was trained on beside.
+
+| condition | what is asked |
+| :-- | :-- |
+| vision | the question as it is |
+| no-vision | "IMAGE:" in the place of every image (GPT-4 report, appendix A.5) |
+| interleaved | some of what the image shows told in words, the rest shown; where the question has such a form |
+| text | all of it told in words; where the question has such a form |
+
+With `shots`, as many questions of `pool` with their answers come before as turns of the conversation, images and all.
+Multiple choice is scored by the log-probability of each option, everything else by a greedy answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from presage.core.config import File, Parent
+from presage.core.errors import ConfigError, DataError
+from presage.core.progress import Progress
+from presage.core.run import RunDir
+from presage.core.seeds import stream
+from presage.data.attempt import attempt
+from presage.data.images.parts import pictures, without_pictures
+from presage.data.images.question import Question, read_questions
+from presage.data.verbs import Decoding, Generation, LanguageModel, Message, Reply, shown
+from presage.evaluate.seen import Seen, trained_on
+from presage.evaluate.sight_grading import by_chance, final, score
+from presage.evaluate.sight_pages import write_examples
+from presage.evaluate.statistics import of_mean
+from presage.infer.local import LocalModel
+from presage.infer.opening import Examined, opened
+
+__all__ = ["Config", "run"]
+
+Condition = Literal["vision", "no-vision", "interleaved", "text"]
+AT_ONCE = 64
+COLUMNS = ["id", "category", "condition", "score", "answer", "said", "exact", "nearest"]
+
+
+class Config(Examined):
+    """Which questions, how asked."""
+
+    questions: File
+    """As `presage make pictures` writes them."""
+    pool: File | None = None
+    """Where shots are drawn from; by default the questions themselves, never the one asked."""
+    shots: int = Field(default=0, ge=0)
+    conditions: tuple[Condition, ...] = ("vision", "no-vision", "interleaved", "text")
+    """Those that the questions have no form for are left out."""
+    steps: bool = False
+    """Ask for steps: the shots show them, and the answer is what follows "The answer is"."""
+    limit: int | None = Field(default=None, gt=0)
+    """The first so many questions."""
+    max_tokens: int = Field(default=96, gt=0)
+    trained: tuple[Parent, ...] = ()
+    """Runs of `presage images` that the model was trained on; by default those that its run names."""
+    examples: int = Field(default=12, ge=0)
+    """Questions kept with their images, the first of all; of a run of ours with a picture of where it looked."""
+    seed: int = 0
+    """Draws the shots."""
+
+
+def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
+    """result.json: accuracy/CONDITION and of each category, chance, contamination; tables/answers.csv; samples.jsonl;
+    artifacts/example-*.png. Raises DataError for a fault in the questions, ConfigError for a model that sees nothing."""
+    questions = list(islice(read_questions(config.questions), config.limit))
+    if not questions:
+        raise DataError("holds no questions", where=config.questions)
+    pool = list(read_questions(config.pool)) if config.pool else questions
+    if config.shots > len(pool) - (config.pool is None):
+        raise ConfigError(f"{config.shots} shots, and {len(pool)} questions to draw from", where="shots")
+    model = opened(config.spec, config.key_file, config.settings)
+    with attempt(out, "sight", config, seed=config.seed, resume=resume) as directory:
+        conditions = [one for one in config.conditions if all(has_form(question, one) for question in questions)]
+        seen = Seen.of(config.trained or trained_on(config.run), questions)
+        said = {one: _asked(model, questions, _shots(config, pool), one, config) for one in conditions}
+        scores = {
+            one: [score(question, answer) for question, answer in zip(questions, said[one], strict=True)]
+            for one in conditions
+        }
+        _write_results(directory, questions, scores, seen)
+        rows = [
+            dict(
+                zip(
+                    COLUMNS,
+                    (*_named(question), one, scores[one][n], question.answer, final(said[one][n]), *seen[n]),
+                    strict=True,
+                )
+            )
+            for one in conditions
+            for n, question in enumerate(questions)
+        ]
+        directory.table("answers", rows, COLUMNS)
+        write_examples(directory, model, questions[: config.examples], {one: said[one] for one in conditions}, scores)
+    return RunDir.open(out, "sight")
+
+
+def has_form(question: Question, condition: Condition) -> bool:
+    """Whether a question can be asked so."""
+    return condition in ("vision", "no-vision") or condition in question.forms
+
+
+def conversation(
+    question: Question, shots: Sequence[Question], condition: Condition, *, steps: bool
+) -> tuple[Message, ...]:
+    """The shots as earlier turns, and the question."""
+    turns = []
+    for one in shots:
+        turns += [_turn(one, condition), Message("assistant", one.said(steps=steps))]
+    return (*turns, _turn(question, condition))
+
+
+def _turn(question: Question, condition: Condition) -> Message:
+    parts = question.prompt if condition in ("vision", "no-vision") else question.in_form(condition)
+    return shown("user", without_pictures(parts) if condition == "no-vision" else parts)
+
+
+def _shots(config: Config, pool: Sequence[Question]) -> Callable[[Question], list[Question]]:
+    def drawn(question: Question) -> list[Question]:
+        order = stream(config.seed, "shots", question.id).permutation(len(pool))
+        others = (pool[place] for place in order if pool[place].id != question.id)
+        return list(islice(others, config.shots))
+
+    return drawn
+
+
+def _asked(
+    model: LanguageModel,
+    questions: Sequence[Question],
+    shots: Callable[[Question], list[Question]],
+    condition: Condition,
+    config: Config,
+) -> list[str]:
+    """What the model says to each."""
+    found: list[str] = []
+    with Progress(condition, len(questions), "questions") as progress:
+        for part in _parts(questions):
+            prompts = [conversation(one, shots(one), condition, steps=config.steps) for one in part]
+            found += _answers(model, part, prompts, config.max_tokens)
+            progress.update(len(found))
+    return found
+
+
+def _answers(
+    model: LanguageModel, questions: Sequence[Question], prompts: Sequence[tuple[Message, ...]], most: int
+) -> list[str]:
+    """All of one kind: the option that is likeliest, or what is written."""
+    if not questions[0].options or not isinstance(model, LocalModel):
+        asked = [Generation(prompt, Decoding(max_tokens=most)) for prompt in prompts]
+        answers = model.generate(asked)
+        cut = next((one[0].truncated for one in answers if one[0].truncated), 0)
+        if cut:
+            raise ConfigError(f"a prompt is {cut} tokens longer than the context", hint="fewer shots")
+        return [one[0].text for one in answers]
+    pairs = [(prompt, option) for prompt, one in zip(prompts, questions, strict=True) for option in one.options]
+    values = iter(model.reply_loglikelihood([Reply(prompt, option) for prompt, option in pairs]))
+    found = []
+    for one in questions:
+        of_options = [next(values).logprob for _ in one.options]
+        found.append(one.options[of_options.index(max(of_options))])
+    return found
+
+
+def _parts(questions: Sequence[Question]) -> Iterator[list[Question]]:
+    """At most AT_ONCE at a time, those with options apart from those without."""
+    part: list[Question] = []
+    for question in questions:
+        if part and (len(part) == AT_ONCE or bool(part[0].options) != bool(question.options)):
+            yield part
+            part = []
+        part.append(question)
+    yield part
+
+
+def _named(question: Question) -> tuple[str, str]:
+    return question.id, question.category
+
+
+def _write_results(
+    directory: RunDir, questions: Sequence[Question], scores: dict[Condition, list[float]], seen: Seen
+) -> None:
+    groups = [question.group for question in questions]
+    categories = sorted({question.category for question in questions} - {""})
+    results: dict[str, dict[str, object]] = {}
+
+    def told(name: str, some: Sequence[int], values: Sequence[float]) -> None:
+        if some:
+            found = of_mean([values[n] for n in some], [groups[n] for n in some])
+            interval = {"stderr": found.stderr, "lo": found.lo, "hi": found.hi, "level": 0.95, "n": found.n}
+            results[name] = {"value": found.value} | interval
+
+    everything = range(len(questions))
+    for condition, values in scores.items():
+        told(f"accuracy/{condition}", everything, values)
+        for category in categories if len(categories) > 1 else ():
+            some = [n for n in everything if questions[n].category == category]
+            told(f"accuracy/{condition}/{category}", some, values)
+        told(f"clean/{condition}", [n for n in everything if not seen.exact[n]], values)
+    results["chance"] = {"value": by_chance(questions), "n": len(questions)}
+    results |= {f"contamination/{name}": {"value": value, "unit": unit} for name, value, unit in seen.told()}
+    results["questions"] = {"value": len(questions)}
+    results["images"] = {"value": sum(len(pictures(question.prompt)) for question in questions)}
+    directory.write_json("result.json", results)
