@@ -95,7 +95,7 @@ def json_value(folder: Path, name: str) -> Any:
 
 
 def json_rows(folder: Path, name: str, keys: Mapping[str, type]) -> list[dict[str, Any]]:
-    """The objects of a file of JSON lines. Raises DataError naming the line that lacks one of `keys`, each of a type."""
+    """The objects of a file of JSON lines. Raises DataError naming the line that lacks one of `keys`, of its type."""
     lines = utf8(read_whole(folder, name), folder / name).splitlines()
     return [_row(line, f"{folder / name}:{number}", keys) for number, line in enumerate(lines, 1) if line.strip()]
 
