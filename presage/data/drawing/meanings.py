@@ -40,10 +40,22 @@ def meaning(sentence: str) -> Meaning | None:
     return found
 
 
+SLIPS = (
+    (r"^(t least|tleast)", "at least"),
+    (r"^ll ", "all "),
+    (r"colour", "color"),
+    (r"\b(with|has|have) (yellow|black|blue) (block|item)\b", r"\1 a \2 \3"),
+    (r" that (?:is|are) (touching|not)", r" \1"),
+    (r"tocuhing", "touching"),
+)
+
+
 def normal(sentence: str) -> str:
     """In small letters, without the stop and the slips that are frequent."""
     text = " ".join(sentence.lower().strip(" .").split()).replace("atleast", "at least").replace("bule", "blue")
-    return re.sub(r"^(t least|tleast)", "at least", text).replace("exactly at least", "at least")
+    for slip, meant in SLIPS:
+        text = re.sub(slip, meant, text)
+    return text
 
 
 @cache
@@ -130,9 +142,9 @@ def _end(place: str, with_: str | None = None) -> OfItem:
     return lambda item, box: PLACES[place](item, box) and count(len(box))
 
 
-def _over(word: str, noun: str) -> OfItem:
+def _over(word: str, noun: str, place: str | None = None) -> OfItem:
     """Of blocks: directly over or under another."""
-    other = _noun(noun)
+    other = _both(noun, f"at the {place}" if place else None)
     step = -1 if word in ("below", "under", "bellow") else 1
     return lambda item, box: any(
         other(one, box)
@@ -150,7 +162,8 @@ WHERES: tuple[tuple[str, Callable[..., OfItem]], ...] = (
     (r"(?:closely )?touching (?:the|a|any) (?:box )?corner(?: of a box)?", lambda: _corner),
     (r"(?:as|at|on) (?:the )?(top|base|bottom)(?: of (?:a|the) tower)?", _end),
     (rf"as the (top|base|bottom) of a tower with ({Q}) blocks?", _end),
-    (rf"(over|above|on|below|under|bellow) (?:a|an) ({NOUN})", _over),
+    (rf"(over|above|on|on top of|below|under|bellow) (?:a|an) ({NOUN})", _over),
+    (rf"(over|above|on|on top of|below|under|bellow) (?:a|an) ({NOUN}) at the (top|base|bottom)", _over),
 )
 W = "|".join(re.sub(r"\((?!\?)", "(?:", pattern) for pattern, _ in WHERES)
 
@@ -204,6 +217,31 @@ def _of_colours(quantity: str | None, number: str) -> OfBox:
     return lambda box: count(len(box)) and len(_colours(box)) == _number(number)
 
 
+def _with_one(quantity: str, colour: str, where: str) -> OfBox:
+    """So many items, and one of a colour at a place."""
+    return _sized(quantity, "a", f"{colour} item", "at top" if where == "on top" else where)
+
+
+def _colours_and(number: str, quantity: str, noun: str, where: str | None = None) -> OfBox:
+    return _both_of(_of_colours(None, number), _has(quantity, noun, where))
+
+
+def _amount_only(quantity: str, colour: str, other: str | None = None) -> OfBox:
+    return _both_of(_has(quantity, "items"), _only(colour, other))
+
+
+def _amount_and(quantity: str, number: str, colour: str) -> OfBox:
+    return _both_of(_has(quantity, "items"), _has(number, f"{colour} items"))
+
+
+def _two_ends(colour: str, place: str, other: str, end: str) -> OfBox:
+    return _both_of(_has("a", f"{colour} block", f"at the {place}"), _has("a", f"{other} block", f"at the {end}"))
+
+
+def _colours_of(quantity: str, number: str) -> OfBox:
+    return _both_of(_has(quantity, "blocks"), _of_colours(None, number))
+
+
 def _number(text: str) -> int:
     return DIGITS[text] if text in DIGITS else int(text)
 
@@ -215,6 +253,14 @@ HAVINGS: tuple[tuple[str, Callable[..., OfBox]], ...] = (
     (rf"({Q}) blocks? {WITH} ({Q}) ({NOUN}) ({W})", _sized),
     (rf"only ({C})(?: and ({C}))? (?:items?|blocks?|objects?)", _only),
     (rf"(?:items?|blocks?) of (?:only )?({C})(?: and ({C}))? colou?rs?(?: only)?", _only),
+    (rf"({Q}) items? and (?:the|an|a)? ?({C}) (?:one|item|\d) (?:is )?(on top|touching the wall)", _with_one),
+    (rf"(?:items of )?(?:all )?({N}) (?:different )?colors and ({Q}) ({NOUN})(?: ({W}))?", _colours_and),
+    (rf"({Q}) items? of (?:only )?({C})(?: and ({C}))? color", _amount_only),
+    (rf"({Q}) items? of which ({N}) (?:is|are) ({C})", _amount_and),
+    (rf"({Q}) blocks?,? and it has ({Q}) ({NOUN})", lambda size, *pair: _both_of(_has(size, "blocks"), _has(*pair))),
+    (rf"({Q}) (?:object|item|block)s? which (?:is|are) ({C})", lambda size, colour: _amount_only(size, colour)),
+    (rf"a ({C}) block at the (top|base) and a ({C}) block at the (top|base)", _two_ends),
+    (rf"({Q}) blocks? having blocks of all ({N}) colors", _colours_of),
     (rf"(?:({Q}) )?(?:items?|blocks?) of (?:all |only )?({N}) (?:different )?colou?rs?", _of_colours),
 )
 H = "|".join(re.sub(r"\((?!\?)", "(?:", pattern) for pattern, _ in HAVINGS)
@@ -261,14 +307,31 @@ def _none(noun: str, where: str) -> Meaning:
     return _items("no", noun, where)
 
 
+def _end_of(place: str, number: str, colour: str) -> Meaning:
+    return _the_tower(number, f"a {colour} block at the {place}")
+
+
+def _based(quantity: str, colour: str) -> Meaning:
+    return _boxes(quantity, f"a {colour} block at the base")
+
+
+def _level(quantity: str) -> Meaning:
+    count = _count(quantity)
+    return lambda boxes: any(count(sum(len(box) == len(one) for box in boxes)) for one in boxes)
+
+
 SENTENCES: tuple[tuple[str, Callable[..., Meaning]], ...] = (
     (rf"there (?:is|are) ({Q}) ({NOUN})(?: ({W}))?", _items),
     (rf"there (?:is|are) ({Q}) {BOX},? {WITH} ({H})", _boxes),
     (rf"({Q}) (?:of (?:the )?)?{BOX} {WITH} ({H})", _boxes),
-    (rf"(?:each|every|all 3|all three) {BOX} {WITH} ({H})", _each),
+    (rf"(?:each|every|all|all 3|all three) {BOX} {WITH} ({H})", _each),
     (rf"the tower with ({N}) blocks? {WITH} ({H})", _the_tower),
     (rf"there (?:is|are) ({Q}) ({C}) towers?(?: with ({Q}) blocks?)?", _coloured),
     (rf"there (?:is|are) ({Q}) ({NOUN}) in each box", _in_each),
+    (rf"(?:the|a) ({N}) blocks? tower {WITH} ({H})", _the_tower),
+    (rf"the (top|base) of (?:the|a) ({N}) blocks? tower is ({C})", _end_of),
+    (rf"({Q}) (?:of the (?:three )?)?towers? ha[sve]* (?:a )?({C}) bases?", _based),
+    (rf"there (?:is|are) ({Q}) towers? with the same height", _level),
     (rf"none of the ({NOUN}) (?:is|are) ({W})", _none),
     (rf"({Q}) ({NOUN}) (?:is|are) ({W})", _items),
 )

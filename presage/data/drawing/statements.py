@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from presage.data.drawing.meanings import BLACK, BLUE, YELLOW, Representation, meaning
-from presage.data.drawing.shapes import one_of, places, png, split_of
+from presage.data.drawing.shapes import one_of, places, png, some_of, split_of
 from presage.data.images.question import Question
 
 SIDE, STRIDE = 100, 150
@@ -154,6 +154,11 @@ TOWERS = (
     "there is A tower with only C and D blocks",
     "there is A tower which has blocks of all three colors",
     "P towers have a C block V",
+    "there is A tower with a C block at the top and a D block at the base",
+    "the top of the M blocks tower is C",
+    "the base of the M blocks tower is C",
+    "there are P towers with the same height",
+    "there is A tower with exactly M blocks having blocks of all three colors",
 )
 SCATTER = (
     "there is A C S E",
@@ -165,7 +170,11 @@ SCATTER = (
     "there is A box with RM C Ss",
     "there is A box with RM items",
     "there is A box with a C S and RM D Ss",
-    "there is A box with a C S, a D S and a C S",
+    "there is A box with a C S, a D S and a F S",
+    "there is A box with M items and the C one is on top",
+    "there is A box with M items and a C one touching the wall",
+    "there is A box with all 3 different colors and only N C S",
+    "there is A box with only M items of C and D color",
     "there is A box with only C and D items",
     "there is A box with items of only N color",
     "there is A box with RM items of all 3 different colors",
@@ -212,8 +221,11 @@ def _pair(
 
 
 def _filled(random: np.random.Generator, template: str) -> str:
-    """A template with a word for every capital letter."""
-    return "".join(one_of(random, SLOTS[letter]) if letter in SLOTS else letter for letter in template)
+    """A template with a word for every capital letter; colours that stand side by side differ."""
+    slots = dict(SLOTS)
+    if " and " in template:
+        slots |= {letter: (word,) for letter, word in zip("CDF", some_of(random, SLOTS["C"], 3), strict=True)}
+    return "".join(one_of(random, slots[letter]) if letter in slots else letter for letter in template)
 
 
 def _written(random: np.random.Generator, sentence: str) -> str:
