@@ -1,7 +1,7 @@
 """What sentences about NLVR's boxes mean: a sentence of a known form to a test of structured representations.
 
 The forms are the most frequent ones of the sentences that people wrote for NLVR (Suhr et al., 2017). A bare number
-means at least so many, as most of NLVR's labels have it.
+means at least so many, as most of NLVR's labels have it; of all that is in a box, exactly so many.
 """
 
 from __future__ import annotations
