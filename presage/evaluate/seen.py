@@ -49,7 +49,7 @@ class Seen:
         return self.exact[number], self.nearest[number]
 
     def told(self) -> list[tuple[str, float, str]]:
-        """Shares of the questions, and how many training images they were compared with; nothing where there are none."""
+        """Shares of the questions, and how many training images they were compared with; nothing where none are."""
         if not self.images:
             return []
         near = [one is not None and one <= NEAR for one in self.nearest]

@@ -1,4 +1,4 @@
-"""Stage `sight`: questions about images, with the images and without, and in words; what the model was trained on beside.
+"""Stage `sight`: questions about images, with the images, without, and in words; training beside.
 
 | condition | what is asked |
 | :-- | :-- |
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -68,7 +68,7 @@ class Config(Examined):
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """result.json: accuracy/CONDITION and of each category, chance, contamination; tables/answers.csv; samples.jsonl;
-    artifacts/example-*.png. Raises DataError for a fault in the questions, ConfigError for a model that sees nothing."""
+    artifacts/example-*.png. Raises DataError for a fault in the questions, ConfigError for a model without eyes."""
     questions = list(islice(read_questions(config.questions), config.limit))
     if not questions:
         raise DataError("holds no questions", where=config.questions)
@@ -77,7 +77,9 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         raise ConfigError(f"{config.shots} shots, and {len(pool)} questions to draw from", where="shots")
     model = opened(config.spec, config.key_file, config.settings)
     with attempt(out, "sight", config, seed=config.seed, resume=resume) as directory:
-        conditions = [one for one in config.conditions if all(has_form(question, one) for question in questions)]
+        conditions: list[str] = [
+            one for one in config.conditions if all(has_form(question, one) for question in questions)
+        ]
         seen = Seen.of(config.trained or trained_on(config.run), questions)
         said = {one: _asked(model, questions, _shots(config, pool), one, config) for one in conditions}
         scores = {
@@ -86,29 +88,21 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         }
         _write_results(directory, questions, scores, seen)
         rows = [
-            dict(
-                zip(
-                    COLUMNS,
-                    (*_named(question), one, scores[one][n], question.answer, final(said[one][n]), *seen[n]),
-                    strict=True,
-                )
-            )
-            for one in conditions
-            for n, question in enumerate(questions)
+            _row(one, name, scores[name][n], said[name][n], *seen[n])
+            for name in conditions
+            for n, one in enumerate(questions)
         ]
         directory.table("answers", rows, COLUMNS)
-        write_examples(directory, model, questions[: config.examples], {one: said[one] for one in conditions}, scores)
+        write_examples(directory, model, questions[: config.examples], said, scores)
     return RunDir.open(out, "sight")
 
 
-def has_form(question: Question, condition: Condition) -> bool:
+def has_form(question: Question, condition: str) -> bool:
     """Whether a question can be asked so."""
     return condition in ("vision", "no-vision") or condition in question.forms
 
 
-def conversation(
-    question: Question, shots: Sequence[Question], condition: Condition, *, steps: bool
-) -> tuple[Message, ...]:
+def conversation(question: Question, shots: Sequence[Question], condition: str, *, steps: bool) -> tuple[Message, ...]:
     """The shots as earlier turns, and the question."""
     turns = []
     for one in shots:
@@ -116,7 +110,7 @@ def conversation(
     return (*turns, _turn(question, condition))
 
 
-def _turn(question: Question, condition: Condition) -> Message:
+def _turn(question: Question, condition: str) -> Message:
     parts = question.prompt if condition in ("vision", "no-vision") else question.in_form(condition)
     return shown("user", without_pictures(parts) if condition == "no-vision" else parts)
 
@@ -134,7 +128,7 @@ def _asked(
     model: LanguageModel,
     questions: Sequence[Question],
     shots: Callable[[Question], list[Question]],
-    condition: Condition,
+    condition: str,
     config: Config,
 ) -> list[str]:
     """What the model says to each."""
@@ -151,7 +145,7 @@ def _answers(
     model: LanguageModel, questions: Sequence[Question], prompts: Sequence[tuple[Message, ...]], most: int
 ) -> list[str]:
     """All of one kind: the option that is likeliest, or what is written."""
-    if not questions[0].options or not isinstance(model, LocalModel):
+    if not _compared(questions[0]) or not isinstance(model, LocalModel):
         asked = [Generation(prompt, Decoding(max_tokens=most)) for prompt in prompts]
         answers = model.generate(asked)
         cut = next((one[0].truncated for one in answers if one[0].truncated), 0)
@@ -167,27 +161,34 @@ def _answers(
     return found
 
 
+def _compared(question: Question) -> bool:
+    return question.metric == "choice"
+
+
 def _parts(questions: Sequence[Question]) -> Iterator[list[Question]]:
     """At most AT_ONCE at a time, those with options apart from those without."""
     part: list[Question] = []
     for question in questions:
-        if part and (len(part) == AT_ONCE or bool(part[0].options) != bool(question.options)):
+        if part and (len(part) == AT_ONCE or _compared(part[0]) != _compared(question)):
             yield part
             part = []
         part.append(question)
     yield part
 
 
-def _named(question: Question) -> tuple[str, str]:
-    return question.id, question.category
+def _row(
+    question: Question, condition: str, value: float, said: str, exact: bool, nearest: int | None
+) -> dict[str, Any]:
+    told = (question.id, question.category, condition, value, question.answer, final(said), exact, nearest)
+    return dict(zip(COLUMNS, told, strict=True))
 
 
 def _write_results(
-    directory: RunDir, questions: Sequence[Question], scores: dict[Condition, list[float]], seen: Seen
+    directory: RunDir, questions: Sequence[Question], scores: dict[str, list[float]], seen: Seen
 ) -> None:
     groups = [question.group for question in questions]
     categories = sorted({question.category for question in questions} - {""})
-    results: dict[str, dict[str, object]] = {}
+    results: dict[str, dict[str, Any]] = {}
 
     def told(name: str, some: Sequence[int], values: Sequence[float]) -> None:
         if some:

@@ -38,7 +38,7 @@ def _near(said: str, right: str, scale: float) -> bool:
 def by_chance(questions: Sequence[Question]) -> float:
     """What is right without looking: of options one drawn evenly; else the one answer that is right most often, chosen
     for each category apart."""
-    if all(question.options for question in questions):
+    if all(question.metric == "choice" for question in questions):
         return sum(1 / len(question.options) for question in questions) / len(questions)
     right = 0.0
     for category in {question.category for question in questions}:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
 from presage.core.errors import ConfigError
-from presage.model.transformer import PostNormBlock, Transformer
+from presage.model.transformer import Block, PostNormBlock, Transformer
 
 
 @torch.no_grad()
@@ -22,7 +24,8 @@ def attention_of_last(model: Transformer, tokens: Tensor) -> Tensor:
     if model.config.position == "learned":
         x = x + model.position_embed(positions)  # type: ignore[misc]
     found = []
-    for block in model.blocks:
+    for module in model.blocks:
+        block = cast(Block, module)
         attention, normed = block.attention, block.attention_norm(x)
         q, k, _ = attention.projected(normed, positions, model.rotary)
         k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)

@@ -59,8 +59,21 @@ def counting(random: np.random.Generator, split: str) -> Question:
         answer=str(count),
         steps=_counted(items, colour, shape),
         category="all" if asked == "all" else "some",
+        more=_more(random, items, question),
         forms={"text": (f"{_told(items)} {question}",)},
     )
+
+
+def _more(random: np.random.Generator, items: Sequence[Item], asked: str) -> tuple[tuple[str, str], ...]:
+    """What else to count in a scene, and at last what there is."""
+    kinds = (("", ""), (one_of(random, items).colour, ""), ("", one_of(random, items).shape), one_of(random, NAMES))
+    found = {}
+    for colour, shape in kinds:
+        count = sum(_matches((item.colour, item.shape), colour, shape) for item in items)
+        kind = f"{colour} {shape or 'shape'}".strip()
+        found[f"How many {kind}s are there?"] = str(count)
+    found.pop(asked, None)
+    return (*found.items(), ("Which are there?", ", ".join(item.name for item in _in_order(items))))
 
 
 def _matches(name: Name, colour: str, shape: str) -> bool:
