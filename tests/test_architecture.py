@@ -32,7 +32,7 @@ STAGE_MODULES += [
     f"presage.forecast.{name}" for name in ("seal", "score", "branches", "record", "planned", "collapsed")
 ]
 STAGE_MODULES += [f"presage.evaluate.{name}" for name in ("memorisation", "scan", "scores", "run", "scaling")]
-STAGE_MODULES += ["presage.align.card", "presage.report.card"]
+STAGE_MODULES += ["presage.align.card", "presage.report.card", "presage.evaluate.sight"]
 LINES = 400
 CODE_FROM_DATA = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
 # What runs text from outside, behind the locks of the sandbox, in a process of its own; see docs/sandbox.md.

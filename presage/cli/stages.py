@@ -14,6 +14,8 @@ STAGES = {
     "tokenizer": ("presage.data.tokenizer", "Documents to a byte-level BPE vocabulary."),
     "shards": ("presage.data.shards", "Documents to memory-mapped tokens."),
     "pretrain": ("presage.train.pretrain", "Tokens to a model."),
+    "images": ("presage.data.images.shards", "Records of text and images to ids and pixels."),
+    "vision": ("presage.train.vision", "Text and images to a model that sees, from scratch or from a model of text."),
     "finetune": ("presage.align.finetune", "A base and a labelled set to a classifier, as GPT-1 was fine-tuned."),
     "lstm": ("presage.align.finetune_lstm", "Tokens to an LSTM: what fine-tuning compares a Transformer with."),
     "ladder": ("presage.forecast.ladder", "Many small models, from a list of compute budgets."),

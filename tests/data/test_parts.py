@@ -89,7 +89,7 @@ WRONG: Mapping[str, tuple[object, str]] = {
     "deep": ("[" * 100_000, "not JSON"),
     "NaN": ('{"scale": NaN}', "not JSON"),
     "a list": ([], "not an object"),
-    "no messages": ({}, "two messages"),
+    "no messages": ({}, "messages of the user"),
     "one message": ({"messages": GOOD_ROW["messages"][:1]}, "two messages"),
     "three messages": ({"messages": [*GOOD_ROW["messages"], {}]}, "two messages"),
     "messages without roles": ({"messages": [{}, {}]}, "two messages"),
