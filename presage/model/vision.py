@@ -31,6 +31,8 @@ from presage.model.layers import RMSNorm, SwiGLU, rotary_tables
 
 WAVELENGTH = 100.0
 """The longest of the waves, in patches over 2 pi."""
+HEIGHT = 0.3
+"""Of the waves. Higher ones drown what is in the patches, and learning to see takes longer (docs/LOG.md)."""
 MIDDLE, SPREAD = 127.5, 64.0
 """Pixels less the first, over the second: of order one."""
 
@@ -164,17 +166,23 @@ def waves(grid: Tensor, width: int) -> Tensor:
     """Sines and cosines of rows and columns [P, 2], a quarter of the width each: [P, width] (Vaswani et al. 2017)."""
     frequency = WAVELENGTH ** -torch.linspace(0, 1, width // 4, device=grid.device)
     angles = (grid.float()[..., None] * frequency).flatten(1)
-    return torch.cat([angles.sin(), angles.cos()], dim=1)
+    return HEIGHT * torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 def begin_vision(vision: Vision, seed: int) -> None:
-    """Weights of variance 1/fan_in, norms of 1, from a generator of their own: the trunk begins as without them."""
+    """Weights of variance 1/fan_in, norms of 1, from a generator of their own: the trunk begins as without them.
+
+    Where a GELU halves what comes in, and twice before the projector's end, more: patches stand out from their waves,
+    and image tokens begin as large as embeddings of text.
+    """
     generator = torch.Generator().manual_seed(derive(seed, "vision"))
-    depth = math.sqrt(2 * max(1, vision.config.n_layers))
+    residual = 1 / math.sqrt(2 * max(1, vision.config.n_layers))
+    gains = {"stem.layers": math.sqrt(2), "project_out": 2.0}
     with torch.no_grad():
         for name, parameter in vision.named_parameters():
             if parameter.ndim >= 2:
-                residual = name.endswith(("attention.out.weight", "mlp.down.weight"))
-                parameter.normal_(0.0, parameter[0].numel() ** -0.5 / (depth if residual else 1.0), generator=generator)
+                gain = next((value for part, value in gains.items() if name.startswith(part)), 1.0)
+                gain *= residual if name.endswith(("attention.out.weight", "mlp.down.weight")) else 1.0
+                parameter.normal_(0.0, gain * parameter[0].numel() ** -0.5, generator=generator)
             elif name.endswith("bias"):
                 parameter.zero_()
