@@ -1,0 +1,267 @@
+"""Small models that learn to see, from scratch: what each task reaches with its images, without, and in words.
+
+Every task: questions drawn or read (training and test apart), `images`, `vision`, `sight`. Finished runs in --out are
+reused, so an interrupted experiment goes on. Real sets are read from --data and skipped where it is absent.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from harness.report import entry, options, publish, table
+
+from presage.core.device import Device, measure
+from presage.core.run import RunDir
+from presage.data import corpus, tokenizer
+from presage.data.images import shards
+from presage.data.images.augment import Augment
+from presage.data.images.grid import Grid
+from presage.data.images.question import Question, read_questions, write_questions
+from presage.evaluate import sight
+from presage.model.config import VisionConfig, qwen3
+from presage.recipes.pictures import drawn, of_set
+from presage.train import vision
+from presage.train.optim import OptimConfig
+from presage.train.schedule import ScheduleConfig
+
+SEED = 0
+TEXTS = 4000
+"""Training documents that a vocabulary is made from."""
+
+
+PLAIN = Grid(patch=8)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One model: what it is trained on, its shape, how long. parts: (kind or set, how many)."""
+
+    name: str
+    train: tuple[tuple[str, int], ...]
+    test: tuple[tuple[str, int], ...]
+    asked: str
+    grid: Grid = PLAIN
+    vocabulary: int = 257
+    """257: bytes."""
+    context: int = 256
+    width: int = 128
+    layers: int = 4
+    sees: int = 2
+    """Layers of the encoder, of the same width."""
+    rows: int = 8
+    epochs: float = 1.0
+    lr: float = 0.01
+    adam_lr: float = 0.004
+    more: bool = True
+    augment: Augment | None = None
+    shots: int = 0
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+def main() -> None:
+    args = _arguments()
+    chosen = [task for task in TASKS if not args.tasks or task.name in args.tasks]
+    with tempfile.TemporaryDirectory() as folder:
+        out = args.out or Path(folder)
+        out.mkdir(parents=True, exist_ok=True)
+        rows = [row for task in chosen for row in _measured(task, args, out)]
+    columns = [
+        "task",
+        "questions",
+        "vision",
+        "no vision",
+        "interleaved",
+        "in words",
+        "chance",
+        "asked",
+        "trained on",
+        "minutes",
+    ]
+    text = "Accuracy on held-out questions, in brackets a 95 % interval; seen: questions whose image was trained on."
+    publish("vision", "Small models that see", [text, table([columns, *rows])], write=args.write)
+
+
+def _arguments() -> Namespace:
+    parser = options(__doc__)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="keep runs here, and go on from what is there")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="the folder of the public sets")
+    parser.add_argument("--tasks", nargs="*", metavar="NAME", help=", ".join(task.name for task in TASKS))
+    parser.add_argument("--seeds", type=int, default=1, help="how many models of each task")
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args()
+
+
+def _measured(task: Task, args: Namespace, out: Path) -> Iterator[list[str]]:
+    """A row for each category that is asked, of every seed."""
+    if args.data is None and any(name in SETS for name, _ in (*task.train, *task.test)):
+        print(f"{task.name}: skipped, --data is not given")
+        return
+    for seed in range(args.seeds):
+        folder = out / f"{task.name}-{seed}"
+        folder.mkdir(exist_ok=True)
+        run = _trained(task, args, folder, seed)
+        seconds = sum(row["seconds"] for row in run.rows("timing.jsonl") if "seconds" in row)
+        asked = _examined(task, args, run, folder)
+        yield from _rows(task, asked, run, seconds / 60)
+
+
+def _examined(task: Task, args: Namespace, run: RunDir, folder: Path) -> RunDir:
+    questions = _file(task.test, "test", task, args, folder)
+    return _kept(sight, folder / "sight", lambda: sight.Config(run=run.path, questions=questions, shots=task.shots))
+
+
+def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
+    records = _file(task.train, "train", task, args, folder)
+    vocabulary = _vocabulary(task, records, folder)
+    seen = _kept(
+        shards,
+        folder / "images",
+        lambda: shards.Config(records=(records,), tokenizer=vocabulary, grid=task.grid, held_out=0.005),
+    )
+    width = task.width
+    encoder = VisionConfig(
+        **task.grid.model_dump(),
+        n_layers=task.sees,
+        d_model=width,
+        n_heads=4,
+        d_ff=8 * width // 3 // 16 * 16,
+        d_project=2 * width,
+    )
+    model = qwen3(task.vocabulary, task.context, task.layers, width).model_copy(update={"vision": encoder})
+    device = Device.model_validate(measure().model_dump() | {"threads": args.threads, "dtype": "float32"})
+    settings: dict[str, Any] = {
+        "images": (seen.path,),
+        "model": model,
+        "epochs": task.epochs,
+        "batch_rows": task.rows,
+        "micro_batch": 8,
+        "optim": OptimConfig(lr=task.lr, adam_lr=task.adam_lr),
+        "schedule": ScheduleConfig(),
+        "augment": task.augment,
+        "device": device,
+        "seed": seed,
+        "log_every": 50,
+        "checkpoint_every": 500_000,
+    }
+    return _kept(vision, folder / "model", lambda: vision.Config.model_validate(settings | task.changes))
+
+
+def _vocabulary(task: Task, records: Path, folder: Path) -> Path | None:
+    """A tokenizer of the training texts; None: bytes."""
+    if task.vocabulary == 257:
+        return None
+    texts = folder / "texts.jsonl"
+    if not texts.exists():
+        import json
+
+        said = (
+            "\n".join(["User: Assistant:", _words(one), *(part for pair in one.more for part in pair)])
+            for one in read_questions(records)
+        )
+        texts.write_text(
+            "".join(json.dumps({"text": text}) + "\n" for _, text in zip(range(TEXTS), said, strict=False))
+        )
+    source = corpus.Source(name="texts", kind="files", paths=(str(texts),))
+    read = _kept(corpus, folder / "corpus", lambda: corpus.Config(sources=(source,)))
+    return _kept(
+        tokenizer, folder / "tokenizer", lambda: tokenizer.Config(corpus=read.path, vocab_size=task.vocabulary)
+    ).path
+
+
+def _words(question: Question) -> str:
+    return " ".join([*(part for part in question.prompt if isinstance(part, str)), question.answer])
+
+
+def _file(parts: tuple[tuple[str, int], ...], split: str, task: Task, args: Namespace, folder: Path) -> Path:
+    path = folder / f"{split}.jsonl"
+    if not path.exists():
+        supplies = [
+            of_set([name], args.data, split, SEED, count) if name in SETS else drawn([name], split, SEED, count)
+            for name, count in parts
+        ]
+        write_questions(path, chain.from_iterable(supplies), more=task.more and split == "train")
+    return path
+
+
+def _kept(stage: Any, out: Path, make: Any) -> RunDir:
+    if (out / "DONE").is_file():
+        return RunDir.open(out)
+    from presage.core.run import load_config
+
+    begun = (out / "config.json").is_file()
+    run: RunDir = stage.run(load_config(stage.Config, out / "config.json") if begun else make(), out, resume=begun)
+    return run
+
+
+def _rows(task: Task, asked: RunDir, run: RunDir, minutes: float) -> Iterator[list[str]]:
+    results = asked.results()
+    names = [
+        "accuracy/{}",
+        *(f"accuracy/{{}}/{name.rpartition('/')[2]}" for name in results if name.startswith("accuracy/vision/")),
+    ]
+    trained = f"{run.value('documents'):,} documents, {run.value('flops'):.1e} FLOPs"
+    for name in names:
+        cells = [_cell(results.get(name.format(one))) for one in ("vision", "no-vision", "interleaved", "text")]
+        first = results[name.format("vision")]
+        label = f"{task.name}: {name.rpartition('/')[2]}" if name != "accuracy/{}" else task.name
+        whole = name == "accuracy/{}"
+        chance = f"{results['chance']['value']:.3f}" if whole else ""
+        yield [
+            label,
+            str(first["n"]),
+            *cells,
+            chance,
+            task.asked if whole else "",
+            trained if whole else "",
+            f"{minutes:.0f}" if whole else "",
+        ]
+
+
+def _cell(one: dict[str, Any] | None) -> str:
+    return "" if one is None else f"{one['value']:.3f} ({one['lo']:.3f} to {one['hi']:.3f})"
+
+
+SETS = ("mnist_test", "noto_emoji", "country_flags", "nlvr", "omniglot_small", "vqav2_sample")
+TURNED = Augment(shift=2.0, turn=12.0, scale=0.12, shear=0.15)
+TASKS = (
+    Task("words", (("words", 40_000),), (("words", 600),), "0.95", context=192, epochs=1.5),
+    Task(
+        "bars",
+        (("bars", 24_000),),
+        (("bars", 1000),),
+        "value 0.85, largest 0.95",
+        grid=Grid(patch=8, merge=2),
+        vocabulary=330,
+    ),
+    Task("counting", (("counting", 20_000),), (("counting", 1000),), "0.95", vocabulary=330, epochs=1.2),
+    Task(
+        "mnist",
+        (("mnist_test", 8000), ("digits", 8000)),
+        (("mnist_test", 0),),
+        "0.97",
+        grid=Grid(patch=4, merge=2),
+        context=128,
+        width=96,
+        layers=3,
+        epochs=6,
+        augment=TURNED,
+    ),
+    Task(
+        "nlvr",
+        (("nlvr", 0), ("statements", 12_000)),
+        (("nlvr", 0),),
+        "0.60 aimed at",
+        grid=Grid(patch=8, merge=2, most_tokens=200),
+        vocabulary=330,
+        context=320,
+    ),
+)
+
+if __name__ == "__main__":
+    entry(main)
