@@ -25,6 +25,7 @@ READ_CODE = "What does the code say?"
 _ONSETS = listed("b c d f g h j k l m n p r s t v w z bl br cr dr fl gr kr pl pr sk sp st th tr")
 _VOWELS = listed("a a e e i i o o u u ai ea ee io oa ou")
 _CODAS = ("", "", "", *listed("n r s l t m k d p nd nt rk sh st x"))
+_GLYPHS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz23456789"
 _DIGITS = "23456789"  # without those that look like letters
 
 
@@ -97,6 +98,15 @@ def draw_word(random: np.random.Generator, split: str) -> Question:
     told = f"A word in an image, letter by letter: {' '.join(word)}."
     picture = png(_word_image(random, word))
     return Question("", (picture, READ_WORD), word, category="word", forms={"text": (f"{told}\n{READ_WORD}",)})
+
+
+def draw_glyphs(random: np.random.Generator, split: str) -> Question:
+    """An image of one to three letters or digits at random: what reading words begins with."""
+    count = int(random.integers(1, 4))
+    text = of_split(split, lambda: "".join(pick(random, _GLYPHS) for _ in range(count)))
+    told = f"Signs in an image, one by one: {' '.join(text)}."
+    picture = png(_word_image(random, text))
+    return Question("", (picture, READ_WORD), text, category="glyphs", forms={"text": (f"{told}\n{READ_WORD}",)})
 
 
 # ---- code ------------------------------------------------------------------------------------------------------------
@@ -221,4 +231,4 @@ def draw_code(random: np.random.Generator, split: str) -> Question:
     return Question("", (png(_code_image(random, text)), READ_CODE), text, category="code", forms={"text": (told,)})
 
 
-KINDS: dict[str, Draw] = {"words": draw_word, "code": draw_code}
+KINDS: dict[str, Draw] = {"words": draw_word, "glyphs": draw_glyphs, "code": draw_code}
