@@ -52,7 +52,7 @@ class VisionConfig(Grid):
     def n_params(self, width: int) -> int:
         """All trained numbers, the projector to a trunk of `width` included."""
         blocks = self.n_layers * self.as_blocks()._block_params
-        stem = sum(wide * (9 * narrow + 1) for narrow, wide, _ in self._halvings())
+        stem = sum(wide * (9 * narrow + 9 * wide + 6) for narrow, wide, _ in self._halvings())
         stem += self.d_model * ((self.stem_widths or [3])[-1] + 1)
         stem = stem if self.stem == "conv" else self.d_model * (3 * self.patch**2 + 1)
         merged = self.d_model * self.merge**2
@@ -61,7 +61,7 @@ class VisionConfig(Grid):
     def flops_forward(self, height: int, width: int, trunk: int) -> int:
         """FLOPs of one image of so many pixels, up to embeddings of a trunk of width `trunk`: its matmuls."""
         patches = height * width // self.patch**2
-        stem = sum(9 * narrow * wide * 4**left for narrow, wide, left in self._halvings())
+        stem = sum(9 * (narrow + wide) * wide * 4**left for narrow, wide, left in self._halvings())
         stem += self.d_model * (self.stem_widths or [3])[-1]
         stem = stem if self.stem == "conv" else self.d_model * 3 * self.patch**2
         block = self.as_blocks()

@@ -33,8 +33,8 @@ WAVELENGTH = 100.0
 """The longest of the waves, in patches over 2 pi."""
 HEIGHT = 0.3
 """Of the waves. Higher ones drown what is in the patches, and learning to see takes longer (docs/LOG.md)."""
-MIDDLE, SPREAD = 127.5, 64.0
-"""Pixels less the first, over the second: of order one."""
+FAINT = 8.0
+"""Added to the deviation of an image's values, of 256: what varies by less is not blown up."""
 
 
 class Rotary2d(nn.Module):
@@ -65,20 +65,25 @@ class PatchStem(nn.Module):
 
 
 class ConvStem(nn.Module):
-    """Convolutions that halve the image until a patch is one place (Xiao et al. 2021)."""
+    """Convolutions that halve the image until a patch is one place (Xiao et al. 2021), each followed by one that adds.
+
+    Norms are over all of an image: what it gives does not depend on others.
+    """
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
-        widths = [3, *config.stem_widths]
-        self.layers = nn.ModuleList(
-            nn.Conv2d(narrow, wide, 3, stride=2, padding=1) for narrow, wide in pairwise(widths)
-        )
-        self.out = nn.Conv2d(widths[-1], config.d_model, 1)
+        sizes = list(pairwise([3, *config.stem_widths]))
+        self.halve = nn.ModuleList(nn.Conv2d(narrow, wide, 3, stride=2, padding=1) for narrow, wide in sizes)
+        self.halve_norm = nn.ModuleList(nn.GroupNorm(1, wide) for _, wide in sizes)
+        self.add = nn.ModuleList(nn.Conv2d(wide, wide, 3, padding=1) for _, wide in sizes)
+        self.add_norm = nn.ModuleList(nn.GroupNorm(1, wide) for _, wide in sizes)
+        self.out = nn.Conv2d(sizes[-1][1], config.d_model, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, D, H / patch, W / patch]."""
-        for layer in self.layers:
-            x = F.gelu(layer(x), approximate="tanh")
+        for halve, halve_norm, add, add_norm in zip(self.halve, self.halve_norm, self.add, self.add_norm, strict=True):
+            x = F.gelu(halve_norm(halve(x)), approximate="tanh")
+            x = x + F.gelu(add_norm(add(x)), approximate="tanh")
         out: Tensor = self.out(x)
         return out
 
@@ -137,7 +142,7 @@ class Vision(nn.Module):
 
     def patches(self, images: Tensor) -> Tensor:
         """uint8 [B, H, W, 3] -> what the last block says of each patch, [B, P, d_model], row by row."""
-        x = (images.permute(0, 3, 1, 2).float() - MIDDLE) / SPREAD
+        x = standardised(images.permute(0, 3, 1, 2).float())
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
         rows, columns = x.shape[-2:]
         grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).to(x.device)
@@ -162,6 +167,12 @@ class Vision(nn.Module):
             raise ConfigError(f"an image of {height} x {width} pixels does not divide into cells of {self.config.cell}")
 
 
+def standardised(x: Tensor) -> Tensor:
+    """Each image [B, 3, H, W] less its mean, over its deviation: dark on light and light on dark weigh the same."""
+    mean, deviation = x.mean((1, 2, 3), keepdim=True), x.std((1, 2, 3), keepdim=True, correction=0)
+    return (x - mean) / (deviation + FAINT)
+
+
 def waves(grid: Tensor, width: int) -> Tensor:
     """Sines and cosines of rows and columns [P, 2], a quarter of the width each: [P, width] (Vaswani et al. 2017)."""
     frequency = WAVELENGTH ** -torch.linspace(0, 1, width // 4, device=grid.device)
@@ -172,16 +183,14 @@ def waves(grid: Tensor, width: int) -> Tensor:
 def begin_vision(vision: Vision, seed: int) -> None:
     """Weights of variance 1/fan_in, norms of 1, from a generator of their own: the trunk begins as without them.
 
-    Where a GELU halves what comes in, and twice before the projector's end, more: patches stand out from their waves,
-    and image tokens begin as large as embeddings of text.
+    Behind the projector's GELU twice as much: image tokens begin as large as embeddings of text.
     """
     generator = torch.Generator().manual_seed(derive(seed, "vision"))
     residual = 1 / math.sqrt(2 * max(1, vision.config.n_layers))
-    gains = {"stem.layers": math.sqrt(2), "project_out": 2.0}
     with torch.no_grad():
         for name, parameter in vision.named_parameters():
             if parameter.ndim >= 2:
-                gain = next((value for part, value in gains.items() if name.startswith(part)), 1.0)
+                gain = 2.0 if name.startswith("project_out") else 1.0
                 gain *= residual if name.endswith(("attention.out.weight", "mlp.down.weight")) else 1.0
                 parameter.normal_(0.0, gain * parameter[0].numel() ** -0.5, generator=generator)
             elif name.endswith("bias"):

@@ -6,7 +6,6 @@ The rates in the config hold at a base width and depth; a group's own rate follo
     matrices (AdamW)   lr x base_width / fan_in             muP (Yang et al. 2022)
     head and scores    lr x base_width / d_model            muP
     embeddings, norms  lr
-    convolutions       lr x base_width / fan_in, at most lr
     residual outputs   also x sqrt(base_depth / n_layers)   so that a deeper sum moves as far
 
 Weight decay is decoupled and proportional to the current rate.
@@ -80,9 +79,10 @@ class Optimizer:
         buffers = [self.state[f"{n}.m"] for n in names]
         torch._foreach_lerp_(buffers, gradients, 1 - self.config.momentum)
         updates = torch.stack([g.lerp(b, self.config.momentum) for g, b in zip(gradients, buffers, strict=True)])
-        for name, parameter, update in zip(names, parameters, orthogonalise(updates), strict=True):
+        for name, parameter, update in zip(names, parameters, orthogonalise(updates.flatten(2)), strict=True):
             lr = self.config.lr * factor * self.scales[name]
-            parameter.mul_(1 - lr * self.config.weight_decay).add_(update.to(parameter.dtype), alpha=-lr)
+            step = update.to(parameter.dtype).view_as(parameter)
+            parameter.mul_(1 - lr * self.config.weight_decay).add_(step, alpha=-lr)
 
     def _adam(self, factor: float, count: int) -> None:
         if not self.adam_names:  # as where matrices alone are trained
@@ -130,16 +130,15 @@ def clip_gradients(parameters: Iterable[Tensor], limit: float) -> float:
 
 
 def is_matrix(name: str, parameter: Tensor) -> bool:
-    """Weights inside the blocks; embeddings and the head are tables of vectors and stay with AdamW."""
-    return parameter.ndim == 2 and name.startswith(("blocks.", "vision."))
+    """Weights inside the blocks and the encoder of images, whose convolutions are matrices of flattened filters;
+    embeddings and the head are tables of vectors and stay with AdamW."""
+    return parameter.ndim >= 2 and name.startswith(("blocks.", "vision."))
 
 
 def _lr_scale(name: str, parameter: Tensor, config: OptimConfig, n_layers: int) -> float:
     if not config.transfer or parameter.ndim < 2 or "embed" in name:
         return 1.0
     fan_out, fan_in = len(parameter), parameter[0].numel()
-    if parameter.ndim > 2:  # convolutions, which stay with AdamW
-        return min(1.0, config.base_width / fan_in)
     if name.startswith(("head", "score")):
         return config.base_width / fan_in
     width = math.sqrt(max(1.0, fan_out / fan_in)) if config.kind == "muon" else config.base_width / fan_in
