@@ -22,7 +22,7 @@ import pytest
 
 from presage.core.config import Config
 from presage.core.errors import ConfigError, RunError
-from presage.core.run import RunDir
+from presage.core.run import FILE, RunDir, sha256
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_COMPARED = {"origin.json"}  # holds measurements of the device, which differ between processes
@@ -90,7 +90,9 @@ def _check_config(config: Config) -> None:
 def _check_origin(run: RunDir, config: Config, folder: Path) -> None:
     parents = {role: RunDir.open(path) for role, path in config.parents().items()}
     recorded = run.origin["parents"]
-    assert recorded == {role: {"stage": parent.stage, "digest": parent.digest} for role, parent in parents.items()}
+    digests = {role: {"stage": parent.stage, "digest": parent.digest} for role, parent in parents.items()}
+    digests |= {role: {"stage": FILE, "digest": sha256(path)} for role, path in config.inputs().items()}
+    assert recorded == digests
     for name in ("config.json", "origin.json"):
         assert str(folder) not in (run.path / name).read_text(), f"{name} must not hold paths of this machine"
     assert {role: path.resolve() for role, path in run.config(type(config)).parents().items()} == {
