@@ -38,6 +38,12 @@ def noise(seed: int, height: int = 16, width: int = 16) -> Image.Image:
     return Image.fromarray(values)
 
 
+def shades(seed: int, height: int = 48, width: int = 56) -> Image.Image:
+    """Soft light and dark, as photographs have."""
+    values = np.random.default_rng(seed).integers(0, 256, (6, 7, 3), dtype=np.uint8)
+    return Image.fromarray(values).resize((width, height), Image.Resampling.BICUBIC)
+
+
 def plain(colour: str, height: int = 8, width: int = 16) -> Image.Image:
     """One colour all over."""
     return Image.new("RGB", (width, height), COLOURS[colour])
@@ -95,13 +101,13 @@ def make_questions(path: Path, questions: Sequence[Question]) -> Path:
 
 def model(**changes: Any) -> ModelConfig:
     """Some ten thousand weights, and eyes."""
-    shape = {"n_heads": 2, "n_kv_heads": 2, "d_head": 8, "vision": VISION}
-    return qwen3(BYTES, CONTEXT, 1, 16, **(shape | changes))
+    shape = {"vocab_size": BYTES, "context_length": CONTEXT, "n_layers": 1, "d_model": 16, "n_heads": 2}
+    return qwen3(**(shape | {"n_kv_heads": 2, "d_head": 8, "vision": VISION} | changes))
 
 
-def training(images: Path, **changes: Any) -> vision.Config:
+def training(*images: Path, **changes: Any) -> vision.Config:
     """Two epochs of two rows a step."""
-    values = {"images": (images,), "model": model(), "batch_rows": 2, "micro_batch": 1, "epochs": 2.0, "samples": 2}
+    values = {"images": images, "model": model(), "batch_rows": 2, "micro_batch": 1, "epochs": 2.0, "samples": 2}
     values |= {"device": Device(), "log_every": 1, "checkpoint_every": 3 * CONTEXT}
     return vision.Config.model_validate(values | changes)
 
@@ -109,7 +115,12 @@ def training(images: Path, **changes: Any) -> vision.Config:
 def learn_colours(folder: Path, **changes: Any) -> RunDir:
     """A model that has learned to name the colours."""
     images = make_images(folder, colour_rows() * 4)
-    values = {"model": model(d_model=32, n_layers=2), "epochs": 40.0, "batch_rows": 4, "micro_batch": 4}
+    values = {
+        "model": model(d_model=32, n_layers=2, context_length=96),
+        "epochs": 40.0,
+        "batch_rows": 4,
+        "micro_batch": 4,
+    }
     optim = {"lr": 0.02}
     config = training(images.path, **(values | {"checkpoint_every": 0, "optim": optim} | changes))
     return vision.run(config, folder / "seeing")

@@ -15,6 +15,7 @@ from presage.data.images.loader import Images
 from presage.data.images.parts import pictures
 from presage.data.images.question import Question
 from presage.data.images.reading import read_image
+from presage.data.images.shards import PICTURE
 
 NEAR = 2
 """Bits of 64 in which two perceptual hashes may differ to be called near."""
@@ -32,10 +33,9 @@ class Seen:
     @classmethod
     def of(cls, trained: Sequence[Path], questions: Sequence[Question]) -> Self:
         """Of questions and the runs of `presage images` that were trained on."""
-        tables = [Images(path).table for path in trained]
-        if not tables:
+        table = np.concatenate([np.zeros(0, PICTURE), *(Images(path).table for path in trained)])
+        if not len(table):
             return cls([False] * len(questions), [None] * len(questions), 0)
-        table = np.concatenate(tables)
         known, looks = {bytes(one) for one in table["pixels"]}, np.unique(table["look"])
         exact, nearest = [], []
         for question in questions:

@@ -28,9 +28,9 @@ from presage.core.seeds import stream
 from presage.data.attempt import attempt
 from presage.data.images.parts import pictures, without_pictures
 from presage.data.images.question import Question, read_questions
-from presage.data.verbs import Decoding, Generation, LanguageModel, Message, Reply, shown
+from presage.data.verbs import Completion, Decoding, Generation, LanguageModel, Likelihood, Message, Reply, shown
 from presage.evaluate.seen import Seen, trained_on
-from presage.evaluate.sight_grading import by_chance, final, score
+from presage.evaluate.sight_grading import by_chance, final, is_number, score
 from presage.evaluate.sight_pages import write_examples
 from presage.evaluate.statistics import of_mean
 from presage.infer.local import LocalModel
@@ -72,9 +72,12 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     questions = list(islice(read_questions(config.questions), config.limit))
     if not questions:
         raise DataError("holds no questions", where=config.questions)
+    for question in questions:
+        _check(question)
     pool = list(read_questions(config.pool)) if config.pool else questions
-    if config.shots > len(pool) - (config.pool is None):
-        raise ConfigError(f"{config.shots} shots, and {len(pool)} questions to draw from", where="shots")
+    others = len(pool) - (config.pool is None)
+    if config.shots > others:
+        raise ConfigError(f"{config.shots} shots, and {others} questions to draw from", where="shots")
     model = opened(config.spec, config.key_file, config.settings)
     with attempt(out, "sight", config, seed=config.seed, resume=resume) as directory:
         conditions: list[str] = [
@@ -147,18 +150,33 @@ def _answers(
     """All of one kind: the option that is likeliest, or what is written."""
     if not _compared(questions[0]) or not isinstance(model, LocalModel):
         asked = [Generation(prompt, Decoding(max_tokens=most)) for prompt in prompts]
-        answers = model.generate(asked)
-        cut = next((one[0].truncated for one in answers if one[0].truncated), 0)
-        if cut:
-            raise ConfigError(f"a prompt is {cut} tokens longer than the context", hint="fewer shots")
-        return [one[0].text for one in answers]
+        answers = [one[0] for one in model.generate(asked)]
+        _check_whole(answers)
+        return [one.text for one in answers]
     pairs = [(prompt, option) for prompt, one in zip(prompts, questions, strict=True) for option in one.options]
-    values = iter(model.reply_loglikelihood([Reply(prompt, option) for prompt, option in pairs]))
+    likelihoods = model.reply_loglikelihood([Reply(prompt, option) for prompt, option in pairs])
+    _check_whole(likelihoods)
+    values = iter(likelihoods)
     found = []
     for one in questions:
         of_options = [next(values).logprob for _ in one.options]
         found.append(one.options[of_options.index(max(of_options))])
     return found
+
+
+def _check_whole(answers: Sequence[Completion | Likelihood]) -> None:
+    """Raise ConfigError where a prompt was cut: what is left of a question may be no question."""
+    cut = max((one.truncated for one in answers), default=0)
+    if cut:
+        raise ConfigError(f"a prompt is {cut} tokens longer than the context", hint="fewer shots")
+
+
+def _check(question: Question) -> None:
+    """Raise DataError for one that cannot be graded."""
+    if question.metric == "choice" and question.answer not in question.options:
+        raise DataError("the answer is not among the options", where=question.id)
+    if question.metric == "within" and not is_number(question.answer):
+        raise DataError(f"the answer {question.answer[:40]!a} is not a number", where=question.id)
 
 
 def _compared(question: Question) -> bool:

@@ -30,9 +30,13 @@ def score(question: Question, said: str) -> float:
     return float(answer in (question.answer, *question.answers))
 
 
+def is_number(text: str) -> bool:
+    """Whether it is a number as answers are read: digits, with a point and a sign where there is one."""
+    return _NUMBER.fullmatch(text) is not None
+
+
 def _near(said: str, right: str, scale: float) -> bool:
-    number = _NUMBER.fullmatch(said)
-    return number is not None and abs(float(said) - float(right)) <= TOLERANCE * scale + 1e-9
+    return is_number(said) and abs(float(said) - float(right)) <= TOLERANCE * scale + 1e-9
 
 
 def by_chance(questions: Sequence[Question]) -> float:

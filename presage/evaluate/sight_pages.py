@@ -36,12 +36,9 @@ def write_examples(
 ) -> None:
     """samples.jsonl, a line for each of the first questions, and its first image as artifacts/example-N.png, with
     attention-N.png beside it."""
+    (directory.path / "samples.jsonl").unlink(missing_ok=True)  # of a run that was killed here
     for number, question in enumerate(questions):
-        image = read_image(pictures(question.prompt)[0].data, question.id)
-        files = {"image": _save(directory, f"example-{number:02d}.png", image)}
-        looked = _looked(model, question)
-        if looked is not None:
-            files["attention"] = _save(directory, f"attention-{number:02d}.png", looked)
+        files = _pictures(directory, model, question, number)
         asked = " ".join(part for part in question.prompt if isinstance(part, str))
         answers = {name: texts[number] for name, texts in said.items()}
         right = {name: values[number] for name, values in scores.items()}
@@ -58,6 +55,18 @@ def overlay(image: Image.Image, heat: np.ndarray) -> Image.Image:
     values = np.asarray(image.resize(size, Image.Resampling.NEAREST), np.float32)
     shade = np.asarray(mask.resize(size, Image.Resampling.BILINEAR), np.float32)[..., None] / 255
     return Image.fromarray((values * shade).astype(np.uint8))
+
+
+def _pictures(directory: RunDir, model: LanguageModel, question: Question, number: int) -> dict[str, str]:
+    """{what: file}: a question's first image, and where the model looked; nothing of a question without images."""
+    images = pictures(question.prompt)
+    if not images:
+        return {}
+    files = {"image": _save(directory, f"example-{number:02d}.png", read_image(images[0].data, question.id))}
+    looked = _looked(model, question)
+    if looked is not None:
+        files["attention"] = _save(directory, f"attention-{number:02d}.png", looked)
+    return files
 
 
 def _looked(model: LanguageModel, question: Question) -> Image.Image | None:

@@ -133,7 +133,8 @@ class Vision(nn.Module):
             batch = torch.from_numpy(np.stack([images[place] for place in places])).to(self.norm.weight.device)
             found |= dict(zip(places, self.encode(batch), strict=True))
         if not found:
-            return self.project_out.weight.new_zeros(0, self.project_out.out_features)
+            none: Tensor = self.project_out(self.norm.weight.new_zeros(0, self.project_out.in_features))
+            return none
         return torch.cat([found[place] for place in range(len(images))])
 
     def encode(self, images: Tensor) -> Tensor:

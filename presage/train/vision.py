@@ -92,6 +92,8 @@ class Config(BaseConfig):
             raise ValueError("freeze leaves the trunk as it is, and without a base it has learned nothing")
         if self.text_share and self.shards is None:
             raise ValueError("a share of text, and no shards to take it from")
+        if self.text_share and self.freeze:
+            raise ValueError("freeze trains the encoder alone, and a share of text teaches the encoder nothing")
         return self
 
     def plan(self) -> dict[str, object]:
@@ -165,8 +167,10 @@ class _Mixture:
     def batch(self, first: int, count: int) -> Batch:
         """Rows first … first+count-1."""
         own, text = shared(first, count, self.config.text_share)
-        seen = self.album.batch(in_epochs(*own, len(self.album.packing.rows.read), self.config.seed))
-        images = [self._changed(image, own[0], number) for number, image in enumerate(seen.images)]
+        order = in_epochs(*own, len(self.album.packing.rows.read), self.config.seed)
+        seen = self.album.batch(order)
+        places = [(own[0] + n, k) for n, row in enumerate(order) for k in range(self.album.images_in(row))]
+        images = [self._changed(image, *place) for image, place in zip(seen.images, places, strict=True)]
         rows = seen.rows
         if text[1]:
             rows = joined([rows, windows(self.loader.batch(*text), self.config.text_weight)])

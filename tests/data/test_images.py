@@ -23,7 +23,7 @@ from presage.data.images.loader import Images
 from presage.data.images.parts import TAG
 from presage.data.images.reading import read_image
 from presage.data.images.records import read_documents
-from tests.seeing import GRID, Row, make_images, noise, part, picture, plain, said, talk, write_rows
+from tests.seeing import GRID, Row, make_images, noise, part, picture, plain, said, shades, talk, write_rows
 from tests.stage import check_stage
 
 grids = st.builds(Grid, patch=st.sampled_from([1, 4, 7, 8]), merge=st.integers(1, 3), most_tokens=st.integers(1, 300))
@@ -78,12 +78,6 @@ def test_what_fits_is_left_as_it_is_and_filled_up_with_its_edge() -> None:
 # ---- alike or not ---------------------------------------------------------------------------------------------------
 
 
-def shades(seed: int) -> Image.Image:
-    """Soft light and dark, as photographs have."""
-    values = np.random.default_rng(seed).integers(0, 256, (6, 7, 3), dtype=np.uint8)
-    return Image.fromarray(values).resize((210, 180), Image.Resampling.BICUBIC)
-
-
 def bits(one: Image.Image, other: Image.Image) -> int:
     return (look(one) ^ look(other)).bit_count()
 
@@ -99,12 +93,12 @@ def test_the_same_pixels_in_another_format_have_the_same_digest() -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_look_survives_noise_and_size_and_tells_images_apart(seed: int) -> None:
-    image = shades(seed)
+    image = shades(seed, 180, 210)
     rough = np.asarray(image).astype(int) + np.random.default_rng(seed).integers(-3, 4, (180, 210, 3))
     assert bits(image, Image.fromarray(np.clip(rough, 0, 255).astype(np.uint8))) <= 3
     assert bits(image, image.resize((97, 83), Image.Resampling.BOX)) <= 3
     assert bits(image, read_image(picture(image, "JPEG", quality=80).data)) <= 3
-    assert bits(image, shades(seed + 100)) >= 12
+    assert bits(image, shades(seed + 100, 180, 210)) >= 12
 
 
 words = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=5)
