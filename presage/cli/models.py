@@ -12,10 +12,12 @@ from presage.cli.grammar import MODELS, Place, app, emit
 def export(run: Path, /, *, to: Literal["hf"] = "hf", out: Place) -> None:
     """Write a trained run as a directory that transformers loads.
 
+    An encoder of images goes beside the trunk, in a format of its own: docs/vision-format.md.
+
     Parameters
     ----------
     run
-        A finished pretrain run.
+        A run that has a model.
     to
         The format.
     out

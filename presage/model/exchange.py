@@ -18,6 +18,7 @@ from presage.model.config import ModelConfig
 from presage.model.hf_tensors import tensors_from_hf, tensors_to_hf
 from presage.model.huggingface import NotOurs, config_from_hf, config_to_hf
 from presage.model.transformer import Transformer
+from presage.model.vision_files import write_vision
 from presage.model.weights import (
     MODEL_FILE,
     check_shapes,
@@ -43,9 +44,10 @@ class ImportConfig(Config):
 def export_hf(run: Path | str, out: Path | str, step: int | None = None) -> Path:
     """Write a run's model for transformers, vLLM and whatever reads their format; returns `out`.
 
-    config.json, generation_config.json, model.safetensors (fp32), tokenizer.json, tokenizer_config.json. Raises
-    ConfigError when no Hugging Face class computes this model (GPT-3's banded layers), RunError when `out` is not
-    empty; either way nothing is written.
+    config.json, generation_config.json, model.safetensors (fp32), tokenizer.json, tokenizer_config.json; of a model
+    that sees, those of its trunk, with vision.safetensors and vision_config.json beside them. Raises ConfigError when
+    no Hugging Face class computes this model (GPT-3's banded layers), RunError when `out` is not empty; either way
+    nothing is written.
     """
     model, tokenizer = load_run(run, step)
     return write_hf(model, tokenizer, out)
@@ -68,6 +70,7 @@ def write_hf(model: Transformer, tokenizer: Path, out: Path | str) -> Path:
         _write_json(temporary / "tokenizer_config.json", _tokenizer_config(model.config, eot))
         shutil.copyfile(tokenizer, temporary / "tokenizer.json")
         write_tensors(temporary / MODEL_FILE, tensors_to_hf(model_tensors(model), model.config))
+        write_vision(model, temporary)
         temporary.replace(out)
     except OSError as error:
         raise RunError(f"cannot write: {error.strerror or error}", where=out) from None
