@@ -27,7 +27,7 @@ def fit(
     ----------
     points
         CSV with a row a run: columns compute (FLOPs) and loss or bpb, optionally seed, stderr, n_params, tokens; a
-        ladder's tables/rungs.csv will do.
+        ladder's tables/rungs.csv will do. Or a folder of finished runs of one recipe, of text or of images.
     at
         The compute to predict for, in FLOPs; may be given several times.
     level
@@ -38,6 +38,7 @@ def fit(
     import math
 
     from presage.forecast import law
+    from presage.forecast.finished import runs_below
     from presage.forecast.points import read_runs
     from presage.forecast.table import about
 
@@ -45,7 +46,8 @@ def fit(
     if not all(0 < compute < math.inf for compute in at):
         raise PresageError("--at must be positive and finite", where="forecast fit")
     with about(points):
-        fitted = law.fit(*law.summarise(read_runs(points, metric)))
+        runs = runs_below(points, metric) if points.is_dir() else read_runs(points, metric)
+        fitted = law.fit(*law.summarise(runs))
     for compute in at:
         _check_outside(fitted, compute)
     answers = [_answer(fitted, compute, level) for compute in at]
