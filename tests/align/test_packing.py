@@ -9,11 +9,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from presage.train.packing import pack, packed_loss, places
 from presage.core.seeds import stream
 from presage.model.config import ModelConfig, gpt2, qwen3
 from presage.model.losses import naive_cross_entropy
 from presage.model.transformer import build
+from presage.train.packing import pack, packed_loss, places
 
 LENGTH, VOCAB = 24, 300
 SHAPES = {

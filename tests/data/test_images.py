@@ -240,7 +240,7 @@ def test_held_out_documents_are_the_share_asked_for(tmp_path: Path) -> None:
 ARTIFACTS = ("pictures.bin", "pictures-00000.bin", *(f"train-{one}.bin" for one in ("ids", "learned", "starts")))
 
 
-@pytest.mark.parametrize("name", [*ARTIFACTS, "index.json"])
+@pytest.mark.parametrize("name", [*ARTIFACTS, "index.json", "tokenizer.json"])
 @pytest.mark.parametrize("damage", ["cut", "changed", "missing"])
 def test_damaged_files_are_named(images: Images, tmp_path: Path, name: str, damage: str) -> None:
     run = tmp_path / "run"

@@ -185,7 +185,8 @@ def test_vision_from_scratch(short: Path, tmp_path: Path) -> None:
     assert run.value("flops") == pytest.approx(2 * (trunk + 3 * encoder), rel=1e-6)
     assert run.value("n_params") == model().n_params
     held_out = Album([images], "val", CONTEXT, VISION)
-    loss, count = sight_loss(load_run(run.path)[0], held_out.batch(range(len(held_out.packing.rows.read))))
+    with torch.no_grad():
+        loss, count = sight_loss(load_run(run.path)[0], held_out.batch(range(len(held_out.packing.rows.read))))
     assert run.value("val/loss") == pytest.approx(float(loss) / count, rel=1e-5)
 
 

@@ -30,7 +30,8 @@ class Images:
 
     def __init__(self, path: Path | str) -> None:
         run = RunDir.open(path, "images")
-        whole_file(run, "artifacts/index.json")
+        for name in ("index.json", "tokenizer.json"):
+            whole_file(run, f"artifacts/{name}")
         self.path, index = run.path / "artifacts", run.read_json("artifacts/index.json")
         for name in index["files"]:
             whole_file(run, f"artifacts/{name}")
