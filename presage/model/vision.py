@@ -33,6 +33,8 @@ WAVELENGTH = 100.0
 """The longest of the waves, in patches over 2 pi."""
 HEIGHT = 0.3
 """Of the waves. Higher ones drown what is in the patches, and learning to see takes longer (docs/LOG.md)."""
+NORM_EPS = 1e-5
+"""Of the norms between convolutions."""
 FAINT = 8.0
 """Added to the deviation of an image's values, of 256: what varies by less is not blown up."""
 
@@ -74,9 +76,9 @@ class ConvStem(nn.Module):
         super().__init__()
         sizes = list(pairwise([3, *config.stem_widths]))
         self.halve = nn.ModuleList(nn.Conv2d(narrow, wide, 3, stride=2, padding=1) for narrow, wide in sizes)
-        self.halve_norm = nn.ModuleList(nn.GroupNorm(1, wide) for _, wide in sizes)
+        self.halve_norm = nn.ModuleList(nn.GroupNorm(1, wide, NORM_EPS) for _, wide in sizes)
         self.add = nn.ModuleList(nn.Conv2d(wide, wide, 3, padding=1) for _, wide in sizes)
-        self.add_norm = nn.ModuleList(nn.GroupNorm(1, wide) for _, wide in sizes)
+        self.add_norm = nn.ModuleList(nn.GroupNorm(1, wide, NORM_EPS) for _, wide in sizes)
         self.out = nn.Conv2d(sizes[-1][1], config.d_model, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 from presage.model.config import ModelConfig
 from presage.model.transformer import Transformer
-from presage.model.vision import MIDDLE, SPREAD
+from presage.model.vision import FAINT, HEIGHT, NORM_EPS
 from presage.model.weights import model_tensors, write_tensors
 
 VISION_FILE = "vision.safetensors"
@@ -16,7 +16,7 @@ VISION_CONFIG = "vision_config.json"
 PREFIX = "vision."
 
 LAYOUT = {
-    "pixels": "red, green and blue from 0 to 255, less middle, over spread",
+    "pixels": "red, green and blue from 0 to 255, less their mean over the image, over their deviation plus faint",
     "fitting": "shrunk to most_tokens cells at most, never enlarged; edges repeated to fill up cells of patch x merge",
     "order": "patches, and the tokens of merge x merge of them, row by row",
     "splicing": "an image's tokens, in their order, are embeddings in the place of those of as many ids below zero",
@@ -26,7 +26,8 @@ LAYOUT = {
 def vision_config(config: ModelConfig) -> dict[str, Any]:
     """What vision_config.json says of a model that has an encoder."""
     assert config.vision is not None
-    numbers = {"middle": MIDDLE, "spread": SPREAD, "norm_eps": config.vision.as_blocks().norm_eps}
+    numbers = {"faint": FAINT, "wave_height": HEIGHT, "stem_norm_eps": NORM_EPS}
+    numbers["norm_eps"] = config.vision.as_blocks().norm_eps
     return config.vision.model_dump(mode="json") | {"d_out": config.d_model, "layout": LAYOUT | numbers}
 
 

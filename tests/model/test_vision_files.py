@@ -42,7 +42,8 @@ class Reader:
     def tokens(self, image: np.ndarray) -> Tensor:
         """uint8 [H, W, 3] on the grid -> [tokens, width of the trunk]."""
         pixels = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None]
-        x = self.stem((pixels - self.layout["middle"]) / self.layout["spread"])[0]
+        deviation = pixels.square().mean().sub(pixels.mean() ** 2).sqrt()
+        x = self.stem((pixels - pixels.mean()) / (deviation + self.layout["faint"]))[0]
         _, rows, columns = x.shape
         places = [(row, column) for row in range(rows) for column in range(columns)]
         x = torch.stack([x[:, row, column] + self.wave(row, column) for row, column in places])
@@ -62,15 +63,22 @@ class Reader:
             weight = self.tensors["stem.patch.weight"]
             return F.conv2d(x, weight, self.tensors["stem.patch.bias"], stride=self.config["patch"])
         for layer in range(int(math.log2(self.config["patch"]))):
-            weight, bias = (self.tensors[f"stem.layers.{layer}.{kind}"] for kind in ("weight", "bias"))
-            x = self.gelu(F.conv2d(x, weight, bias, stride=2, padding=1))
+            x = self.convolved(x, f"halve.{layer}", f"halve_norm.{layer}", stride=2)
+            x = x + self.convolved(x, f"add.{layer}", f"add_norm.{layer}", stride=1)
         return F.conv2d(x, self.tensors["stem.out.weight"], self.tensors["stem.out.bias"])
+
+    def convolved(self, x: Tensor, name: str, norm: str, stride: int) -> Tensor:
+        weight, bias = (self.tensors[f"stem.{name}.{kind}"] for kind in ("weight", "bias"))
+        x = F.conv2d(x, weight, bias, stride=stride, padding=1)
+        x = (x - x.mean()) / torch.sqrt((x - x.mean()).square().mean() + self.layout["stem_norm_eps"])
+        gain, shift = (self.tensors[f"stem.{norm}.{kind}"][:, None, None] for kind in ("weight", "bias"))
+        return self.gelu(x * gain + shift)
 
     def wave(self, row: int, column: int) -> Tensor:
         quarter = self.config["d_model"] // 4
         frequencies = [100.0 ** -(n / max(1, quarter - 1)) for n in range(quarter)]
         angles = torch.tensor([place * frequency for place in (row, column) for frequency in frequencies])
-        return torch.cat([angles.sin(), angles.cos()])
+        return self.layout["wave_height"] * torch.cat([angles.sin(), angles.cos()])
 
     def attention(self, x: Tensor, block: str, places: list[tuple[int, int]]) -> Tensor:
         heads = self.config["n_heads"]
@@ -142,7 +150,7 @@ def test_all_of_the_encoder_is_there(tokenizer_json: Path, tmp_path: Path) -> No
     assert found.keys() == own.keys() and all(torch.equal(found[name], own[name]) for name in own)
     told = json.loads((out / "vision_config.json").read_text())
     assert VisionConfig.parse({key: value for key, value in told.items() if key in vision.model_dump()}) == vision
-    assert told["d_out"] == 32 and (told["layout"]["middle"], told["layout"]["spread"]) == (127.5, 64.0)
+    assert told["d_out"] == 32 and (told["layout"]["faint"], told["layout"]["wave_height"]) == (8.0, 0.3)
 
 
 def test_the_format_is_documented(tokenizer_json: Path, tmp_path: Path) -> None:
