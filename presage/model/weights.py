@@ -13,6 +13,7 @@ from torch import Tensor
 
 from presage.core.errors import ConfigError, CorruptError, RunError
 from presage.core.run import RunDir, atomic_write, load_config, sha256
+from presage.data.vocabulary import tokenizer_of
 from presage.model.config import ModelConfig
 from presage.model.lora import Lora, merged
 from presage.model.transformer import Transformer
@@ -135,7 +136,7 @@ def load_run(path: Path | str, step: int | None = None) -> tuple[Transformer, Pa
     tensors = read_tensors(file)
     if written.get("lora"):
         tensors = merged(tensors, Lora.parse(written["lora"], where=run.path / "config.json"))
-    return filled(config, tensors, file), _tokenizer(run.path, written.get("shards"))
+    return filled(config, tensors, file), tokenizer_of(run.path)
 
 
 def load_writer(path: Path | str, step: int | None = None) -> tuple[Transformer, Path]:
@@ -174,13 +175,3 @@ def write_manifest(folder: Path) -> None:
     files = {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.name != "MANIFEST"}
     with atomic_write(folder / "MANIFEST") as file:
         file.write((json.dumps({"files": files}, indent=2) + "\n").encode())
-
-
-def _tokenizer(run: Path, shards: str | None) -> Path:
-    """Its own copy, or that of the shards it was trained on."""
-    places = [run / "artifacts" / "tokenizer.json"]
-    places += [Path(os.path.normpath(run / shards)) / "artifacts" / "tokenizer.json"] if shards else []
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        raise RunError("the model's tokenizer is not there", where=places[-1], hint="keep a run beside its shards")
-    return found

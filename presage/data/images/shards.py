@@ -32,6 +32,7 @@ from presage.data.images.parts import TAG, Picture, pictures, without_pictures
 from presage.data.images.reading import read_image
 from presage.data.images.records import Mixture, document_ids, read_documents
 from presage.data.verbs import Message
+from presage.data.vocabulary import tokenizer_of
 
 __all__ = ["Config", "run"]
 
@@ -69,7 +70,7 @@ class Config(BaseConfig):
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """Read, verify and store. Raises DataError naming file and line of the first record that is wrong."""
     with attempt(out, "images", config, seed=config.seed, resume=resume) as directory:
-        tokenizer = Tokenizer.load(config.tokenizer) if config.tokenizer else Tokenizer.of_bytes()
+        tokenizer = Tokenizer.load(tokenizer_of(config.tokenizer)) if config.tokenizer else Tokenizer.of_bytes()
         directory.write_text("artifacts/tokenizer.json", tokenizer.to_json())
         store = _Store(directory, config)
         writers = {split: _Documents(directory, split) for split in SPLITS}
