@@ -30,7 +30,7 @@ from presage.data import corpus, shards, tokenizer
 from presage.data.loader import Tokens
 from presage.forecast.scaling import Rule
 from presage.model.config import ModelConfig
-from presage.recipes.demo import RULE
+from presage.recipes.demo_plan import RULE
 from presage.train import pretrain
 from presage.train.optim import OptimConfig
 from presage.train.schedule import ScheduleConfig

@@ -16,6 +16,7 @@ from presage.cli.assistant import shards_of
 from presage.core.errors import RunError
 from presage.core.run import RunDir
 from presage.recipes import assistant as recipe
+from presage.recipes.kept import same
 from presage.train import pretrain
 from tests.report import assistants
 from tests.tiny import make_shards, tiny_run
@@ -92,10 +93,10 @@ def test_a_run_of_another_config_is_not_taken(lab: Path, tmp_path: Path) -> None
     made = conduct.Config(models=(lab / "out/sft",), names=("sft",), requests=(lab / "out/sft/config.json",))
     with RunDir.create(tmp_path / "run", "conduct", made) as finished:
         finished.finish()
-    assert recipe._stage(Toy, tmp_path / "run", lambda: made) == tmp_path / "run"
+    assert same(Toy, lambda: made, tmp_path / "run").path == tmp_path / "run"
     other = made.model_copy(update={"seed": 7})
     with pytest.raises(RunError, match="was made with seed = 0, not 7"):
-        recipe._stage(Toy, tmp_path / "run", lambda: other)
+        same(Toy, lambda: other, tmp_path / "run")
 
 
 def test_what_was_not_measured_is_a_dash(lab: Path) -> None:

@@ -14,8 +14,8 @@ from presage.data import microcode
 from presage.data.documents import Document
 from presage.data.records import write_documents
 from presage.evaluate import scan, scores
-from presage.forecast import attempts
-from presage.recipes import demo, examined
+from presage.forecast import attempts, ladder
+from presage.recipes import demo, demo_plan, examined
 
 SEED = 3
 
@@ -72,17 +72,17 @@ def test_pass_rates_become_scores_beside_the_scan(texts: RunDir, tmp_path: Path)
 
 
 def test_where_reading_takes_all_the_time_the_demo_is_late_and_not_broken_off() -> None:
-    assert demo._seconds_left(12, 100, 60) == 560
-    seconds = demo._seconds_left(3, 500, 60)
+    assert demo_plan.seconds_left(12, 100, 60) == 560
+    seconds = demo_plan.seconds_left(3, 500, 60)
     slow = 1e10  # FLOPs a second
-    budgets = demo.ladder_stage.target_and_rungs(0.5 * seconds * slow, demo.RATIO, demo.BUDGETS, demo.DECADES)
-    assert demo.RULE.affords(budgets[0])
+    budgets = ladder.target_and_rungs(0.5 * seconds * slow, demo_plan.RATIO, demo_plan.BUDGETS, demo_plan.DECADES)
+    assert demo_plan.RULE.affords(budgets[0])
 
 
 def test_where_the_time_buys_no_training_minutes_are_said(monkeypatch: pytest.MonkeyPatch, texts: RunDir) -> None:
-    monkeypatch.setattr(demo, "_target_rate", lambda *_: 1e3)
+    monkeypatch.setattr(demo_plan, "target_rate", lambda *_: 1e3)
     with pytest.raises(BudgetError, match=r"of 3 minutes 30 s are left to train in.*the same command goes on"):
-        demo._affordable(texts.path, 3, 30, SEED)
+        demo_plan.affordable(texts.path, 3, 30, SEED)
 
 
 def test_a_demo_that_was_stopped_goes_on_by_the_same_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from presage.data.rules.privacy import KINDS
 from presage.forecast import points
 from presage.forecast.prior import Prior
 from presage.forecast.scaling import Rule
-from presage.recipes import demo
+from presage.recipes import demo_plan
 from tests.imports import ROOT
 
 PAGES = ("README.md", "README.zh-CN.md")
@@ -99,10 +99,10 @@ def test_links_lead_somewhere(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_the_demo_is_described_as_it_is(page: str) -> None:
     text = _text(page)
-    assert f"1/{demo.RATIO:.0f}" in text
-    assert f"1/{demo.LONG_RATIO:.0f}" in text
-    assert f"`--minutes {demo.LONG:.0f}`" in text
-    assert demo.DECADES <= 2, "the pages say: within two decades"
+    assert f"1/{demo_plan.RATIO:.0f}" in text
+    assert f"1/{demo_plan.LONG_RATIO:.0f}" in text
+    assert f"`--minutes {demo_plan.LONG:.0f}`" in text
+    assert demo_plan.DECADES <= 2, "the pages say: within two decades"
 
 
 def test_the_method_is_described_with_the_numbers_in_the_code() -> None:

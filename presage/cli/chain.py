@@ -27,22 +27,26 @@ def demo(
     minutes: float = 20,
     corpus: Path | None = None,
     microcode: bool | None = None,
+    images: bool = True,
     seed: Whole = 0,
     quiet: Quiet = False,
 ) -> None:
-    """The whole chain: corpus, tokenizer, shards, ladder, sealed forecast, target, score, assistant and report.
+    """The whole chain: corpus, tokenizer, shards, ladder, sealed forecast, target, score, assistant, images, report.
 
     Parameters
     ----------
     out
         Folder for the run directories; the report is OUT/report/report.html.
     minutes
-        How long it may take; the target's compute is scaled to the measured speed of this machine.
+        How long it may take, but for images; the target's compute is scaled to the measured speed of this machine.
     corpus
         Your own files instead of the Python documentation on this machine.
     microcode
         Mix in generated functions, forecast how often the target will write held-out ones that pass their tests, and
         make an assistant of it; by default with the embedded corpus, not with your own files.
+    images
+        Give the target eyes, train them on drawings and examine what it sees. This comes on top of the minutes: the
+        default is 20 minutes and about 3 more for images; a short demo spends less than one more on them.
     seed
         Seed of everything random.
     """
@@ -51,7 +55,7 @@ def demo(
 
     be_quiet(quiet)
     try:
-        recipe.run(out, minutes=minutes, corpus=corpus, microcode=microcode, seed=seed)
+        recipe.run(out, minutes=minutes, corpus=corpus, microcode=microcode, images=images, seed=seed)
     except Stopped as stopped:
         raise Stopped(stopped.what, where=stopped.where, hint="the same command goes on") from None
     emit([str(out / "report" / "report.html")])

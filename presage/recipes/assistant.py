@@ -12,7 +12,7 @@ On two cores the three policies train side by side, one thread each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,18 +27,15 @@ from presage.align.learners import Objective
 from presage.align.world import files as world
 from presage.core.config import Config
 from presage.core.device import Device
-from presage.core.errors import RunError
-from presage.core.run import RunDir, load_config
+from presage.core.run import RunDir
 from presage.core.workers import usable_cores, workers
 from presage.data import shards as shards_stage
 from presage.evaluate import run as eval_stage
 from presage.evaluate.asking import Asked
+from presage.recipes.kept import same
 from presage.train.optim import OptimConfig
 from presage.train.schedule import ScheduleConfig
 
-FILLED = ("device", "model", "threads")
-"""Fields that a stage fills in as it begins."""
-OTHER = "choose another --out, or remove it"
 MODELS = ("sft", "ppo", "ppo-alone", "ppo-no-text")
 """The assistants, as the tables call them."""
 SECONDS, SHORT_SECONDS = 370.0, 20.0
@@ -82,15 +79,11 @@ def chain(base: Path, shards: Path, out: Path, *, seed: int = 0, short: bool = F
         world.check_world(files, seed, drawn)
     else:
         world.write_world(files, seed, drawn)
-    sft = _stage(sft_stage, out / "sft", lambda: sft_config(base, shards, files, seed, sizes))
-    reward = _stage(reward_stage, out / "reward", lambda: reward_config(sft, files, seed, sizes))
+    sft = same(sft_stage, lambda: sft_config(base, shards, files, seed, sizes), out / "sft").path
+    reward = same(reward_stage, lambda: reward_config(sft, files, seed, sizes), out / "reward").path
     _side_by_side(out, rl_configs(sft, reward, shards, files, seed, sizes), rl_stage)
     assistants = {name: out / name for name in MODELS}
-    conduct = _stage(
-        conduct_stage,
-        out / "conduct",
-        lambda: conduct_config(base, shards, out, seed, sizes),
-    )
+    conduct = same(conduct_stage, lambda: conduct_config(base, shards, out, seed, sizes), out / "conduct").path
     examined = {
         f"tax-{name}": tax_config(run, corpus_of(shards), seed, sizes)
         for name, run in {"base": base, **_taxed(assistants)}.items()
@@ -236,31 +229,6 @@ def conduct() -> conduct_stage.Config:
     return conduct_config(DEMO / "target", DEMO / "shards", HERE, 0, WHOLE)
 
 
-def _stage(stage: Any, out: Path, make: Callable[[], Config]) -> Path:
-    """Run a stage, go on with it, or take it as it is; what was begun keeps the device it began with.
-
-    Raises RunError for a run of another config: of another base, seed or size.
-    """
-    begun = (out / "config.json").is_file()
-    config = _as_begun(stage, out, make()) if begun else make()
-    if (out / "DONE").is_file():
-        return RunDir.open(out).path
-    run: RunDir = stage.run(config, out, resume=begun)
-    return run.path
-
-
-def _as_begun(stage: Any, out: Path, config: Config) -> Config:
-    """The config with what the run in `out` has filled in. Raises RunError where it was made with another."""
-    kept = load_config(stage.Config, out / "config.json")
-    filled = {name: getattr(kept, name) for name in FILLED if name in stage.Config.model_fields}
-    config = config.model_copy(update=filled)
-    changed = RunDir(out).changed(config)
-    if changed:
-        field, (before, now) = next(iter(changed.items()))
-        raise RunError(f"was made with {field} = {before!r:.60}, not {now!r:.60}", where=out, hint=OTHER)
-    return config
-
-
 def _side_by_side(out: Path, configs: Mapping[str, Config], stage: Any) -> None:
     waiting = {name: config for name, config in configs.items() if not (out / name / "DONE").is_file()}
     for name in configs.keys() - waiting.keys():
@@ -277,4 +245,4 @@ def _run(module: str, config: Config, out: Path) -> None:
     import importlib
 
     stage = importlib.import_module(module)
-    _stage(stage, out, lambda: config)
+    same(stage, lambda: config, out)

@@ -23,7 +23,7 @@ from presage.core.run import load_config
 
 C = TypeVar("C", bound=Config)
 
-HELPERS = frozenset({"loading", "retrain"})
+HELPERS = frozenset({"demo_plan", "kept", "loading", "retrain"})
 
 
 def resolve(spec: str, stage: str, kind: type[C]) -> C:

@@ -11,7 +11,7 @@ from presage.core.errors import BudgetError, ConfigError
 from presage.core.look import damage
 from presage.core.run import RunDir
 from presage.forecast import advice, gpus, plan, planned, seal
-from presage.recipes import demo
+from presage.recipes import demo_plan
 from tests.forecast.conftest import BUDGETS, Chain
 from tests.stage import check_stage
 
@@ -90,7 +90,7 @@ def test_bad_input_is_one_line_and_leaves_no_run(chain: Chain, tmp_path: Path) -
 def test_the_demo_plans_a_run_of_ten_times_its_target(chain: Chain, tmp_path: Path) -> None:
     sealed = seal.run(chain.seal_config(facts={"target_flops_per_second": 1e8}, drift=0.01), tmp_path / "forecast")
     ladder, target = RunDir.open(chain.root / "ladder"), RunDir.open(chain.root / "target")
-    made = demo._next(ladder, sealed, target)
+    made = demo_plan.next_run(ladder, sealed, target)
     assert (made.drift, made.prior) == (0.01, sealed.config(seal.Config).prior)
     run = planned.run(made, tmp_path / "plan")
     assert run.value("flops") == 10 * target.value("flops") == 10 * run.value("largest")
