@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from presage.report.facts import Fact
+from presage.report.facts import Fact, Image
 from presage.report.figures import Figure
 
 _SLOT = re.compile(r"\{(\w+)\}|`([^`]+)`")
@@ -193,7 +193,31 @@ class Answers:
         return fence(*(answer.shown for _, answers in self.rows for _, answer in answers))
 
 
-Block = Text | Table | Pairs | Picture | Quote | Items | Excerpts | Answers
+@dataclass(frozen=True)
+class Shown:
+    """A question about images, what was said to it, and the images."""
+
+    asked: Text
+    said: Sequence[Text]
+    images: Sequence[Image]
+
+    def facts(self) -> Iterator[Fact]:
+        yield from _facts([self.asked, *self.said])
+
+
+@dataclass
+class Gallery:
+    """Questions about images one after another."""
+
+    caption: Text
+    rows: Sequence[Shown]
+    kind = "gallery"
+
+    def facts(self) -> Iterator[Fact]:
+        yield from _facts([self.caption, *self.rows])
+
+
+Block = Text | Table | Pairs | Picture | Quote | Items | Excerpts | Answers | Gallery
 
 
 @dataclass

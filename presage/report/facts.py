@@ -7,6 +7,7 @@ interval as plus or minus).
 
 from __future__ import annotations
 
+import base64
 import csv
 import functools
 import io
@@ -33,6 +34,7 @@ TEXT_COLUMNS = frozenset({"name", "version", "digest", "licence", "package", "so
                           "reference", "set", "item", "document", "task", "metric", "method", "category"})  # fmt: skip
 SHORT = 16  # hex digits of a digest beside a value; the whole digest stands in the list of sources
 HEX = re.compile(r"[0-9a-f]{12}|[0-9a-f]{40}|[0-9a-f]{64}")
+PNG, MOST_IMAGE = b"\x89PNG\r\n\x1a\n", 500_000
 HALF = re.compile(r"\((\S+) - (\S+)\) / 2")
 
 
@@ -81,6 +83,27 @@ class Fact:
         return f'<span class="{kind}" {self.attributes} title="{escape(self.title)}">{escape(self.shown)}</span>'
 
 
+@dataclass(frozen=True)
+class Image:
+    """A PNG of a run: its bytes, what it shows in words, and how a report calls its file."""
+
+    data: bytes
+    alt: str
+    run: str
+    file: str
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """Of the file beside the report: the runs' files have the same names."""
+        return f"artifacts/{self.run.replace('.', '-')}-{Path(self.file).name}"
+
+    @property
+    def uri(self) -> str:
+        """The image within a page."""
+        return f"data:image/png;base64,{base64.b64encode(self.data).decode()}"
+
+
 class Sources:
     """The run directories a report reads, by role. Without its directory a role, and all it would say, is missing."""
 
@@ -127,6 +150,15 @@ class Sources:
         """The fact whose key ends in `name`, wherever in the file it stands; the shallowest one wins."""
         keys = [k for k in leaves(self.data(run, file)) if k == name or k.endswith(f".{name}")]
         return self.fact(run, file, min(keys, key=lambda k: (k.count("."), k), default=name), form)
+
+    def image(self, run: str, file: str, alt: str) -> Image | None:
+        """A PNG that a run wrote; None where it is not there, is no such file or larger than a page can hold."""
+        path = self.path(run, file)
+        if path is None or not path.is_file() or path.stat().st_size > MOST_IMAGE:
+            return None
+        data, digest = path.read_bytes(), sha256(path)
+        self._check_against_done(path.parents[len(Path(file).parts) - 1], file, digest)
+        return Image(data, alt, run, file, digest) if data.startswith(PNG) else None
 
     def last(self, run: str, file: str, name: str, form: str = "auto") -> Fact:
         """The last row of a .jsonl or .csv file that has a value under `name`."""

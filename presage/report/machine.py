@@ -9,9 +9,9 @@ from presage.report.facts import Sources, leaves
 ALIGNMENT = ("sft", "reward", "policy", "policy_alone", "policy_no_text", "conduct", "tax_base", "tax_sft",
              "tax_policy", "tax_policy_alone", "tax_policy_no_text")  # fmt: skip
 STAGES = ("corpus", "tokenizer", "shards", "ladder", "attempts", "forecast", "target", "target_attempts", "score",
-          "contamination", "scores", "memorisation", "examination", "scaling", *ALIGNMENT)  # fmt: skip
+          "contamination", "scores", "memorisation", "examination", "scaling", *ALIGNMENT, "vision")  # fmt: skip
 OPTIONAL = ("attempts", "target_attempts", "contamination", "scores", "memorisation", "examination", "scaling",
-            *ALIGNMENT)  # fmt: skip
+            *ALIGNMENT, "vision")  # fmt: skip
 """Stages that a chain may do without: they are not missing."""
 DEVICE_FORMS = {"peak_flops": "rate", "memory": "bytes", "bytes": "bytes"}
 

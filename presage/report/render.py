@@ -14,6 +14,7 @@ from typing import Any
 
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
+from presage.core.files import atomic_write
 from presage.core.run import RunDir
 from presage.report import blocks, facts, sections, svg
 
@@ -49,6 +50,8 @@ STAGES = {
     "tax_policy": "eval",
     "tax_policy_alone": "eval",
     "tax_policy_no_text": "eval",
+    "vision": "vision",
+    "sights": "sight",
 }
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PDF_SECONDS = 90
@@ -102,6 +105,10 @@ class Config(BaseConfig):
     tax_policy: Parent | None = None
     tax_policy_alone: Parent | None = None
     tax_policy_no_text: Parent | None = None
+    vision: Parent | None = None
+    """A model that was taught to see. Told of where `sights` are given."""
+    sights: tuple[Parent, ...] = ()
+    """What a model says to questions about images, a run each."""
     title: str = "A loss, foretold"
     pdf: bool = True
     """Also report.pdf, where a Chromium is on PATH."""
@@ -115,7 +122,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """
     parents = config.parents()
     for role, path in parents.items():
-        RunDir.open(path, STAGES[role])
+        RunDir.open(path, STAGES[role.partition(".")[0]])
     directory = RunDir.create(out, "report", config, resume=resume)
     try:
         _write(config, facts.Sources(dict(parents)), directory)
@@ -156,6 +163,9 @@ def write_page(
     out.write_text("facts.csv", facts.to_csv(printed))
     for figure in _figures(parts):
         out.write_text(figure.file, svg.standalone(figure.wide))
+    for image in _images(parts):
+        with atomic_write(out.artifact(image.name.removeprefix("artifacts/"))) as file:
+            file.write(image.data)
     out.result("facts", len(printed))
     out.result("missing", sum(f.missing for f in printed))
 
@@ -167,6 +177,11 @@ def _alarm(seals: list[tuple[str, facts.Fact]]) -> str:
 
 def _figures(parts: list[blocks.Section]) -> list[Any]:
     return [b.figure for part in parts for b in part.blocks if isinstance(b, blocks.Picture)]
+
+
+def _images(parts: list[blocks.Section]) -> list[facts.Image]:
+    galleries = [block for part in parts for block in part.blocks if isinstance(block, blocks.Gallery)]
+    return [image for gallery in galleries for row in gallery.rows for image in row.images]
 
 
 def _template(name: str) -> Any:

@@ -23,6 +23,7 @@ from presage.report import (
     memorisation,
     record,
     scaling,
+    sight,
 )
 from presage.report.blocks import Block, Cell, Items, Pairs, Picture, Quote, Section, Table, Text
 from presage.report.facts import Fact, Sources, leaves
@@ -42,7 +43,7 @@ KNOWN_POINT = ("compute", "loss", "stderr", "n", "n_params", "tokens", "fitted")
 def headline(s: Sources) -> Text:
     """The one sentence the whole run was made for, and a second where a capability was promised too."""
     if examined_alone(s):
-        return examination.headline(s) if examination.given(s) else alignment.headline(s)
+        return next(part.headline(s) for part in (examination, alignment, sight) if part.given(s))
     if s.get(*FORECAST, "point") is None:
         return Text("There is no forecast in this run: the promise is {point}.", point=s.fact(*FORECAST, "point"))
     promise = Text(
@@ -64,8 +65,9 @@ def headline(s: Sources) -> Text:
 
 
 def examined_alone(s: Sources) -> bool:
-    """Whether the report is on a model that somebody has, or on assistants, and not on a chain."""
-    return (examination.given(s) or alignment.given(s)) and all(s.runs.get(role) is None for role in CHAIN)
+    """Whether the report is on a model that somebody has, on assistants or on what is seen, and not on a chain."""
+    told = any(part.given(s) for part in (examination, alignment, sight))
+    return told and all(s.runs.get(role) is None for role in CHAIN)
 
 
 def seals(s: Sources) -> list[tuple[str, Fact]]:
@@ -83,16 +85,17 @@ def sections(s: Sources) -> list[Section]:
     """The whole report, in the order of reading; without what was neither promised nor given."""
     makers: tuple[Callable[[Sources], Section], ...] = (
         promise, ability.section, curves, rungs, residuals, *EXAMINED, contamination.section, memorisation.section,
-        alignment.section, record.section, buying.section, samples, corpus, target, machine.section, limits,
-        withheld)  # fmt: skip
+        alignment.section, sight.section, record.section, buying.section, samples, corpus, target, machine.section,
+        limits, withheld)  # fmt: skip
     if examined_alone(s):
-        makers = (*EXAMINED, contamination.section, memorisation.section, alignment.section)
+        makers = (*EXAMINED, contamination.section, memorisation.section, alignment.section, sight.section)
     unasked = {ability.section: ability.promised, contamination.section: contamination.given,
                memorisation.section: memorisation.given, record.section: record.given,
                buying.section: buying.given, examination.section: examination.given,
                calibration.section: calibration.given, code.section: code.given,
                scaling.section: scaling.given, exams.examined: exams.sat, languages.examined: languages.asked,
-               limitations.section: limitations.given, alignment.section: alignment.given}  # fmt: skip
+               limitations.section: limitations.given, alignment.section: alignment.given,
+               sight.section: sight.given}  # fmt: skip
     return [make(s) for make in makers if make not in unasked or unasked[make](s)]
 
 

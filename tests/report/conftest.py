@@ -15,7 +15,7 @@ import pytest
 from presage.core.config import Config, Parent
 from presage.core.run import RunDir
 from presage.report import render
-from tests.report import abilities, assistants, evals
+from tests.report import abilities, assistants, evals, pictures
 from tests.report.reading import Page
 
 A, B, C = 60.0, -0.135, 0.55
@@ -222,8 +222,8 @@ class Told:
     page: Page
 
 
-def tell(chain: Chain, out: Path) -> Told:
-    report = render.run(chain.config(), out)
+def tell(chain: Chain, out: Path, **more: Any) -> Told:
+    report = render.run(chain.config(**more), out)
     return Told(chain, report, Page((report.path / "report.html").read_text(encoding="utf-8")))
 
 
@@ -290,7 +290,18 @@ def aligned(plain: Told, tmp_path_factory: pytest.TempPathFactory) -> Told:
     return tell(Chain(root), tmp_path_factory.mktemp("report") / "out")
 
 
-@pytest.fixture(scope="session", params=["plain", "able", "stepped", "scanned", "remembered", "examined", "aligned"])
+@pytest.fixture(scope="session")
+def seeing(plain: Told, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """A chain with eyes for its target beside it."""
+    root = tmp_path_factory.mktemp("chain") / "all"
+    shutil.copytree(plain.chain.root, root)
+    return tell(Chain(root), tmp_path_factory.mktemp("report") / "out", **pictures.add(root))
+
+
+KINDS = ["plain", "able", "stepped", "scanned", "remembered", "examined", "aligned", "seeing"]
+
+
+@pytest.fixture(scope="session", params=KINDS)
 def told(request: pytest.FixtureRequest) -> Told:
     """Any of them."""
     found: Told = request.getfixturevalue(request.param)
