@@ -1,0 +1,102 @@
+"""Eyes for a base: every stage walked with next to nothing, kept when it is called again, and told of in the report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from presage.core.errors import RunError
+from presage.core.run import RunDir
+from presage.data.images.question import read_questions
+from presage.recipes import eyes
+from presage.recipes.outcome import told
+from presage.report import render
+from presage.train import pretrain
+from tests.test_outcome import EXAMPLE
+from tests.tiny import make_shards, tiny_model, tiny_run
+
+CONTEXT = 192
+"""The tiny tokenizer has no words: letters are tokens."""
+NAMES = ["images", "vision", *eyes.KINDS]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """folder/{shards,base,eyes}: the chain on a base with a context that the drawings fit."""
+    folder = tmp_path_factory.mktemp("eyes")
+    make_shards(folder)
+    model = tiny_model().model_copy(update={"context_length": CONTEXT})
+    pretrain.run(tiny_run(folder / "shards", steps=2, model=model, batch_tokens=8 * CONTEXT), folder / "base")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(eyes, "SHORT", replace(eyes.SHORT, images=12, asked=3, eval_tokens=CONTEXT))
+        patch.setattr(eyes, "ENCODER", eyes.ENCODER.model_copy(update={"n_layers": 1, "d_model": 32}))
+        runs = chain(folder)
+    assert list(runs) == NAMES
+    return folder
+
+
+def chain(folder: Path, seed: int = 0) -> dict[str, RunDir]:
+    return eyes.chain(folder / "base", folder / "eyes", seed, True, folder / "shards")
+
+
+def test_every_stage_is_there_and_leads_to_the_base(lab: Path) -> None:
+    assert all(RunDir.open(lab / "eyes" / name).problems() == [] for name in ("images", "vision", "sight-digits"))
+    vision = RunDir.open(lab / "eyes/vision", "vision")
+    assert vision.value("documents") == 12
+    assert "text/bpb" in vision.results()
+    for kind in eyes.KINDS:
+        found = RunDir.open(lab / f"eyes/sight-{kind}", "sight").results()
+        assert found["questions"]["value"] == 3
+        assert {"accuracy/vision", "accuracy/no-vision", "chance", "contamination/near"} <= found.keys()
+
+
+def test_questions_held_out_are_no_training_questions(lab: Path) -> None:
+    train, test = (sorted((lab / "eyes/questions").glob(f"{split}-*-of-seed-0/*.jsonl")) for split in ("train", "test"))
+    assert [path.stem for path in train] == [path.stem for path in test] == sorted(eyes.KINDS)
+    for one, other in zip(train, test, strict=True):
+        assert not {q.prompt for q in read_questions(one)} & {q.prompt for q in read_questions(other)}
+
+
+def test_training_has_a_further_turn_and_no_more_than_fit(lab: Path) -> None:
+    file = next((lab / "eyes/questions").glob("train-*/counting.jsonl"))
+    turns = {len(json.loads(line)["messages"]) for line in file.read_text().splitlines()}
+    assert turns == {2 + 2 * eyes.FURTHER}
+
+
+def test_what_is_finished_is_kept(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eyes, "SHORT", replace(eyes.SHORT, images=12, asked=3, eval_tokens=CONTEXT))
+    monkeypatch.setattr(eyes, "ENCODER", eyes.ENCODER.model_copy(update={"n_layers": 1, "d_model": 32}))
+    before = {path: path.stat().st_mtime_ns for path in (lab / "eyes").rglob("*") if path.is_file()}
+    digests = {name: run.digest for name, run in chain(lab).items()}
+    assert list(digests) == NAMES
+    assert {path: path.stat().st_mtime_ns for path in (lab / "eyes").rglob("*") if path.is_file()} == before
+
+
+def test_another_chain_in_the_folder_is_refused(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eyes, "SHORT", replace(eyes.SHORT, images=9, asked=3))
+    with pytest.raises(RunError, match="was made with records"):
+        chain(lab)
+
+
+def test_answers_have_the_room_that_the_longest_question_leaves(lab: Path) -> None:
+    asked = list(read_questions(next((lab / "eyes/questions").glob("test-*/captions.jsonl"))))
+    room = eyes._room(lab / "eyes/vision", asked)
+    assert 0 < room <= eyes.LONGEST
+    assert eyes._room(lab / "eyes/vision", [replace(asked[0], prompt=(*asked[0].prompt, "why " * 500))]) == 1
+
+
+def test_the_report_and_the_last_lines_tell_of_it(lab: Path, tmp_path: Path) -> None:
+    runs = {name: RunDir.open(lab / "eyes" / name) for name in ("images", "vision")}
+    runs |= {kind: RunDir.open(lab / f"eyes/sight-{kind}") for kind in eyes.KINDS}
+    report = render.run(render.Config.parse(eyes.roles(runs) | {"pdf": False}), tmp_path / "report")
+    text = (report.path / "report.md").read_text(encoding="utf-8")
+    assert "## Images" in text and "This is a walk through the stages" in text and "| digits |" in text
+    *_, line = told(EXAMPLE / "score", None, {kind: runs[kind].path for kind in eyes.KINDS})
+    assert line.startswith("right with the images, and without: captions ") and line.count(" and ") == 4
+
+
+def test_without_images_a_report_is_told_of_none() -> None:
+    assert eyes.roles({}) == {}
