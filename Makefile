@@ -35,7 +35,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(INSTALL) $(TORCH_BACKEND) || { test -n "$(TORCH_BACKEND)" && $(INSTALL); }
 	@touch $@
 
-demo: $(STAMP)  ## the whole chain in about a quarter of an hour: forecast, seal, train, score, report
+demo: $(STAMP)  ## the whole chain in about a quarter of an hour, and images: forecast, seal, train, score, report
 	$(BIN)/presage demo
 
 test: $(STAMP)  ## the tests (under 15 minutes)
