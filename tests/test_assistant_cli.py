@@ -43,7 +43,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """The made-up runs are of no config that a chain would make."""
-    monkeypatch.setattr(recipe, "_as_begun", lambda stage, out, config: config)
+    monkeypatch.setattr("presage.recipes.kept._as_begun", lambda stage, config, out: config)
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:

@@ -126,7 +126,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "yesno": lambda v: "yes" if v else "no",
     "hex12": lambda v: str(v)[:12],
     "right": lambda v: {0.0: "wrong", 1.0: "right"}.get(float(v)) or f"{_plain(v)} right",
-    "stem_of_path": lambda v: PurePosixPath(v).stem,
+    "stem_of_path": lambda v: PurePosixPath(str(v)).stem,
     "stem": lambda v: str(v).removesuffix(" "),  # models are given a prompt without its last space
 }
 _TEXT_FORMS = {"hex12", "stem", "stem_of_path"}

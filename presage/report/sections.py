@@ -37,13 +37,16 @@ EXAMINED = (
     examination.section, exams.examined, languages.examined, calibration.section, code.section, limitations.section,
     scaling.section,
 )  # fmt: skip
+ALONE: tuple[tuple[Callable[[Sources], bool], Callable[[Sources], Text]], ...] = (
+    (examination.given, examination.headline), (alignment.given, alignment.headline), (sight.given, sight.headline),
+)  # fmt: skip
 KNOWN_POINT = ("compute", "loss", "stderr", "n", "n_params", "tokens", "fitted")
 
 
 def headline(s: Sources) -> Text:
     """The one sentence the whole run was made for, and a second where a capability was promised too."""
     if examined_alone(s):
-        return next(part.headline(s) for part in (examination, alignment, sight) if part.given(s))
+        return next(tell(s) for given, tell in ALONE if given(s))
     if s.get(*FORECAST, "point") is None:
         return Text("There is no forecast in this run: the promise is {point}.", point=s.fact(*FORECAST, "point"))
     promise = Text(
@@ -66,7 +69,7 @@ def headline(s: Sources) -> Text:
 
 def examined_alone(s: Sources) -> bool:
     """Whether the report is on a model that somebody has, on assistants or on what is seen, and not on a chain."""
-    told = any(part.given(s) for part in (examination, alignment, sight))
+    told = any(given(s) for given, _ in ALONE)
     return told and all(s.runs.get(role) is None for role in CHAIN)
 
 
