@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from presage.cli.grammar import app
 from presage.core.errors import RunError
 from presage.core.run import RunDir
+from presage.data.drawing.kinds import KINDS
 from presage.data.images.question import read_questions
+from presage.data.sights import SETS
 from presage.recipes import eyes
 from presage.recipes.outcome import told
 from presage.report import render
 from presage.train import pretrain
+from tests.imports import ROOT
 from tests.test_outcome import EXAMPLE
 from tests.tiny import make_shards, tiny_model, tiny_run
 
@@ -100,3 +107,18 @@ def test_the_report_and_the_last_lines_tell_of_it(lab: Path, tmp_path: Path) -> 
 
 def test_without_images_a_report_is_told_of_none() -> None:
     assert eyes.roles({}) == {}
+
+
+def test_the_guide_to_images_is_true() -> None:
+    """Its commands parse, its recipe is a config, and its table has every kind that can be drawn and every set."""
+    text = (ROOT / "docs/vision.md").read_text(encoding="utf-8")
+    commands = [shlex.split(line) for line in text.splitlines() if line.startswith("presage ")]
+    assert len(commands) >= 7
+    for _, *arguments in commands:
+        app.parse_args(arguments, exit_on_error=False, print_error=False)
+    (recipe,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(recipe, "docs/vision.md", "exec"), names)
+    assert names["vision"]().model.vision.cell == 8
+    table = {name.strip() for line in text.splitlines() if line.startswith("| ") for name in re.split("[|,]", line)}
+    assert not {*KINDS, *SETS} - table
