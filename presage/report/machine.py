@@ -87,8 +87,8 @@ def _clock(s: Sources) -> Table:
 
 
 def _totalled(s: Sources, run: str) -> bool:
-    """Whether the run says how long all of it took: the stages of alignment tell the seconds of their steps alone."""
-    return run not in ALIGNMENT or any("total_seconds" in row for row in s.rows(run, "timing.jsonl"))
+    """Whether the run says how long all of it took: those of alignment and vision tell the seconds of their steps."""
+    return run not in (*ALIGNMENT, "vision") or any("total_seconds" in row for row in s.rows(run, "timing.jsonl"))
 
 
 def _digests(s: Sources) -> Pairs:
