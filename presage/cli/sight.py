@@ -23,8 +23,9 @@ def sight(
     shots: Whole = 0,
     pool: Annotated[Path | None, PLACE] = None,
     steps: Annotated[bool, Parameter(negative="")] = False,
+    conditions: str = "vision,no-vision,interleaved,text",
     limit: Whole = 0,
-    max_tokens: Whole = 96,
+    max_tokens: Whole = 32,
     key_file: Path | None = None,
     set: Annotated[tuple[str, ...], Several] = (),
     seed: Whole = 0,
@@ -47,6 +48,8 @@ def sight(
         Where shots are drawn from; by default the questions themselves, never the one asked.
     steps
         Shots show the steps to the answer, which is what follows "The answer is".
+    conditions
+        How to ask, with commas; what the questions have no form for is left out.
     limit
         The first so many questions; 0 asks all.
     max_tokens
@@ -63,8 +66,9 @@ def sight(
     from presage.infer.opening import is_url
 
     be_quiet(quiet)
-    named = {"model": model} if is_url(model) or model.startswith("hf:") else {"run": model}
+    named: dict[str, object] = {"model": model} if is_url(model) or model.startswith("hf:") else {"run": model}
     given = {"questions": questions, "pool": pool, "shots": shots, "steps": steps, "limit": limit or None, "seed": seed}
+    named |= {"conditions": [one.strip() for one in conditions.split(",") if one.strip()]}
     asked = {"max_tokens": max_tokens, "key_file": str(key_file or ""), "settings": set}
     config = stage.Config.parse(named | given | asked, where="sight")
     run: RunDir = stage.run(config, out, resume=resume)

@@ -57,7 +57,7 @@ class Config(Examined):
     """Ask for steps: the shots show them, and the answer is what follows "The answer is"."""
     limit: int | None = Field(default=None, gt=0)
     """The first so many questions."""
-    max_tokens: int = Field(default=96, gt=0)
+    max_tokens: int = Field(default=32, gt=0)
     trained: tuple[Parent, ...] = ()
     """Runs of `presage images` that the model was trained on; by default those that its run names."""
     examples: int = Field(default=12, ge=0)

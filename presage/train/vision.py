@@ -109,7 +109,7 @@ class Config(BaseConfig):
             "rows": rows,
             "tokens": rows * length,
             "steps": math.ceil(rows / self.batch_rows),
-            "FLOPs": rows * length * _flops_per_token(self, model, album, length),
+            "FLOPs": rows * length * sum(_flops_per_token(self, model, album, length)),
         }
 
 
@@ -138,12 +138,17 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
             tokens=_rows(config, album) * length,
             batch_sequences=config.batch_rows,
             sequence_tokens=length,
-            flops_per_token=_flops_per_token(config, model, album, length),
+            flops_per_token=sum(_flops_per_token(config, model, album, length)),
         )
         state = fit(model, Optimizer(model, config.optim), stages.batch, sight_loss, plan, directory, chosen)
         shutil.copyfile(vocabulary, directory.artifact("tokenizer.json"))
         held_out, _ = _album(config, model, "val")
-        results = _losses(model, held_out, device) | stages.text_losses(model, chosen)
+        trunk, encoder = _flops_per_token(config, model, album, length)
+        results = (
+            {"encoder/share": {"value": encoder / (trunk + encoder), "unit": "of FLOPs"}}
+            | _losses(model, held_out, device)
+            | stages.text_losses(model, chosen)
+        )
         counts = {"documents": album.documents, "too_long": album.packing.too_long, "steps": state.step}
         counts |= {"rows": len(album.packing.rows.read), "tokens": state.tokens, "flops": state.flops}
         counts |= {"n_params": model.config.n_params, "skipped_steps": state.skipped}
@@ -227,13 +232,13 @@ def _rows(config: Config, album: Album) -> int:
     return round(config.epochs * len(album.packing.rows.read) / (1 - config.text_share))
 
 
-def _flops_per_token(config: Config, model: Transformer, album: Album, length: int) -> int:
+def _flops_per_token(config: Config, model: Transformer, album: Album, length: int) -> tuple[int, int]:
     """Of training: the trunk's at every token, and the encoder's spread over them. A frozen trunk has no gradients of
     its weights: two thirds."""
     trunk = model.config.flops_forward(length) * (2 if config.freeze else 3)
     rows = max(1, len(album.packing.rows.read))
     encoder = 3 * album.flops(model.config.d_model) * (1 - config.text_share) / (rows * length)
-    return round(trunk + encoder)
+    return trunk, round(encoder)
 
 
 @torch.no_grad()

@@ -93,7 +93,7 @@ def digits(random: np.random.Generator, split: str) -> Question:
     canvas = _strokes(digit, random) if drawn else _printed(digit, split, random)
     picture = as_png(_fitted(_bent(canvas, random), random))
     name = f"digits/{split}/{random.integers(1 << 40):010x}"
-    return Question(name, (picture, WHICH_DIGIT), digit, options=DIGITS, category=digit)
+    return Question(name, (picture, WHICH_DIGIT), digit, options=DIGITS)
 
 
 def _printed(digit: str, split: str, random: np.random.Generator) -> np.ndarray:

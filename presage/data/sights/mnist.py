@@ -31,7 +31,7 @@ def mnist_test(folder: Path, split: str, seed: int) -> Iterator[Question]:
     for place in trained if split == "train" else range(first, len(images)):
         digit = str(labels[place])
         prompt = (as_png(images[place]), WHICH_DIGIT)
-        yield Question(f"mnist_test/{place}", prompt, digit, options=DIGITS, category=digit)
+        yield Question(f"mnist_test/{place}", prompt, digit, options=DIGITS)
 
 
 def read_idx(folder: Path, name: str, dimensions: int) -> np.ndarray:
