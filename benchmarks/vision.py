@@ -1,4 +1,4 @@
-"""Small models that learn to see, from scratch: what each task reaches with its images, without, and in words.
+"""Small models of text that learn to see: what each task reaches with its images, without, and in words.
 
 Every task: questions drawn or read (training and test apart), `images`, `vision`, `sight`. Finished runs in --out are
 reused, so an interrupted experiment goes on. Real sets are read from --data and skipped where it is absent.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,21 +18,17 @@ from harness.report import entry, options, publish, table
 
 from presage.core.device import Device, measure
 from presage.core.run import RunDir
-from presage.data import corpus, tokenizer
 from presage.data.images import shards
 from presage.data.images.augment import Augment
 from presage.data.images.grid import Grid
-from presage.data.images.question import Question, read_questions, write_questions
+from presage.data.images.question import write_questions
 from presage.evaluate import sight
-from presage.model.config import VisionConfig, qwen3
+from presage.model.config import VisionConfig
 from presage.recipes.pictures import drawn, of_set
 from presage.train import vision
 from presage.train.optim import OptimConfig
-from presage.train.schedule import ScheduleConfig
 
 SEED = 0
-TEXTS = 4000
-"""Training documents that a vocabulary is made from."""
 
 
 PLAIN = Grid(patch=8)
@@ -40,28 +36,20 @@ PLAIN = Grid(patch=8)
 
 @dataclass(frozen=True)
 class Task:
-    """One model: what it is trained on, its shape, how long. parts: (kind or set, how many)."""
+    """What a base is shown, through which encoder, how long. train, test: (kind or set, how many; 0: all of a set)."""
 
     name: str
     train: tuple[tuple[str, int], ...]
     test: tuple[tuple[str, int], ...]
     asked: str
     grid: Grid = PLAIN
-    vocabulary: int = 257
-    """257: bytes."""
-    context: int = 256
     width: int = 128
-    layers: int = 4
-    sees: int = 2
-    """Layers of the encoder, of the same width."""
-    rows: int = 8
+    layers: int = 2
     epochs: float = 1.0
-    lr: float = 0.01
-    adam_lr: float = 0.004
-    more: bool = True
+    more: int = 0
+    """Of what else there is to learn from an image, how much; each a document of its own."""
     augment: Augment | None = None
-    shots: int = 0
-    changes: dict[str, Any] = field(default_factory=dict)
+    conditions: tuple[sight.Condition, ...] = ("vision", "no-vision")
 
 
 def main() -> None:
@@ -90,6 +78,9 @@ def main() -> None:
 def _arguments() -> Namespace:
     parser = options(__doc__)
     parser.add_argument("--out", type=Path, metavar="DIR", help="keep runs here, and go on from what is there")
+    parser.add_argument(
+        "--base", type=Path, metavar="RUN", required=True, help="a run with a model of text: the demo's"
+    )
     parser.add_argument("--data", type=Path, metavar="DIR", help="the folder of the public sets")
     parser.add_argument("--tasks", nargs="*", metavar="NAME", help=", ".join(task.name for task in TASKS))
     parser.add_argument("--seeds", type=int, default=1, help="how many models of each task")
@@ -113,69 +104,46 @@ def _measured(task: Task, args: Namespace, out: Path) -> Iterator[list[str]]:
 
 def _examined(task: Task, args: Namespace, run: RunDir, folder: Path) -> RunDir:
     questions = _file(task.test, "test", task, args, folder)
-    return _kept(sight, folder / "sight", lambda: sight.Config(run=run.path, questions=questions, shots=task.shots))
+    return _kept(
+        sight,
+        folder / "sight",
+        lambda: sight.Config(run=run.path, questions=questions, conditions=task.conditions, max_tokens=24),
+    )
 
 
 def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
     records = _file(task.train, "train", task, args, folder)
-    vocabulary = _vocabulary(task, records, folder)
     seen = _kept(
         shards,
         folder / "images",
-        lambda: shards.Config(records=(records,), tokenizer=vocabulary, grid=task.grid, held_out=0.005),
+        lambda: shards.Config(records=(records,), tokenizer=args.base, grid=task.grid, held_out=0.005),
     )
-    width = task.width
     encoder = VisionConfig(
         **task.grid.model_dump(),
-        n_layers=task.sees,
-        d_model=width,
+        n_layers=task.layers,
+        d_model=task.width,
         n_heads=4,
-        d_ff=8 * width // 3 // 16 * 16,
-        d_project=2 * width,
+        d_ff=8 * task.width // 3 // 16 * 16,
+        d_project=2 * task.width,
     )
-    model = qwen3(task.vocabulary, task.context, task.layers, width).model_copy(update={"vision": encoder})
-    device = Device.model_validate(measure().model_dump() | {"threads": args.threads, "dtype": "float32"})
-    settings: dict[str, Any] = {
-        "images": (seen.path,),
-        "model": model,
-        "epochs": task.epochs,
-        "batch_rows": task.rows,
-        "micro_batch": 8,
-        "optim": OptimConfig(lr=task.lr, adam_lr=task.adam_lr),
-        "schedule": ScheduleConfig(),
-        "augment": task.augment,
-        "device": device,
-        "seed": seed,
-        "log_every": 50,
-        "checkpoint_every": 500_000,
-    }
-    return _kept(vision, folder / "model", lambda: vision.Config.model_validate(settings | task.changes))
-
-
-def _vocabulary(task: Task, records: Path, folder: Path) -> Path | None:
-    """A tokenizer of the training texts; None: bytes."""
-    if task.vocabulary == 257:
-        return None
-    texts = folder / "texts.jsonl"
-    if not texts.exists():
-        import json
-
-        said = (
-            "\n".join(["User: Assistant:", _words(one), *(part for pair in one.more for part in pair)])
-            for one in read_questions(records)
-        )
-        texts.write_text(
-            "".join(json.dumps({"text": text}) + "\n" for _, text in zip(range(TEXTS), said, strict=False))
-        )
-    source = corpus.Source(name="texts", kind="files", paths=(str(texts),))
-    read = _kept(corpus, folder / "corpus", lambda: corpus.Config(sources=(source,)))
     return _kept(
-        tokenizer, folder / "tokenizer", lambda: tokenizer.Config(corpus=read.path, vocab_size=task.vocabulary)
-    ).path
-
-
-def _words(question: Question) -> str:
-    return " ".join([*(part for part in question.prompt if isinstance(part, str)), question.answer])
+        vision,
+        folder / "model",
+        lambda: vision.Config(
+            images=(seen.path,),
+            base=args.base,
+            vision=encoder,
+            epochs=task.epochs,
+            batch_rows=16,
+            micro_batch=8,
+            optim=OptimConfig(lr=0.01, adam_lr=0.004),
+            augment=task.augment,
+            device=Device.model_validate(measure().model_dump() | {"threads": args.threads, "dtype": "float32"}),
+            seed=seed,
+            log_every=50,
+            checkpoint_every=500_000,
+        ),
+    )
 
 
 def _file(parts: tuple[tuple[str, int], ...], split: str, task: Task, args: Namespace, folder: Path) -> Path:
@@ -185,7 +153,10 @@ def _file(parts: tuple[tuple[str, int], ...], split: str, task: Task, args: Name
             of_set([name], args.data, split, SEED, count) if name in SETS else drawn([name], split, SEED, count)
             for name, count in parts
         ]
-        write_questions(path, chain.from_iterable(supplies), more=task.more and split == "train")
+        drawn_or_read = chain.from_iterable(supplies)
+        if task.more and split == "train":
+            drawn_or_read = (one for question in drawn_or_read for one in question.apart(task.more))
+        write_questions(path, drawn_or_read)
     return path
 
 
@@ -230,26 +201,24 @@ def _cell(one: dict[str, Any] | None) -> str:
 SETS = ("mnist_test", "noto_emoji", "country_flags", "nlvr", "omniglot_small", "vqav2_sample")
 TURNED = Augment(shift=2.0, turn=12.0, scale=0.12, shear=0.15)
 TASKS = (
-    Task("words", (("words", 40_000),), (("words", 600),), "0.95", context=192, epochs=1.5),
+    Task("words", (("words", 30_000),), (("words", 600),), "0.95", more=1),
     Task(
         "bars",
         (("bars", 24_000),),
         (("bars", 1000),),
         "value 0.85, largest 0.95",
         grid=Grid(patch=8, merge=2),
-        vocabulary=330,
+        more=1,
+        conditions=("vision", "no-vision", "interleaved", "text"),
     ),
-    Task("counting", (("counting", 20_000),), (("counting", 1000),), "0.95", vocabulary=330, epochs=1.2),
+    Task("counting", (("counting", 20_000),), (("counting", 1000),), "0.95", grid=Grid(patch=8, merge=2), more=1),
     Task(
         "mnist",
-        (("mnist_test", 8000), ("digits", 8000)),
+        (("mnist_test", 0), ("digits", 8000)),
         (("mnist_test", 0),),
         "0.97",
         grid=Grid(patch=4, merge=2),
-        context=128,
-        width=96,
-        layers=3,
-        epochs=6,
+        epochs=4,
         augment=TURNED,
     ),
     Task(
@@ -257,9 +226,23 @@ TASKS = (
         (("nlvr", 0), ("statements", 12_000)),
         (("nlvr", 0),),
         "0.60 aimed at",
-        grid=Grid(patch=8, merge=2, most_tokens=200),
-        vocabulary=330,
-        context=320,
+        grid=Grid(patch=8, merge=2, most_tokens=96),
+    ),
+    Task(
+        "emoji",
+        (("noto_emoji", 0),),
+        (("noto_emoji", 0),),
+        "chance beside",
+        grid=Grid(patch=8, merge=2),
+        augment=TURNED,
+    ),
+    Task(
+        "flags",
+        (("country_flags", 0),),
+        (("country_flags", 0),),
+        "chance beside",
+        grid=Grid(patch=8, merge=2),
+        epochs=4,
     ),
 )
 

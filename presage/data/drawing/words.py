@@ -20,6 +20,7 @@ SIZES = (12, 24)
 NOISY = 0.2
 """Share of images of words with noise."""
 READ_WORD = "What does it say?"
+SPELL = "Spell it."
 READ_CODE = "What does the code say?"
 
 _ONSETS = listed("b c d f g h j k l m n p r s t v w z bl br cr dr fl gr kr pl pr sk sp st th tr")
@@ -97,7 +98,10 @@ def draw_word(random: np.random.Generator, split: str) -> Question:
     word = any_word(random, split)
     told = f"A word in an image, letter by letter: {' '.join(word)}."
     picture = png(_word_image(random, word))
-    return Question("", (picture, READ_WORD), word, category="word", forms={"text": (f"{told}\n{READ_WORD}",)})
+    more = ((SPELL, " ".join(word)),)
+    return Question(
+        "", (picture, READ_WORD), word, category="word", more=more, forms={"text": (f"{told}\n{READ_WORD}",)}
+    )
 
 
 def draw_glyphs(random: np.random.Generator, split: str) -> Question:

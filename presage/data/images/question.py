@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -18,7 +18,7 @@ from presage.core.errors import DataError
 from presage.core.files import atomic_write
 from presage.core.strict import half_surrogate, read_json
 from presage.data.documents import read_bytes
-from presage.data.images.parts import Mixed, read_content, written
+from presage.data.images.parts import Mixed, Picture, read_content, written
 
 Metric = Literal["exact", "within", "choice", "vqa"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -54,6 +54,17 @@ class Question:
     def said(self, *, steps: bool = False) -> str:
         """What the assistant is to say: the answer, or how it is come by and then the answer."""
         return f"{self.steps} {ANSWER_IS} {self.answer}." if steps and self.steps else self.answer
+
+    def apart(self, most: int | None = None) -> list[Question]:
+        """Itself and what else there is to learn from its images (the last `most`), each a question of its own: where
+        a context has no room for all of them as turns."""
+        seen = tuple(part for part in self.prompt if isinstance(part, Picture))
+        further = self.more[len(self.more) - min(len(self.more), most or len(self.more)) :]
+        others = [
+            Question(f"{self.id}/{number}", (*seen, asked), answer, group=self.group or self.id)
+            for number, (asked, answer) in enumerate(further, 1)
+        ]
+        return [replace(self, more=()), *others]
 
     def in_form(self, form: str) -> Mixed:
         """The prompt in a form: "image" as it is, or one of `forms`. Raises DataError where there is none."""
