@@ -10,6 +10,7 @@ import tempfile
 from argparse import Namespace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from harness.report import entry, options, publish, table
 
@@ -64,21 +65,31 @@ def _trained(args: Namespace, out: Path, seed: int, *, blind: bool) -> RunDir:
         shards.run(made, out / f"images-{name}")
     if not (out / name / "DONE").exists():
         device = Device.model_validate(measure().model_dump() | {"threads": args.threads, "dtype": "float32"})
-        config = vision.Config(
-            images=(out / f"images-{name}",),
-            model=qwen3(1024, 128, 3, 160).model_copy(update={"vision": ENCODER}),
-            shards=args.shards,
-            text_share=TEXT_SHARE,
-            optim=OptimConfig(lr=0.01, adam_lr=0.004),
-            batch_rows=16,
-            micro_batch=16,
-            device=device,
-            seed=seed,
-            eval_tokens=131_072,
-            samples=0,
-        )
-        vision.run(config, out / name)
+        settings: dict[str, Any] = {
+            "images": (out / f"images-{name}",),
+            "model": qwen3(1024, 128, 3, 160).model_copy(update={"vision": ENCODER}),
+            "shards": args.shards,
+            "optim": OptimConfig(lr=0.01, adam_lr=0.004),
+            "batch_rows": 16,
+            "micro_batch": 16,
+            "device": device,
+            "seed": seed,
+            "eval_tokens": 131_072,
+            "samples": 0,
+        }
+        plain = vision.Config(**settings)
+        own, text = int(str(plain.plan()["rows"])), _windows(out, seed, blind=blind)
+        share = text / (text + own) if text else TEXT_SHARE
+        vision.run(plain.model_copy(update={"text_share": share}), out / name)
     return RunDir.open(out / name)
+
+
+def _windows(out: Path, seed: int, *, blind: bool) -> int:
+    """Rows of text that the other twin has read; 0 for the first."""
+    if not blind:
+        return 0
+    other = RunDir.open(out / f"seeing-{seed}")
+    return round(int(other.value("rows")) * TEXT_SHARE / (1 - TEXT_SHARE))
 
 
 def _bits(run: RunDir) -> float:
