@@ -8,8 +8,8 @@ sight-KIND              questions held out, asked with their pictures and withou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,19 +29,18 @@ from presage.model.config import VisionConfig
 from presage.recipes.kept import same
 from presage.train import vision as vision_stage
 from presage.train.optim import OptimConfig
-from presage.train.schedule import ScheduleConfig
 
 KINDS = ("captions", "digits", "counting")
 IMAGES, FEW_IMAGES = 12_000, 48
-"""Documents to learn from, of all kinds together; the last where the demo is short."""
+"""Pictures to learn from, of all kinds together; the last where the demo is short."""
 ASKED, FEW_ASKED = 200, 8
 """Questions of each kind that are held out."""
 MINUTES = 3.0
 """What all of it takes on two cores, about."""
 FURTHER = 1
-"""Further questions about the same picture, as many as the demo's context has room for."""
-GRID = Grid(patch=4, merge=2, most_tokens=64)
-ENCODER = VisionConfig(**GRID.model_dump(), n_layers=2, d_model=96, n_heads=4, d_ff=256, d_project=192)
+"""Further questions about the same picture, each a document of its own: the demo's context has no room for turns."""
+GRID = Grid(patch=8, merge=2, most_tokens=64)
+ENCODER = VisionConfig(**GRID.model_dump(), n_layers=2, d_model=128, n_heads=4, d_ff=336, d_project=256)
 TEXT_SHARE = 0.25
 """Rows of the base's own text: it is not to be forgotten."""
 LONGEST = 40
@@ -96,7 +95,8 @@ def drawn(folder: Path, split: str, count: int, seed: int) -> list[Path]:
     for kind, file in zip(KINDS, files, strict=True):
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.is_file():
-            write_questions(file, map(_cut, questions(kind, count, seed, split)), more=split == "train")
+            drawings = questions(kind, count, seed, split)
+            write_questions(file, drawings if split == "test" else _apart(drawings))
     return files
 
 
@@ -106,7 +106,7 @@ def images_config(tokens: Path, files: Sequence[Path], seed: int) -> images_stag
 
 
 def vision_config(base: Path, images: Path, tokens: Path, seed: int, sizes: Sizes) -> vision_stage.Config:
-    """Trunk and encoder together, at the rate that fine-tuning has; the encoder begins with nothing."""
+    """Trunk and encoder together, at half the rate of pretraining; the encoder begins with nothing."""
     return vision_stage.Config(
         images=(images,),
         base=base,
@@ -115,8 +115,7 @@ def vision_config(base: Path, images: Path, tokens: Path, seed: int, sizes: Size
         micro_batch=sizes.batch_rows,
         shards=tokens,
         text_share=TEXT_SHARE,
-        optim=OptimConfig(lr=0.01, adam_lr=0.01, weight_decay=0.0, base_depth=2),
-        schedule=ScheduleConfig(kind="linear"),
+        optim=OptimConfig(lr=0.01, adam_lr=0.004),
         checkpoint_every=KEPT,
         eval_tokens=sizes.eval_tokens,
         seed=seed,
@@ -146,8 +145,8 @@ def vision() -> vision_stage.Config:
     return vision_config(DEMO / "target", HERE / "images", DEMO / "shards", 0, WHOLE)
 
 
-def _cut(question: Question) -> Question:
-    return replace(question, more=question.more[:FURTHER])
+def _apart(drawings: Iterable[Question]) -> Iterator[Question]:
+    return (one for question in drawings for one in question.apart(FURTHER))
 
 
 def _room(run: Path, asked: Sequence[Question]) -> int:
