@@ -204,7 +204,7 @@ TASKS = (
     Task("words", (("words", 30_000),), (("words", 600),), "0.95", more=1),
     Task(
         "bars",
-        (("bars", 24_000),),
+        (("bars", 18_000),),
         (("bars", 1000),),
         "value 0.85, largest 0.95",
         grid=Grid(patch=8, merge=2),
