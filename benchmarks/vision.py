@@ -201,7 +201,7 @@ def _cell(one: dict[str, Any] | None) -> str:
 SETS = ("mnist_test", "noto_emoji", "country_flags", "nlvr", "omniglot_small", "vqav2_sample")
 TURNED = Augment(shift=2.0, turn=12.0, scale=0.12, shear=0.15)
 TASKS = (
-    Task("words", (("words", 30_000),), (("words", 600),), "0.95", more=1),
+    Task("words", (("words", 45_000),), (("words", 600),), "0.95", more=1),
     Task(
         "bars",
         (("bars", 18_000),),
