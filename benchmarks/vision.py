@@ -72,7 +72,7 @@ def main() -> None:
         "minutes",
     ]
     text = "Accuracy on held-out questions, in brackets a 95 % interval; seen: questions whose image was trained on."
-    publish("vision", "Small models that see", [text, table([columns, *rows])], write=args.write)
+    publish("vision", "Small models that see", [text, table(columns, rows)], write=args.write)
 
 
 def _arguments() -> Namespace:
