@@ -48,6 +48,10 @@ class Task:
     epochs: float = 1.0
     more: int = 0
     """Of what else there is to learn from an image, how much; each a document of its own."""
+    steps: bool = False
+    """Answers tell what they come from first."""
+    longest: int = 24
+    """Tokens of an answer."""
     augment: Augment | None = None
     conditions: tuple[sight.Condition, ...] = ("vision", "no-vision")
 
@@ -107,7 +111,7 @@ def _examined(task: Task, args: Namespace, run: RunDir, folder: Path) -> RunDir:
     return _kept(
         sight,
         folder / "sight",
-        lambda: sight.Config(run=run.path, questions=questions, conditions=task.conditions, max_tokens=24),
+        lambda: sight.Config(run=run.path, questions=questions, conditions=task.conditions, max_tokens=task.longest),
     )
 
 
@@ -156,7 +160,7 @@ def _file(parts: tuple[tuple[str, int], ...], split: str, task: Task, args: Name
         drawn_or_read = chain.from_iterable(supplies)
         if task.more and split == "train":
             drawn_or_read = (one for question in drawn_or_read for one in question.apart(task.more))
-        write_questions(path, drawn_or_read)
+        write_questions(path, drawn_or_read, steps=task.steps and split == "train")
     return path
 
 
@@ -212,6 +216,15 @@ TASKS = (
         conditions=("vision", "no-vision", "interleaved", "text"),
     ),
     Task("counting", (("counting", 20_000),), (("counting", 1000),), "0.95", grid=Grid(patch=8, merge=2), more=1),
+    Task(
+        "counting in steps",
+        (("counting", 25_000),),
+        (("counting", 1000),),
+        "0.95",
+        grid=Grid(patch=8, merge=2),
+        steps=True,
+        longest=80,
+    ),
     Task(
         "mnist",
         (("mnist_test", 0), ("digits", 8000)),
