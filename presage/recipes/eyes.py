@@ -8,7 +8,7 @@ sight-KIND              questions held out, asked with their pictures and withou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,20 +30,19 @@ from presage.recipes.kept import same
 from presage.train import vision as vision_stage
 from presage.train.optim import OptimConfig
 
-KINDS = ("captions", "digits", "counting")
-IMAGES, FEW_IMAGES = 12_000, 48
+SHARES = {"captions": 0.25, "digits": 0.25, "counting": 0.5}
+KINDS = tuple(SHARES)
+IMAGES, FEW_IMAGES = 10_000, 48
 """Pictures to learn from, of all kinds together; the last where the demo is short."""
 ASKED, FEW_ASKED = 200, 8
 """Questions of each kind that are held out."""
 MINUTES = 3.0
 """What all of it takes on two cores, about."""
-FURTHER = 1
-"""Further questions about the same picture, each a document of its own: the demo's context has no room for turns."""
 GRID = Grid(patch=8, merge=2, most_tokens=64)
 ENCODER = VisionConfig(**GRID.model_dump(), n_layers=2, d_model=128, n_heads=4, d_ff=336, d_project=256)
 TEXT_SHARE = 0.25
 """Rows of the base's own text: it is not to be forgotten."""
-LONGEST = 40
+LONGEST = 80
 """Tokens of an answer, where the context has room for them."""
 KEPT = 200_000
 """Tokens between checkpoints: a kill costs seconds."""
@@ -72,8 +71,8 @@ def chain(base: Path, out: Path, seed: int, short: bool, tokens: Path) -> dict[s
     base: a run with a model of text; tokens: its shards. Raises RunError where `out` holds another such chain.
     """
     sizes = SHORT if short else WHOLE
-    shown_to = drawn(out / "questions", "train", sizes.images // len(KINDS), seed)
-    asked = drawn(out / "questions", "test", sizes.asked, seed)
+    shown_to = drawn(out / "questions", "train", _counts(sizes.images), seed)
+    asked = drawn(out / "questions", "test", dict.fromkeys(KINDS, sizes.asked), seed)
     images = same(images_stage, lambda: images_config(tokens, shown_to, seed), out / "images")
     vision = same(vision_stage, lambda: vision_config(base, images.path, tokens, seed, sizes), out / "vision")
     sights = {
@@ -89,14 +88,14 @@ def roles(runs: Mapping[str, RunDir]) -> dict[str, Any]:
     return {"vision": runs["vision"].path, "sights": sights} if "vision" in runs else {}
 
 
-def drawn(folder: Path, split: str, count: int, seed: int) -> list[Path]:
-    """A file of `count` questions for each kind, drawn where it is not there yet."""
-    files = [folder / f"{split}-{count}-of-seed-{seed}" / f"{kind}.jsonl" for kind in KINDS]
-    for kind, file in zip(KINDS, files, strict=True):
+def drawn(folder: Path, split: str, counts: Mapping[str, int], seed: int) -> list[Path]:
+    """A file of so many questions for each kind, drawn where it is not there yet. Training shows the steps to the
+    answers that have any: a small model counts by naming what it sees."""
+    files = _files(folder, split, counts, seed)
+    for (kind, count), file in zip(counts.items(), files, strict=True):
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.is_file():
-            drawings = questions(kind, count, seed, split)
-            write_questions(file, drawings if split == "test" else _apart(drawings))
+            write_questions(file, questions(kind, count, seed, split), steps=split == "train")
     return files
 
 
@@ -136,8 +135,7 @@ DEMO, HERE = Path("runs/demo"), Path("runs/demo/eyes")
 
 def images() -> images_stage.Config:
     """Of the demo's drawings; for records of your own: records=[…] tokenizer=…"""
-    folder = HERE / "questions" / f"train-{IMAGES // len(KINDS)}-of-seed-0"
-    return images_config(DEMO / "shards", [folder / f"{kind}.jsonl" for kind in KINDS], 0)
+    return images_config(DEMO / "shards", _files(HERE / "questions", "train", _counts(IMAGES), 0), 0)
 
 
 def vision() -> vision_stage.Config:
@@ -145,8 +143,13 @@ def vision() -> vision_stage.Config:
     return vision_config(DEMO / "target", HERE / "images", DEMO / "shards", 0, WHOLE)
 
 
-def _apart(drawings: Iterable[Question]) -> Iterator[Question]:
-    return (one for question in drawings for one in question.apart(FURTHER))
+def _counts(images: int) -> dict[str, int]:
+    return {kind: round(share * images) for kind, share in SHARES.items()}
+
+
+def _files(folder: Path, split: str, counts: Mapping[str, int], seed: int) -> list[Path]:
+    place = folder / f"{split}-{sum(counts.values())}-of-seed-{seed}"
+    return [place / f"{kind}.jsonl" for kind in counts]
 
 
 def _room(run: Path, asked: Sequence[Question]) -> int:
