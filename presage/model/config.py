@@ -10,9 +10,6 @@ from presage.core.config import Config
 from presage.core.errors import ConfigError, did_you_mean
 from presage.data.images.grid import Grid
 
-STEM_FIRST = 32
-
-
 class VisionConfig(Grid):
     """The encoder of images in front of a trunk (presage.model.vision)."""
 
@@ -22,6 +19,8 @@ class VisionConfig(Grid):
     d_ff: int = Field(default=352, gt=0)
     d_project: int = Field(default=256, gt=0)
     stem: Literal["conv", "linear"] = "conv"
+    stem_width: int = Field(default=16, gt=0)
+    """Channels after the first halving; each further one doubles them, up to d_model."""
     rope_theta: float = 100.0
 
     @model_validator(mode="after")
@@ -41,7 +40,7 @@ class VisionConfig(Grid):
     def stem_widths(self) -> list[int]:
         """Channels after each halving."""
         halvings = self.patch.bit_length() - 1
-        return [min(self.d_model, STEM_FIRST << number) for number in range(halvings)]
+        return [min(self.d_model, self.stem_width << number) for number in range(halvings)]
 
     def as_blocks(self) -> ModelConfig:
         """The shape of the encoder's blocks."""
