@@ -10,6 +10,7 @@ from presage.core.config import Config
 from presage.core.errors import ConfigError, did_you_mean
 from presage.data.images.grid import Grid
 
+
 class VisionConfig(Grid):
     """The encoder of images in front of a trunk (presage.model.vision)."""
 
