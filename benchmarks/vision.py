@@ -48,6 +48,8 @@ class Task:
     epochs: float = 1.0
     more: int = 0
     """Of what else there is to learn from an image, how much; each a document of its own."""
+    base: str = ""
+    """Another task, whose model this one begins with; by default --base."""
     steps: bool = False
     """Answers tell what they come from first."""
     longest: int = 24
@@ -135,8 +137,8 @@ def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
         folder / "model",
         lambda: vision.Config(
             images=(seen.path,),
-            base=args.base,
-            vision=encoder,
+            base=folder.parent / f"{task.base}-{seed}" / "model" if task.base else args.base,
+            vision=None if task.base else encoder,
             epochs=task.epochs,
             batch_rows=16,
             micro_batch=8,
@@ -205,7 +207,7 @@ def _cell(one: dict[str, Any] | None) -> str:
 SETS = ("mnist_test", "noto_emoji", "country_flags", "nlvr", "omniglot_small", "vqav2_sample")
 TURNED = Augment(shift=2.0, turn=12.0, scale=0.12, shear=0.15)
 TASKS = (
-    Task("words", (("words", 45_000),), (("words", 600),), "0.95", more=1),
+    Task("words", (("words", 60_000),), (("words", 600),), "0.95", grid=Grid(patch=8, merge=2), more=1),
     Task(
         "bars",
         (("bars", 18_000),),
@@ -213,6 +215,7 @@ TASKS = (
         "value 0.85, largest 0.95",
         grid=Grid(patch=8, merge=2),
         more=1,
+        base="words",
         conditions=("vision", "no-vision", "interleaved", "text"),
     ),
     Task("counting", (("counting", 20_000),), (("counting", 1000),), "0.95", grid=Grid(patch=8, merge=2), more=1),
