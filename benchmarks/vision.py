@@ -210,7 +210,7 @@ TASKS = (
     Task("words", (("words", 60_000),), (("words", 600),), "0.95", grid=Grid(patch=8, merge=2), more=1),
     Task(
         "bars",
-        (("bars", 18_000),),
+        (("bars", 12_000),),
         (("bars", 1000),),
         "value 0.85, largest 0.95",
         grid=Grid(patch=8, merge=2),
