@@ -94,7 +94,7 @@ def test_another_chain_in_the_folder_is_refused(lab: Path, monkeypatch: pytest.M
 
 
 def test_answers_have_the_room_that_the_longest_question_leaves(lab: Path) -> None:
-    asked = list(read_questions(next((lab / "eyes/questions").glob("test-*/captions.jsonl"))))
+    asked = list(read_questions(next((lab / "eyes/questions").glob("test-*/counting.jsonl"))))
     room = eyes._room(lab / "eyes/vision", asked)
     assert 0 < room <= eyes.LONGEST
     assert eyes._room(lab / "eyes/vision", [replace(asked[0], prompt=(*asked[0].prompt, "why " * 500))]) == 1
@@ -107,7 +107,7 @@ def test_the_report_and_the_last_lines_tell_of_it(lab: Path, tmp_path: Path) -> 
     text = (report.path / "report.md").read_text(encoding="utf-8")
     assert "## Images" in text and "This is a walk through the stages" in text and "| digits |" in text
     *_, line = told(EXAMPLE / "score", None, {kind: runs[kind].path for kind in eyes.KINDS})
-    assert line.startswith("right with the images, and without: captions ") and line.count(" and ") == 4
+    assert line.startswith("right with the images, and without: digits ") and line.count(" and ") == 3
 
 
 def test_without_images_a_report_is_told_of_none() -> None:

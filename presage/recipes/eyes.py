@@ -30,7 +30,7 @@ from presage.recipes.kept import same
 from presage.train import vision as vision_stage
 from presage.train.optim import OptimConfig
 
-SHARES = {"captions": 0.25, "digits": 0.25, "counting": 0.5}
+SHARES = {"digits": 0.4, "counting": 0.6}
 KINDS = tuple(SHARES)
 IMAGES, FEW_IMAGES = 10_000, 48
 """Pictures to learn from, of all kinds together; the last where the demo is short."""
@@ -42,6 +42,8 @@ GRID = Grid(patch=8, merge=2, most_tokens=64)
 ENCODER = VisionConfig(**GRID.model_dump(), n_layers=2, d_model=128, n_heads=4, d_ff=336, d_project=256)
 TEXT_SHARE = 0.25
 """Rows of the base's own text: it is not to be forgotten."""
+TRUNK_RATE = 0.3
+"""For the same reason: what the trunk is trained at of the encoder's rates."""
 LONGEST = 80
 """Tokens of an answer, where the context has room for them."""
 KEPT = 200_000
@@ -105,7 +107,7 @@ def images_config(tokens: Path, files: Sequence[Path], seed: int) -> images_stag
 
 
 def vision_config(base: Path, images: Path, tokens: Path, seed: int, sizes: Sizes) -> vision_stage.Config:
-    """Trunk and encoder together, at half the rate of pretraining; the encoder begins with nothing."""
+    """Encoder and trunk together, the trunk at a lower rate: it has its text to lose."""
     return vision_stage.Config(
         images=(images,),
         base=base,
@@ -114,6 +116,7 @@ def vision_config(base: Path, images: Path, tokens: Path, seed: int, sizes: Size
         micro_batch=sizes.batch_rows,
         shards=tokens,
         text_share=TEXT_SHARE,
+        trunk_rate=TRUNK_RATE,
         optim=OptimConfig(lr=0.01, adam_lr=0.004),
         checkpoint_every=KEPT,
         eval_tokens=sizes.eval_tokens,

@@ -57,6 +57,8 @@ class Config(BaseConfig):
     """The encoder to put in front of a base that has none."""
     freeze: bool = False
     """Train the encoder alone and leave the trunk as it is."""
+    trunk_rate: float = Field(default=1.0, gt=0, le=1)
+    """What of the rates of `optim` the trunk is trained at; below 1 a base keeps more of its text."""
     epochs: float = Field(default=1.0, gt=0)
     """Over the documents with images."""
     batch_rows: int = Field(default=32, gt=0)
@@ -140,7 +142,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
             sequence_tokens=length,
             flops_per_token=sum(_flops_per_token(config, model, album, length)),
         )
-        state = fit(model, Optimizer(model, config.optim), stages.batch, sight_loss, plan, directory, chosen)
+        state = fit(model, _optimizer(config, model), stages.batch, sight_loss, plan, directory, chosen)
         shutil.copyfile(vocabulary, directory.artifact("tokenizer.json"))
         held_out, _ = _album(config, model, "val")
         trunk, encoder = _flops_per_token(config, model, album, length)
@@ -226,6 +228,13 @@ def _album(config: Config, model: Transformer, split: str) -> tuple[Album, int]:
 
 def _trained(config: Config, model: Transformer) -> list[torch.nn.Parameter]:
     return [p for name, p in model.named_parameters() if name.startswith(VISION) or not config.freeze]
+
+
+def _optimizer(config: Config, model: Transformer) -> Optimizer:
+    optimizer = Optimizer(model, config.optim)
+    for name in optimizer.scales:
+        optimizer.scales[name] *= 1.0 if name.startswith(VISION) else config.trunk_rate
+    return optimizer
 
 
 def _rows(config: Config, album: Album) -> int:

@@ -326,3 +326,22 @@ def test_what_a_run_will_be_is_what_it_is(short: Path, tmp_path: Path) -> None:
     assert {name: plan[name] for name in told} == {name: run.value(key) for name, key in told.items()}
     assert isinstance(RunDir.open(run.path, "vision").read_json("result.json"), dict)
     assert plan["parameters trained"] == plan["parameters"] and GRID.cell == VISION.cell
+
+
+def test_the_trunk_may_learn_more_slowly(seeing: Transformer, tmp_path: Path) -> None:
+    """An update moves every trunk tensor by that share of what the full rate moves it, and the encoder as far."""
+    before = {name: value.clone() for name, value in seeing.state_dict().items()}
+    moved = {}
+    for rate in (1.0, 0.25):
+        model = build(seeing.config, 0)
+        model.load_state_dict(before)
+        settings = {"images": (tmp_path,), "model": seeing.config, "trunk_rate": rate, "optim": {"weight_decay": 0.0}}
+        optimizer = vision._optimizer(vision.Config.model_validate(settings), model)
+        torch.manual_seed(0)
+        for parameter in model.parameters():
+            parameter.grad = torch.randn_like(parameter)
+        optimizer.step(1.0, 1)
+        moved[rate] = {name: value - before[name] for name, value in model.state_dict().items()}
+    for name, full in moved[1.0].items():
+        share = 1.0 if name.startswith("vision.") else 0.25
+        assert torch.allclose(moved[0.25][name], share * full, atol=1e-6), name
