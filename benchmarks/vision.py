@@ -242,7 +242,7 @@ TASKS = (
         (("nlvr", 0), ("statements", 12_000)),
         (("nlvr", 0),),
         "0.60 aimed at",
-        grid=Grid(patch=8, merge=2, most_tokens=96),
+        grid=Grid(patch=8, merge=2, most_tokens=64),
     ),
     Task(
         "emoji",
