@@ -27,7 +27,7 @@ def score(question: Question, said: str) -> float:
         return float(_near(answer, question.answer, question.scale or 0.0))
     if question.metric == "vqa":
         return vqa_accuracy(answer, question.answers)
-    return float(answer in (question.answer, *question.answers))
+    return float(answer in [final(right) for right in (question.answer, *question.answers)])
 
 
 def is_number(text: str) -> bool:

@@ -288,6 +288,7 @@ VQA = Question(id="v", prompt=(), answer="2", metric="vqa", answers=("two",) * 2
         (EXACT, "The answer is crimson.", 1),
         (EXACT, "Red", 0),
         (EXACT, "not red", 0),
+        (Question(id="stop", prompt=(), answer="It is red."), "It is red.", 1),
         (WITHIN, "50", 1),
         (WITHIN, "55", 1),
         (WITHIN, "45.0", 1),
