@@ -13,6 +13,7 @@ Multiple choice is scored by the log-probability of each option, everything else
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -75,14 +76,15 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     for question in questions:
         _check(question)
     pool = list(read_questions(config.pool)) if config.pool else questions
-    others = len(pool) - (config.pool is None)
+    named = Counter(one.id for one in pool)
+    others = len(pool) - max(named[one.id] for one in questions)
     if config.shots > others:
         raise ConfigError(f"{config.shots} shots, and {others} questions to draw from", where="shots")
+    conditions = [one for one in config.conditions if all(has_form(question, one) for question in questions)]
+    if not conditions:
+        raise ConfigError("none that all questions have a form for", where="conditions")
     model = opened(config.spec, config.key_file, config.settings)
     with attempt(out, "sight", config, seed=config.seed, resume=resume) as directory:
-        conditions: list[str] = [
-            one for one in config.conditions if all(has_form(question, one) for question in questions)
-        ]
         seen = Seen.of(config.trained or trained_on(config.run), questions)
         said = {one: _asked(model, questions, _shots(config, pool), one, config) for one in conditions}
         scores = {

@@ -333,6 +333,8 @@ def test_errors_are_told_in_one_line(learnt: Path, tmp_path: Path) -> None:
     empty = sight.Config(run=learnt, questions=tmp_path / "empty.jsonl")
     refused("holds no questions", lambda: sight.run(empty, tmp_path / "sight"), DataError)
     refused("4 shots, and 3 questions", lambda: asked(learnt, tmp_path, colours, shots=4), ConfigError)
+    refused("3 shots, and 2", lambda: asked(learnt, tmp_path, [*colours[:2], *colours[:2]], shots=3), ConfigError)
+    refused("conditions: none", lambda: asked(learnt, tmp_path, colours, conditions=("text",)), ConfigError)
     odd = colour_questions(metric="choice", options=("a", "b"))
     refused("red: the answer is not among the options", lambda: asked(learnt, tmp_path, odd), DataError)
     wordy = colour_questions(metric="within", scale=1.0)
