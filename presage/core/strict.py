@@ -30,6 +30,14 @@ def utf8(data: bytes, where: str | Path) -> str:
         raise DataError(f"not UTF-8: {error.reason} at byte {error.start}", where=f"{where}:{line}") from None
 
 
+def utf8_line(data: bytes, where: str | Path) -> str:
+    """A line as UTF-8 text, a mark at its beginning aside. Raises DataError; `where` names the line."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"not UTF-8: {error.reason} at byte {error.start}", where=where) from None
+
+
 def whole_number(text: str) -> int | None:
     """The whole number from 0 that digits spell; None for anything else, and for more digits than a count has."""
     return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None

@@ -135,6 +135,11 @@ def test_what_is_not_utf8(tmp_path: Path) -> None:
         list(read_questions(tmp_path / "a.jsonl"))
 
 
+def test_a_mark_before_the_first_line_is_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + json.dumps(GOOD_ROW).encode())
+    assert [one.answer for one in read_questions(tmp_path / "a.jsonl")] == ["7"]
+
+
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.jsonl: cannot be read"):
         list(read_questions(tmp_path / "a.jsonl"))

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 
 from presage.core.errors import DataError
 from presage.core.files import atomic_write
-from presage.core.strict import half_surrogate, read_json
+from presage.core.strict import half_surrogate, read_json, utf8_line
 from presage.data.documents import read_bytes
 from presage.data.images.parts import Mixed, Picture, read_content, written
 
@@ -92,7 +92,7 @@ def read_questions(path: Path) -> Iterator[Question]:
     for number, line in enumerate(read_bytes(path, MOST_BYTES).split(b"\n"), 1):
         if line.strip():
             where = f"{path}:{number}"
-            yield _question(read_json(_decoded(line, where), where), where, path)
+            yield _question(read_json(utf8_line(line, where), where), where, path)
 
 
 MOST_BYTES = 8 << 30
@@ -118,13 +118,6 @@ def _row(question: Question, form: str, steps: bool, more: bool) -> dict[str, An
         "forms": {name: written(parts) for name, parts in question.forms.items()},
     }
     return row | {name: value for name, value in further.items() if value}
-
-
-def _decoded(line: bytes, where: str) -> str:
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        raise DataError("not UTF-8", where=where) from None
 
 
 def _question(row: Any, where: str, path: Path) -> Question:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from presage.core.errors import DataError
-from presage.core.strict import read_json, utf8
+from presage.core.strict import read_json, utf8_line
 from presage.data.bpe import Tokenizer
 from presage.data.chat import ROLES, See, encoded, interleaved
 from presage.data.documents import format_of
@@ -34,7 +34,7 @@ def read_documents(path: Path) -> Iterator[tuple[str, Mixture]]:
         if line.strip():
             empty = False
             where = f"{path}:{number}"
-            yield where, _document(read_json(utf8(line, where), where), where, path.parent)
+            yield where, _document(read_json(utf8_line(line, where), where), where, path.parent)
     if empty:
         raise DataError("holds no records", where=path)
 
