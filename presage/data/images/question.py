@@ -97,6 +97,8 @@ def read_questions(path: Path) -> Iterator[Question]:
 
 MOST_BYTES = 8 << 30
 MOST_SCALE = 1e300
+FEWEST_ANSWERS = 2
+"""Of annotators, for any to count."""
 
 
 def _row(question: Question, form: str, steps: bool, more: bool) -> dict[str, Any]:
@@ -134,6 +136,11 @@ def _question(row: Any, where: str, path: Path) -> Question:
     if metric not in METRICS:
         raise DataError(f"no metric {metric!r:.40}", where=where, hint=f"known: {', '.join(METRICS)}")
     answer = row.get("answer", messages[1].get("content"))
+    answers, scale = _texts(row.get("answers", []), "answers", where), _number(row.get("scale"), "scale", where)
+    if metric == "vqa" and len(answers) < FEWEST_ANSWERS:
+        raise DataError(f"vqa leaves one of 'answers' out, and there are {len(answers)}", where=where)
+    if scale is not None and scale < 0:
+        raise DataError("'scale' is below zero", where=where)
     return Question(
         id=_text(row.get("id", ""), "id", where) or where,
         prompt=prompt,
@@ -141,8 +148,8 @@ def _question(row: Any, where: str, path: Path) -> Question:
         metric=metric,
         steps=_text(row.get("steps", ""), "steps", where),
         options=_texts(row.get("options", []), "options", where),
-        answers=_texts(row.get("answers", []), "answers", where),
-        scale=_number(row.get("scale"), "scale", where),
+        answers=answers,
+        scale=scale,
         category=_text(row.get("category", ""), "category", where),
         group=_text(row.get("group", ""), "group", where),
         forms={name: read_content(parts, where, path.parent) for name, parts in forms.items()},
