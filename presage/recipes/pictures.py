@@ -27,9 +27,10 @@ def drawn(kinds: Sequence[str], split: str, seed: int, count: int) -> Iterator[Q
 def of_set(names: Sequence[str], data: Path, split: str, seed: int, count: int) -> Iterator[Question]:
     """The questions of a public set below `data`, at most `count` (0: all). Raises DataError for another number of
     names than one, an unknown set, and whatever its files are short of."""
-    if len(names) != 1 or names[0] not in SETS:
-        name = names[0] if names else ""
-        raise DataError(f"no public set '{name}'", where="make pictures", hint=did_you_mean(name, SETS))
+    if len(names) != 1:
+        raise DataError(f"{len(names)} names, and --data is of one public set", where="make pictures")
     name = names[0]
+    if name not in SETS:
+        raise DataError(f"no public set '{name}'", where="make pictures", hint=did_you_mean(name, SETS))
     folder = next((one for one in (data / name, data / "vision" / name) if one.is_dir()), data)
     return islice(SETS[name](folder, split, seed), count or None)

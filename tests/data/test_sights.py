@@ -23,6 +23,7 @@ from presage.data.images.reading import read_image
 from presage.data.sights import SETS, emoji, flags, mnist, packed
 from presage.data.sights.digits import FONTS, STROKES, digits
 from presage.data.sights.omniglot import episodes
+from presage.recipes.pictures import of_set
 
 COUNTS = {  # of train and test
     "mnist_test": (8_000, 2_000),
@@ -142,6 +143,11 @@ def test_a_small_set(name: str, small: Path) -> None:
 def test_no_such_split(name: str, small: Path) -> None:
     with pytest.raises(DataError, match="no split 'dev'"):
         list(SETS[name](small / name, "dev", 0))
+
+
+def test_one_set_at_a_time() -> None:
+    with pytest.raises(DataError, match="2 names, and --data is of one"):
+        of_set(["mnist_test", "digits"], Path("sets"), "test", 0, 1)
 
 
 @pytest.mark.parametrize("name", SETS)
