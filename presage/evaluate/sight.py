@@ -80,7 +80,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     others = len(pool) - max(named[one.id] for one in questions)
     if config.shots > others:
         raise ConfigError(f"{config.shots} shots, and {others} questions to draw from", where="shots")
-    conditions = [one for one in config.conditions if all(has_form(question, one) for question in questions)]
+    conditions: list[str] = [one for one in config.conditions if all(has_form(question, one) for question in questions)]
     if not conditions:
         raise ConfigError("none that all questions have a form for", where="conditions")
     model = opened(config.spec, config.key_file, config.settings)
