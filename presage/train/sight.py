@@ -136,7 +136,7 @@ def _moved(document: Document, first: int) -> Document:
 
 def _check_grid(images: Images, vision: VisionConfig) -> None:
     grid, own = images.grid.model_dump(), vision.model_dump()
-    wrong = [name for name in ("patch", "merge") if own[name] != grid[name]]
+    wrong = [name for name in grid if own[name] != grid[name]]
     if wrong:
         said = ", ".join(f"{name} {grid[name]}, the model's {own[name]}" for name in wrong)
         raise ConfigError(f"images on another grid: {said}", where=images.path.parent, hint="make them with this grid")

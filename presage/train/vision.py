@@ -102,7 +102,7 @@ class Config(BaseConfig):
         """What it will be, for --dry-run: the runs are read, nothing is written."""
         model, _ = _begun(self)
         album, length = _album(self, model, "train")
-        rows = _rows(self, album)
+        rows = _rows(self, album, length)
         return {
             "parameters": model.config.n_params,
             "parameters trained": sum(p.numel() for p in _trained(self, model)),
@@ -125,9 +125,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     config = config.model_copy(update={"device": chosen, "model": model.config})
     device = chosen.apply()
     album, length = _album(config, model, "train")
-    if not len(album.packing.rows.read):
-        where = config.images[0]
-        raise DataError(f"no document fits {length} tokens", where=where, hint="smaller images or a longer context")
+    rows = _rows(config, album, length)
     if album.packing.too_long:
         note(f"{album.packing.too_long} of {album.documents} documents do not fit {length} tokens and are left out")
     stages = _Mixture(config, album, length, device, vocabulary)
@@ -137,7 +135,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
             parameter.requires_grad_(False)
         plan = Plan.of(
             config,
-            tokens=_rows(config, album) * length,
+            tokens=rows * length,
             batch_sequences=config.batch_rows,
             sequence_tokens=length,
             flops_per_token=sum(_flops_per_token(config, model, album, length)),
@@ -212,6 +210,8 @@ def _begun(config: Config) -> tuple[Transformer, Path]:
     check_ids(vocabulary, first.tokenizer_path, config.images[0])
     if model.vision is None and config.vision is None:
         raise ConfigError("this base reads text alone", where=config.base, hint="set vision: an encoder to begin with")
+    if model.config.vision is not None and config.vision not in (None, model.config.vision):
+        note("the base sees already: its own encoder is trained, and `vision` is left aside")
     if model.vision is None and config.vision is not None:
         model = with_vision(model, config.vision, derive(config.seed, "init"))
     return model, vocabulary
@@ -237,8 +237,16 @@ def _optimizer(config: Config, model: Transformer) -> Optimizer:
     return optimizer
 
 
-def _rows(config: Config, album: Album) -> int:
-    return round(config.epochs * len(album.packing.rows.read) / (1 - config.text_share))
+def _rows(config: Config, album: Album, length: int) -> int:
+    """Rows to train on. Raises DataError where no document fits one, ConfigError where epochs come to none."""
+    own = len(album.packing.rows.read)
+    if not own:
+        where, hint = config.images[0], "smaller images or a longer context"
+        raise DataError(f"no document fits {length} tokens", where=where, hint=hint)
+    rows = round(config.epochs * own / (1 - config.text_share))
+    if not rows:
+        raise ConfigError(f"{config.epochs:g} epochs of {own} rows are none", where="epochs")
+    return rows
 
 
 def _flops_per_token(config: Config, model: Transformer, album: Album, length: int) -> tuple[int, int]:

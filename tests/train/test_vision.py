@@ -138,7 +138,9 @@ def test_packed_documents_do_not_see_each_others_images(run: Path, seeing: Trans
     assert torch.equal(before[1:], after[1:])
 
 
-@pytest.mark.parametrize("wrong", [Grid(patch=8, merge=2), Grid(patch=4, merge=1)])
+@pytest.mark.parametrize(
+    "wrong", [Grid(patch=8, merge=2), Grid(patch=4, merge=1), GRID.model_copy(update={"most_tokens": 3})]
+)
 def test_images_on_another_grid_are_refused(wrong: Grid, tmp_path: Path) -> None:
     images = make_images(tmp_path, MIXED, grid=wrong).path
     with pytest.raises(ConfigError, match=r"images on another grid: .*the model's"):
@@ -292,6 +294,9 @@ def test_a_vocabulary_too_small_is_refused(short: Path, tmp_path: Path) -> None:
 
 def test_documents_too_long_are_told(short: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     refused(training(short, context_length=4), "no document fits 4 tokens", tmp_path)
+    with pytest.raises(DataError, match="no document fits 4 tokens"):
+        training(short, context_length=4).plan()
+    refused(training(short, epochs=0.001), "epochs of . rows are none", tmp_path)
     images = make_images(tmp_path, [*colour_rows(), talk("long " * 30, "yes")]).path
     run = vision.run(training(images), tmp_path / "some")
     assert run.value("too_long") == 1 and run.value("documents") == 5
