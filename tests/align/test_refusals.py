@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lzma
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import hypothesis.strategies as st
 import pytest
@@ -94,9 +94,9 @@ def test_time_grows_with_the_text_and_no_faster(piece: str) -> None:
 
     def seconds(times: int) -> float:
         text = piece * times
-        start = perf_counter()
+        start = process_time()
         refusal(text, text)
-        return perf_counter() - start
+        return process_time() - start
 
     small = max(min(seconds(500) for _ in range(3)), 1e-4)
     assert min(seconds(8_000) for _ in range(3)) < 80 * small
