@@ -273,7 +273,7 @@ def files() -> Iterator[File]:
 
 
 def measured(place: Path) -> dict[str, object]:
-    """What reading one file came to, with the seconds of its processor and by how many megabytes memory grew at most."""
+    """What reading one file came to, with its processor's seconds and by how many megabytes memory grew at most."""
     given: object = json.loads(place.read_text()) if place.suffix == ".json" else place.read_bytes()
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # else what an earlier case left would hide what this one takes
