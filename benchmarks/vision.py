@@ -243,6 +243,7 @@ TASKS = (
         (("nlvr", 0),),
         "0.60 aimed at",
         grid=Grid(patch=8, merge=2, most_tokens=64),
+        longest=4,
     ),
     Task(
         "emoji",
