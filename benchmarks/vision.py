@@ -60,6 +60,9 @@ class Task:
 
 def main() -> None:
     args = _arguments()
+    if args.base is None:
+        print("vision: skipped, --base is not given: a run with a model of text, such as a demo's target")
+        return
     chosen = [task for task in TASKS if not args.tasks or task.name in args.tasks]
     with tempfile.TemporaryDirectory() as folder:
         out = args.out or Path(folder)
@@ -84,9 +87,7 @@ def main() -> None:
 def _arguments() -> Namespace:
     parser = options(__doc__)
     parser.add_argument("--out", type=Path, metavar="DIR", help="keep runs here, and go on from what is there")
-    parser.add_argument(
-        "--base", type=Path, metavar="RUN", required=True, help="a run with a model of text: the demo's"
-    )
+    parser.add_argument("--base", type=Path, metavar="RUN", help="a run with a model of text: the demo's")
     parser.add_argument("--data", type=Path, metavar="DIR", help="the folder of the public sets")
     parser.add_argument("--tasks", nargs="*", metavar="NAME", help=", ".join(task.name for task in TASKS))
     parser.add_argument("--seeds", type=int, default=1, help="how many models of each task")
