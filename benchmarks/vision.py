@@ -24,6 +24,7 @@ from presage.data.images.grid import Grid
 from presage.data.images.question import write_questions
 from presage.evaluate import sight
 from presage.model.config import VisionConfig
+from presage.recipes.kept import kept
 from presage.recipes.pictures import drawn, of_set
 from presage.train import vision
 from presage.train.optim import OptimConfig
@@ -111,7 +112,7 @@ def _measured(task: Task, args: Namespace, out: Path) -> Iterator[list[str]]:
 
 def _examined(task: Task, args: Namespace, run: RunDir, folder: Path) -> RunDir:
     questions = _file(task.test, "test", task, args, folder)
-    return _kept(
+    return kept(
         sight,
         folder / "sight",
         lambda: sight.Config(run=run.path, questions=questions, conditions=task.conditions, max_tokens=task.longest),
@@ -120,7 +121,7 @@ def _examined(task: Task, args: Namespace, run: RunDir, folder: Path) -> RunDir:
 
 def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
     records = _file(task.train, "train", task, args, folder)
-    seen = _kept(
+    seen = kept(
         shards,
         folder / "images",
         lambda: shards.Config(records=(records,), tokenizer=args.base, grid=task.grid, held_out=0.005),
@@ -133,7 +134,7 @@ def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
         d_ff=8 * task.width // 3 // 16 * 16,
         d_project=2 * task.width,
     )
-    return _kept(
+    return kept(
         vision,
         folder / "model",
         lambda: vision.Config(
@@ -165,16 +166,6 @@ def _file(parts: tuple[tuple[str, int], ...], split: str, task: Task, args: Name
             drawn_or_read = (one for question in drawn_or_read for one in question.apart(task.more))
         write_questions(path, drawn_or_read, steps=task.steps and split == "train")
     return path
-
-
-def _kept(stage: Any, out: Path, make: Any) -> RunDir:
-    if (out / "DONE").is_file():
-        return RunDir.open(out)
-    from presage.core.run import load_config
-
-    begun = (out / "config.json").is_file()
-    run: RunDir = stage.run(load_config(stage.Config, out / "config.json") if begun else make(), out, resume=begun)
-    return run
 
 
 def _rows(task: Task, asked: RunDir, run: RunDir, minutes: float) -> Iterator[list[str]]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from presage.core.errors import ConfigError
-from presage.data.images.loader import Document, Images
+from presage.data.images.loader import Images
 from presage.model.config import VisionConfig
 from presage.model.losses import cross_entropy
 from presage.model.splice import check_count, eyes, places, spliced
@@ -47,11 +47,11 @@ class Album:
         self.runs, self.vision = runs, vision
         self._firsts = np.cumsum([0, *(len(one.table) for one in runs)]).tolist()
         documents = [
-            _moved(document, first)
+            (_moved(document.ids, first).tolist(), document.learned.tolist())
             for one, first in zip(runs, self._firsts[:-1], strict=True)
             for document in one.documents(split)
         ]
-        self.packing: Packing = pack([(one.ids.tolist(), one.learned.tolist()) for one in documents], length)
+        self.packing: Packing = pack(documents, length)
         self.documents = len(documents)
 
     def batch(self, rows: Sequence[int]) -> Batch:
@@ -128,10 +128,9 @@ def sight_loss(model: Transformer, batch: Batch) -> tuple[Tensor, float]:
     return seen, float(rows.counted.sum())
 
 
-def _moved(document: Document, first: int) -> Document:
-    """Its pictures numbered from `first`."""
-    ids = np.where(document.ids < 0, document.ids - first, document.ids)
-    return Document(ids, document.learned, document.pictures)
+def _moved(ids: np.ndarray, first: int) -> np.ndarray:
+    """Ids with pictures numbered from `first`."""
+    return np.where(ids < 0, ids - first, ids)
 
 
 def _check_grid(images: Images, vision: VisionConfig) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -133,17 +134,17 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         model = model.to(device).train()
         for parameter in set(model.parameters()) - set(_trained(config, model)):
             parameter.requires_grad_(False)
+        trunk, encoder = _flops_per_token(config, model, album, length)
         plan = Plan.of(
             config,
             tokens=rows * length,
             batch_sequences=config.batch_rows,
             sequence_tokens=length,
-            flops_per_token=sum(_flops_per_token(config, model, album, length)),
+            flops_per_token=trunk + encoder,
         )
         state = fit(model, _optimizer(config, model), stages.batch, sight_loss, plan, directory, chosen)
         shutil.copyfile(vocabulary, directory.artifact("tokenizer.json"))
         held_out, _ = _album(config, model, "val")
-        trunk, encoder = _flops_per_token(config, model, album, length)
         results = (
             {"encoder/share": {"value": encoder / (trunk + encoder), "unit": "of FLOPs"}}
             | _losses(model, held_out, device)
@@ -174,8 +175,7 @@ class _Mixture:
         own, text = shared(first, count, self.config.text_share)
         order = in_epochs(*own, len(self.album.packing.rows.read), self.config.seed)
         seen = self.album.batch(order)
-        places = [(own[0] + n, k) for n, row in enumerate(order) for k in range(self.album.images_in(row))]
-        images = [self._changed(image, *place) for image, place in zip(seen.images, places, strict=True)]
+        images = seen.images if self.config.augment is None else self._changed(seen.images, own[0], order)
         rows = seen.rows
         if text[1]:
             rows = joined([rows, windows(self.loader.batch(*text), self.config.text_weight)])
@@ -190,10 +190,13 @@ class _Mixture:
         value, stderr = bits_per_byte(model, parts, held_out.token_bytes, device)["val/bpb"]
         return {"text/bpb": {"value": value, "stderr": stderr, "n": parts[0].size, "unit": "bits/byte"}}
 
-    def _changed(self, image: np.ndarray, row: int, number: int) -> np.ndarray:
-        if self.config.augment is None:
-            return image
-        return self.config.augment.applied(image, stream(self.config.seed, "augment", row, number))
+    def _changed(self, images: Sequence[np.ndarray], first: int, order: Sequence[int]) -> list[np.ndarray]:
+        """The images of rows, each changed by a chance of its row's number and its place in the row."""
+        assert self.config.augment is not None
+        change, seed = self.config.augment.applied, self.config.seed
+        places = [(first + n, k) for n, row in enumerate(order) for k in range(self.album.images_in(row))]
+        pairs = zip(images, places, strict=True)
+        return [change(image, stream(seed, "augment", *place)) for image, place in pairs]
 
 
 def _begun(config: Config) -> tuple[Transformer, Path]:

@@ -96,10 +96,10 @@ def font(name: str, size: int) -> Font:
     return ImageFont.truetype(dict(fonts())[name], size, layout_engine=ImageFont.Layout.BASIC)
 
 
-def png(image: Image.Image) -> Picture:
-    """The image as a PNG file."""
+def png(image: Image.Image, level: int = 7) -> Picture:
+    """The image as a PNG file, compressed as hard as zlib's `level` says."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=7)
+    image.save(buffer, "PNG", compress_level=level)
     return Picture(buffer.getvalue())
 
 

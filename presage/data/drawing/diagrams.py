@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
 
-from presage.data.drawing.shapes import FINER, canvas, one_of, png, shown, some_of, split_of
+from presage.data.drawing.canvas import OWN, font, pick, some
+from presage.data.drawing.shapes import FINER, canvas, png, shown, split_of
 from presage.data.images.parts import Picture
 from presage.data.images.question import Question
 
@@ -44,14 +44,9 @@ class Graph:
         return f"Boxes, (0, 0) at the top left: {boxes}. Arrows: {arrows}."
 
 
-@cache
-def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size)
-
-
 def _label(pen: ImageDraw.ImageDraw, text: str, x: float, y: float) -> None:
     size = FONT if len(text) < len("cat") else WORD_FONT
-    pen.text((x * FINER, y * FINER), text, fill=INK, font=_font(size * FINER), anchor="mm")
+    pen.text((x * FINER, y * FINER), text, fill=INK, font=font(OWN, size * FINER), anchor="mm")
 
 
 # ---- arrows ----------------------------------------------------------------------------------------------------------
@@ -60,10 +55,10 @@ def _label(pen: ImageDraw.ImageDraw, text: str, x: float, y: float) -> None:
 def _graph(random: np.random.Generator, split: str) -> Graph:
     """Three to five labels, each with its arrows, none of which runs through a third."""
     while True:
-        labels = some_of(random, one_of(random, (LETTERS, NAMES)), int(random.integers(3, 6)))
-        at = dict(zip(labels, some_of(random, range(len(SPOTS)), len(labels)), strict=True))
+        labels = some(random, pick(random, (LETTERS, NAMES)), int(random.integers(3, 6)))
+        at = dict(zip(labels, some(random, range(len(SPOTS)), len(labels)), strict=True))
         pairs = [(a, b) for a in labels for b in labels if a < b and _clear(at, a, b)]
-        chosen = some_of(random, pairs, int(random.integers(2, 6)))
+        chosen = some(random, pairs, int(random.integers(2, 6)))
         arrows = tuple(pair if random.random() < HALF else pair[::-1] for pair in chosen)
         if arrows and split_of("graph", *sorted(arrows)) == split:
             return Graph(at, arrows)
@@ -86,7 +81,7 @@ def _clear(at: dict[str, int], start: str, end: str) -> bool:
 
 def _drawn(random: np.random.Generator, graph: Graph) -> Picture:
     image, pen = canvas(SIDE, SIDE, PAPER)
-    fill, round_ = one_of(random, FILLS), bool(random.integers(2))
+    fill, round_ = pick(random, FILLS), bool(random.integers(2))
     for start, end in graph.arrows:
         _arrow(pen, SPOTS[graph.at[start]], SPOTS[graph.at[end]])
     for label, spot in graph.at.items():
@@ -112,7 +107,7 @@ def _arrow(pen: ImageDraw.ImageDraw, start: tuple[int, int], end: tuple[int, int
 def _arrows(random: np.random.Generator, split: str) -> Question:
     while True:
         graph = _graph(random, split)
-        found = one_of(random, (_lead, _leave, _top))(random, graph)
+        found = pick(random, (_lead, _leave, _top))(random, graph)
         if found:
             break
     asked, answer, steps, category = found
@@ -134,19 +129,19 @@ def _lead(random: np.random.Generator, graph: Graph) -> Asked | None:
     single = [(start, end) for start, end in graph.arrows if starts.count(start) == 1]
     if not single:
         return None
-    start, end = one_of(random, single)
+    start, end = pick(random, single)
     return f"Where does the arrow from {start} lead?", end, "", "lead"
 
 
 def _leave(random: np.random.Generator, graph: Graph) -> Asked | None:
-    label = one_of(random, tuple(graph.at))
+    label = pick(random, tuple(graph.at))
     ends = [end for start, end in graph.arrows if start == label]
     steps = f"Arrows from {label}: {', '.join(f'to {end}' for end in ends) or 'none'}."
     return f"How many arrows leave {label}?", str(len(ends)), steps, "leave"
 
 
 def _top(random: np.random.Generator, graph: Graph) -> Asked | None:
-    word, sign, axis = one_of(random, (("top", 1, 1), ("bottom", -1, 1), ("far left", 1, 0), ("far right", -1, 0)))
+    word, sign, axis = pick(random, (("top", 1, 1), ("bottom", -1, 1), ("far left", 1, 0), ("far right", -1, 0)))
     ordered = sorted(graph.at, key=lambda label: sign * SPOTS[graph.at[label]][axis])
     first, second = ordered[:2]
     if SPOTS[graph.at[first]][axis] == SPOTS[graph.at[second]][axis]:
@@ -193,7 +188,7 @@ def _measured(
     told = f"A {kind} with sides {', '.join(map(str, sides))}."
     image, pen = canvas(SIDE, SIDE, PAPER)
     points = _triangle_points(sides) if kind == "triangle" else _rectangle_points(sides)
-    pen.polygon([(x * FINER, y * FINER) for x, y in points], fill=one_of(random, FILLS), outline=INK, width=FINER)
+    pen.polygon([(x * FINER, y * FINER) for x, y in points], fill=pick(random, FILLS), outline=INK, width=FINER)
     middle = (sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points))
     for side, start, end in zip(sides, points, points[1:] + points[:1], strict=False):
         _label(pen, str(side), *_outside(start, end, middle))
@@ -244,7 +239,7 @@ def _outside(start: Point, end: Point, middle: Point) -> Point:
 
 def diagrams(random: np.random.Generator, split: str) -> Question:
     """Arrows two times in three, geometry else."""
-    return one_of(random, (_arrows, _arrows, _geometry))(random, split)
+    return pick(random, (_arrows, _arrows, _geometry))(random, split)
 
 
 KINDS: dict[str, Callable[[np.random.Generator, str], Question]] = {"diagrams": diagrams}

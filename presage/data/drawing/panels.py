@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import ImageDraw
 
-from presage.data.drawing.shapes import COLOURS, FINER, canvas, one_of, png, put, shown, split_of
+from presage.data.drawing.canvas import pick
+from presage.data.drawing.shapes import COLOURS, FINER, canvas, png, put, shown, split_of
 from presage.data.images.parts import Mixed, Picture
 from presage.data.images.question import Question
 
@@ -66,11 +67,11 @@ VALUES: dict[str, tuple[Any, ...]] = {
 
 def _panel(random: np.random.Generator, arrows: bool) -> Panel:
     return Panel(
-        shape="arrow" if arrows else str(one_of(random, VALUES["shape"])),
-        colour=one_of(random, tuple(COLOURS)),
+        shape="arrow" if arrows else str(pick(random, VALUES["shape"])),
+        colour=pick(random, tuple(COLOURS)),
         count=int(random.integers(1, len(WORDS) + 1)),
-        size=one_of(random, tuple(SIZES)),
-        turned=one_of(random, tuple(TURNS)) if arrows else "",
+        size=pick(random, tuple(SIZES)),
+        turned=pick(random, tuple(TURNS)) if arrows else "",
     )
 
 
@@ -80,10 +81,10 @@ def _series(random: np.random.Generator, split: str, count: int) -> tuple[list[P
     Now and then every panel has a colour of its own, which is no rule.
     """
     while True:
-        rule = one_of(random, tuple(VALUES))
+        rule = pick(random, tuple(VALUES))
         arrows = rule == "turned"
         usual = _panel(random, arrows)
-        value = one_of(random, [one for one in VALUES[rule] if one != getattr(usual, rule)])
+        value = pick(random, [one for one in VALUES[rule] if one != getattr(usual, rule)])
         varied = rule != "colour" and random.random() > PLAIN
         if split_of("odd", replace(usual, colour="" if varied else usual.colour), rule, value) == split:
             break
@@ -134,7 +135,7 @@ def _shape(pen: ImageDraw.ImageDraw, panel: Panel, x: int, y: int) -> None:
 
 
 def _question(random: np.random.Generator, split: str, kind: str) -> Question:
-    rows, columns = one_of(random, GRIDS)
+    rows, columns = pick(random, GRIDS)
     panels, odd, rule = _series(random, split, rows * columns)
     listed = [f"Panel {number}: {panel.told}." for number, panel in enumerate(panels, 1)]
     why = _why(panels, odd, rule)

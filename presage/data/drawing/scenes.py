@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from presage.data.drawing.shapes import COLOURS, SHAPES, Item, ground, one_of, picture, places, some_of, split_of
+from presage.data.drawing.canvas import pick, some
+from presage.data.drawing.shapes import COLOURS, SHAPES, Item, ground, picture, places, split_of
 from presage.data.images.question import Question
 
 SIDE = 64
@@ -45,7 +46,7 @@ def _told(items: Sequence[Item]) -> str:
 
 def counting(random: np.random.Generator, split: str) -> Question:
     """How many shapes, or how many of a colour, of a shape, of both. Every answer is as likely, in all or in some."""
-    asked = one_of(random, ("all", "colour", "shape", "both"))
+    asked = pick(random, ("all", "colour", "shape", "both"))
     count = int(random.integers(1, MOST + 1)) if asked == "all" else int(random.integers(MOST_ASKED + 1))
     colour, shape, names = _inventory(random, split, asked, count)
     sizes = [2 * int(half) for half in random.integers(4, 9 if len(names) < 6 else 7, len(names))]
@@ -66,7 +67,7 @@ def counting(random: np.random.Generator, split: str) -> Question:
 
 def _more(random: np.random.Generator, items: Sequence[Item], asked: str) -> tuple[tuple[str, str], ...]:
     """What else to count in a scene, and at last what there is."""
-    kinds = (("", ""), (one_of(random, items).colour, ""), ("", one_of(random, items).shape), one_of(random, NAMES))
+    kinds = (("", ""), (pick(random, items).colour, ""), ("", pick(random, items).shape), pick(random, NAMES))
     found = {}
     for colour, shape in kinds:
         count = sum(_matches((item.colour, item.shape), colour, shape) for item in items)
@@ -83,12 +84,12 @@ def _matches(name: Name, colour: str, shape: str) -> bool:
 def _inventory(random: np.random.Generator, split: str, asked: str, count: int) -> tuple[str, str, list[Name]]:
     """The colour and shape asked for, "" for any, and the names of shapes of which `count` are these."""
     while True:
-        colour = one_of(random, COLOUR_NAMES) if asked in ("colour", "both") else ""
-        shape = one_of(random, SHAPES) if asked in ("shape", "both") else ""
+        colour = pick(random, COLOUR_NAMES) if asked in ("colour", "both") else ""
+        shape = pick(random, SHAPES) if asked in ("shape", "both") else ""
         others = 0 if asked == "all" else int(random.integers(count == 0, MOST - count + 1))
         wanted = [name for name in NAMES if _matches(name, colour, shape)]
         rest = [name for name in NAMES if not _matches(name, colour, shape)]
-        names = [one_of(random, wanted) for _ in range(count)] + [one_of(random, rest) for _ in range(others)]
+        names = [pick(random, wanted) for _ in range(count)] + [pick(random, rest) for _ in range(others)]
         if split_of("counting", *sorted(names)) == split:
             return colour, shape, names
 
@@ -113,13 +114,13 @@ CLEARLY = 14
 
 def relations(random: np.random.Generator, split: str) -> Question:
     """Where shapes lie to one another, and which is larger."""
-    return one_of(random, (_whether, _which, _larger))(random, split)
+    return pick(random, (_whether, _which, _larger))(random, split)
 
 
 def _held(random: np.random.Generator, split: str, kind: str, count: int) -> tuple[list[Name], str]:
     """Different names and a side, such that the question lies in the split."""
     while True:
-        names, side = some_of(random, NAMES, count), one_of(random, tuple(SIDES))
+        names, side = some(random, NAMES, count), pick(random, tuple(SIDES))
         if split_of(kind, side, *names[:2]) == split:
             return names, side
 
@@ -172,7 +173,7 @@ def _which(random: np.random.Generator, split: str) -> Question:
 
 def _larger(random: np.random.Generator, split: str) -> Question:
     names, _ = _held(random, split, "larger", 2)
-    word, first = one_of(random, ("larger", "smaller")), int(random.integers(2))
+    word, first = pick(random, ("larger", "smaller")), int(random.integers(2))
     sizes = [2 * int(random.integers(4, 6)), 2 * int(random.integers(8, 11))]
     items = _scene(random, names, sizes if first else sizes[::-1])
     ordered = sorted(items, key=lambda item: item.size if word == "smaller" else -item.size)
@@ -203,8 +204,8 @@ def captions(random: np.random.Generator, split: str) -> Question:
     """One to three shapes in a row, from the left or from the top, with their sizes."""
     count, across = int(random.integers(1, 4)), bool(random.integers(2))
     names = _captioned(random, split, count)
-    words = [one_of(random, tuple(SIZES)) for _ in names]
-    sizes = [one_of(random, SIZES[word]) for word in words]
+    words = [pick(random, tuple(SIZES)) for _ in names]
+    sizes = [pick(random, SIZES[word]) for word in words]
     along = _along(random, sizes)
     beside = [int(random.integers(-4, 5)) + SIDE // 2 for _ in names]
     items = [
@@ -224,10 +225,10 @@ def captions(random: np.random.Generator, split: str) -> Question:
 def _captioned(random: np.random.Generator, split: str, count: int) -> list[Name]:
     """Different names; for the test split at least one that training never shows."""
     if split == "train":
-        return some_of(random, COMMON_NAMES, count)
-    held = one_of(random, HELD_OUT_NAMES)
-    names = [held, *some_of(random, [name for name in NAMES if name != held], count - 1)]
-    return some_of(random, names, count)
+        return some(random, COMMON_NAMES, count)
+    held = pick(random, HELD_OUT_NAMES)
+    names = [held, *some(random, [name for name in NAMES if name != held], count - 1)]
+    return some(random, names, count)
 
 
 def _along(random: np.random.Generator, sizes: Sequence[int]) -> list[int]:

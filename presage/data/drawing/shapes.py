@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from presage.core.seeds import derive
+from presage.data.drawing.canvas import pick
+from presage.data.drawing.canvas import png as as_file
 from presage.data.images.parts import Picture
 
 Colour = tuple[int, int, int]
-One = TypeVar("One")
 
 SHAPES = ("circle", "square", "triangle")
 COLOURS: dict[str, Colour] = {
@@ -63,11 +64,8 @@ class Item:
         return f"{self.name} at ({self.x}, {self.y}), {self.size} across"
 
 
-def png(image: Image.Image) -> Picture:
-    """An image as the file of a PNG."""
-    file = io.BytesIO()
-    image.save(file, "PNG", compress_level=3)
-    return Picture(file.getvalue())
+png = partial(as_file, level=3)
+"""Scenes are drawn faster than they are packed: larger files for it."""
 
 
 def split_of(*content: object) -> str:
@@ -75,19 +73,9 @@ def split_of(*content: object) -> str:
     return "train" if derive(0, "drawing", *content) % HELD_OUT else "test"
 
 
-def one_of(random: np.random.Generator, values: Sequence[One]) -> One:
-    """Any of these, each as likely."""
-    return values[int(random.integers(len(values)))]
-
-
-def some_of(random: np.random.Generator, values: Sequence[One], count: int) -> list[One]:
-    """So many different ones of these, in any order."""
-    return [values[int(place)] for place in random.permutation(len(values))[:count]]
-
-
 def ground(random: np.random.Generator) -> Colour:
     """A plain colour that no shape has."""
-    base = one_of(random, GROUNDS)
+    base = pick(random, GROUNDS)
     red, green, blue = (
         min(255, max(0, level + int(step))) for level, step in zip(base, random.integers(-8, 9, 3), strict=True)
     )

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from presage.data.drawing.canvas import pick, some
 from presage.data.drawing.meanings import BLACK, BLUE, YELLOW, Representation, meaning
-from presage.data.drawing.shapes import one_of, places, png, some_of, split_of
+from presage.data.drawing.shapes import places, png, split_of
 from presage.data.images.question import Question
 
 SIDE, STRIDE = 100, 150
@@ -66,8 +67,7 @@ def _mask(kind: str, size: int) -> Image.Image:
 def towers(random: np.random.Generator) -> Representation:
     """Three towers of one to four blocks."""
     return [
-        _tower([one_of(random, tuple(PAINT)) for _ in range(int(random.integers(1, HIGHEST + 1)))])
-        for _ in range(BOXES)
+        _tower([pick(random, tuple(PAINT)) for _ in range(int(random.integers(1, HIGHEST + 1)))]) for _ in range(BOXES)
     ]
 
 
@@ -86,12 +86,12 @@ def scattered(random: np.random.Generator) -> Representation:
 
 def _scattered(random: np.random.Generator) -> list[dict[str, Any]]:
     count = int(random.integers(1, MOST_ITEMS + 1))
-    sizes = [one_of(random, SIZES if count < CROWDED else SIZES[:2]) for _ in range(count)]
+    sizes = [pick(random, SIZES if count < CROWDED else SIZES[:2]) for _ in range(count)]
     found = []
     for size, (x, y) in zip(sizes, places(random, sizes, SIDE), strict=True):
-        kind = one_of(random, ("circle", "square", "triangle"))
+        kind = pick(random, ("circle", "square", "triangle"))
         corner = {"x_loc": _snapped(x - size // 2, size), "y_loc": _snapped(y - size // 2, size)}
-        found.append({**corner, "type": kind, "color": one_of(random, tuple(PAINT)), "size": size})
+        found.append({**corner, "type": kind, "color": pick(random, tuple(PAINT)), "size": size})
     return found
 
 
@@ -188,8 +188,8 @@ SCATTER = (
 def statements(random: np.random.Generator, split: str) -> Question:
     """A sentence, and boxes of which it is true or false by the toss of a coin."""
     while True:
-        make, templates, layout = one_of(random, ((towers, TOWERS, "tower"), (scattered, SCATTER, "scatter")))
-        sentence = _filled(random, one_of(random, templates))
+        make, templates, layout = pick(random, ((towers, TOWERS, "tower"), (scattered, SCATTER, "scatter")))
+        sentence = _filled(random, pick(random, templates))
         true = meaning(sentence) if split_of("statements", sentence) == split else None
         found = _pair(random, make, true) if true else {}
         if found:
@@ -224,8 +224,8 @@ def _filled(random: np.random.Generator, template: str) -> str:
     """A template with a word for every capital letter; colours that stand side by side differ."""
     slots = dict(SLOTS)
     if " and " in template:
-        slots |= {letter: (word,) for letter, word in zip("CDF", some_of(random, SLOTS["C"], 3), strict=True)}
-    return "".join(one_of(random, slots[letter]) if letter in slots else letter for letter in template)
+        slots |= {letter: (word,) for letter, word in zip("CDF", some(random, SLOTS["C"], 3), strict=True)}
+    return "".join(pick(random, slots[letter]) if letter in slots else letter for letter in template)
 
 
 def _written(random: np.random.Generator, sentence: str) -> str:
