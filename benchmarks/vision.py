@@ -114,8 +114,8 @@ def _examined(task: Task, args: Namespace, run: RunDir, folder: Path) -> RunDir:
     questions = _file(task.test, "test", task, args, folder)
     return kept(
         sight,
-        folder / "sight",
         lambda: sight.Config(run=run.path, questions=questions, conditions=task.conditions, max_tokens=task.longest),
+        folder / "sight",
     )
 
 
@@ -123,8 +123,8 @@ def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
     records = _file(task.train, "train", task, args, folder)
     seen = kept(
         shards,
-        folder / "images",
         lambda: shards.Config(records=(records,), tokenizer=args.base, grid=task.grid, held_out=0.005),
+        folder / "images",
     )
     encoder = VisionConfig(
         **task.grid.model_dump(),
@@ -136,7 +136,6 @@ def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
     )
     return kept(
         vision,
-        folder / "model",
         lambda: vision.Config(
             images=(seen.path,),
             base=folder.parent / f"{task.base}-{seed}" / "model" if task.base else args.base,
@@ -151,6 +150,7 @@ def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
             log_every=50,
             checkpoint_every=500_000,
         ),
+        folder / "model",
     )
 
 
