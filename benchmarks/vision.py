@@ -53,6 +53,10 @@ class Task:
     """Another task, whose model this one begins with; by default --base."""
     steps: bool = False
     """Answers tell what they come from first."""
+    context: int | None = None
+    """Tokens of a row, where the base's are too few."""
+    rows: int = 16
+    """In a batch."""
     longest: int = 24
     """Tokens of an answer."""
     augment: Augment | None = None
@@ -141,8 +145,9 @@ def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
             base=folder.parent / f"{task.base}-{seed}" / "model" if task.base else args.base,
             vision=None if task.base else encoder,
             epochs=task.epochs,
-            batch_rows=16,
-            micro_batch=8,
+            context_length=task.context,
+            batch_rows=task.rows,
+            micro_batch=task.rows,
             optim=OptimConfig(lr=0.01, adam_lr=0.004),
             augment=task.augment,
             device=Device.model_validate(measure().model_dump() | {"threads": args.threads, "dtype": "float32"}),
@@ -199,7 +204,7 @@ def _cell(one: dict[str, Any] | None) -> str:
 SETS = ("mnist_test", "noto_emoji", "country_flags", "nlvr", "omniglot_small", "vqav2_sample")
 TURNED = Augment(shift=2.0, turn=12.0, scale=0.12, shear=0.15)
 TASKS = (
-    Task("words", (("words", 60_000),), (("words", 600),), "0.95", grid=Grid(patch=8, merge=2), more=1),
+    Task("words", (("words", 100_000),), (("words", 600),), "0.95", grid=Grid(patch=8, merge=2), more=1),
     Task(
         "bars",
         (("bars", 12_000),),
@@ -213,7 +218,7 @@ TASKS = (
     Task("counting", (("counting", 20_000),), (("counting", 1000),), "0.95", grid=Grid(patch=8, merge=2), more=1),
     Task(
         "counting in steps",
-        (("counting", 25_000),),
+        (("counting", 50_000),),
         (("counting", 1000),),
         "0.95",
         grid=Grid(patch=8, merge=2),
@@ -226,15 +231,31 @@ TASKS = (
         (("mnist_test", 0),),
         "0.97",
         grid=Grid(patch=4, merge=2),
-        epochs=4,
+        epochs=6,
         augment=TURNED,
     ),
     Task(
         "nlvr",
-        (("nlvr", 0), ("statements", 12_000)),
+        (("nlvr", 0), ("statements", 25_000)),
         (("nlvr", 0),),
         "0.60 aimed at",
-        grid=Grid(patch=8, merge=2, most_tokens=64),
+        grid=Grid(patch=8, merge=2),
+        base="counting in steps",
+        steps=True,
+        context=512,
+        rows=8,
+        longest=300,
+    ),
+    Task(
+        "omniglot",
+        (("omniglot_small", 0),),
+        (("omniglot_small", 0),),
+        "chance beside",
+        grid=Grid(patch=4, merge=4),
+        context=256,
+        rows=8,
+        epochs=3,
+        augment=Augment(shift=2.0, turn=8.0, scale=0.1, shear=0.1),
         longest=4,
     ),
     Task(

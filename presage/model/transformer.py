@@ -188,6 +188,19 @@ def with_vision(model: Transformer, vision: VisionConfig, seed: int) -> Transfor
     return seeing.to(model.embed.weight.device)
 
 
+def with_context(model: Transformer, length: int) -> Transformer:
+    """A copy that reads `length` tokens; its weights are the model's. What lies beyond its old end it has yet to learn.
+
+    Raises ConfigError for positions that are learned: there is none to begin with.
+    """
+    if model.config.position != "rope":
+        raise ConfigError(f"positions are learned, and end at {model.config.context_length}", where="context_length")
+    with torch.random.fork_rng(devices=[]):
+        longer = Transformer(model.config.model_copy(update={"context_length": length}))
+    longer.load_state_dict(model.state_dict())
+    return longer.to(model.embed.weight.device)
+
+
 def _init_mup(name: str, weight: Tensor, config: ModelConfig) -> float:
     """Standard deviation that keeps activations of order one at any width and depth (Yang et al. 2022, 2023)."""
     if name.startswith("head"):

@@ -29,7 +29,7 @@ from presage.data.vocabulary import check_ids
 from presage.model import decode
 from presage.model.config import ModelConfig, VisionConfig
 from presage.model.splice import seeing
-from presage.model.transformer import Transformer, build, with_vision
+from presage.model.transformer import Transformer, build, with_context, with_vision
 from presage.model.weights import load_writer
 from presage.train.loop import Plan, fit
 from presage.train.optim import OptimConfig, Optimizer
@@ -65,7 +65,7 @@ class Config(BaseConfig):
     batch_rows: int = Field(default=32, gt=0)
     micro_batch: int = Field(default=8, gt=0)
     context_length: int | None = Field(default=None, gt=1)
-    """Of a row; by default the model's. Short documents share one."""
+    """Of a row; by default the model's, which with RoPE becomes longer where this is. Short documents share one."""
     augment: Augment | None = None
     shards: Parent | None = None
     """Text to train on beside them."""
@@ -74,7 +74,7 @@ class Config(BaseConfig):
     text_weight: float = Field(default=1.0, gt=0)
     """How much a token of that text counts, where one beside an image counts 1."""
     optim: OptimConfig = OptimConfig()
-    schedule: ScheduleConfig = ScheduleConfig()
+    schedule: ScheduleConfig = ScheduleConfig(kind="linear")
     device: Device | None = None
     seed: int = 0
     eval_tokens: int = Field(default=50_000, gt=0)
@@ -215,6 +215,8 @@ def _begun(config: Config) -> tuple[Transformer, Path]:
         raise ConfigError("this base reads text alone", where=config.base, hint="set vision: an encoder to begin with")
     if model.config.vision is not None and config.vision not in (None, model.config.vision):
         note("the base sees already: its own encoder is trained, and `vision` is left aside")
+    if config.context_length is not None and config.context_length > model.config.context_length:
+        model = with_context(model, config.context_length)
     if model.vision is None and config.vision is not None:
         model = with_vision(model, config.vision, derive(config.seed, "init"))
     return model, vocabulary

@@ -17,6 +17,7 @@ from PIL import Image
 
 from presage.core.errors import DataError
 from presage.core.seeds import stream
+from presage.data.drawing.statements import _tower
 from presage.data.images.parts import pictures
 from presage.data.images.question import Question
 from presage.data.images.reading import read_image
@@ -57,6 +58,10 @@ def lines(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     path.write_bytes(lzma.compress(text) if path.suffix == ".xz" else text)
 
 
+BOXES = [_tower(["Black"]), _tower(["Yellow", "Black"]), _tower(["#0099ff"])]
+GREY = {"sentence": "It is grey.", "label": "true", "structured_rep": BOXES}
+
+
 def lay_out(folder: Path) -> None:
     """Each set, small."""
     for name in SETS:
@@ -79,8 +84,7 @@ def lay_out(folder: Path) -> None:
         {f"{split}-1-0-{n}.png": drawing((n, len(split), 0)) for split in ("dev", "test") for n in (0, 1)},
     )
     sentences = [
-        {"split": split, "files": [f"{split}-1-0-{n}.png" for n in (0, 1)], "sentence": "It is grey.", "label": "true"}
-        for split in ("dev", "test")
+        GREY | {"split": split, "files": [f"{split}-1-0-{n}.png" for n in (0, 1)]} for split in ("dev", "test")
     ]
     lines(folder / "nlvr" / "nlvr.jsonl.xz", sentences)
     run = {f"run01/{kind}{n:02}.png": drawing((9 * n,) * 3) for kind in ("test/item", "training/class") for n in (1, 2)}
@@ -200,14 +204,23 @@ def test_an_episode_asks_of_another_hand(small: Path) -> None:
 def test_a_picture_that_is_asked_of_is_not_trained_on(tmp_path: Path) -> None:
     zipped(
         tmp_path / "images.zip",
-        {name: drawing((value,) * 3) for name, value in (("a.png", 1), ("b.png", 1), ("c.png", 2))},
+        {name: drawing((value,) * 3) for name, value in (("a-0.png", 1), ("b-0.png", 1), ("b-1.png", 2))},
     )
-    row = {"sentence": "It is grey.", "label": "true"}
     lines(
         tmp_path / "nlvr.jsonl.xz",
-        [row | {"split": "dev", "files": ["a.png"]}, row | {"split": "test", "files": ["b.png", "c.png"]}],
+        [GREY | {"split": "dev", "files": ["a-0.png"]}, GREY | {"split": "test", "files": ["b-0.png", "b-1.png"]}],
     )
-    assert [question.id for question in SETS["nlvr"](tmp_path, "train", 0)] == ["nlvr/c"]
+    (question,) = SETS["nlvr"](tmp_path, "train", 0)
+    assert question.id == "nlvr/b-1"
+    assert question.steps == "Box 1: black. Box 2: blue. Box 3: yellow, black."
+
+
+def test_boxes_that_cannot_be_are_named(tmp_path: Path) -> None:
+    zipped(tmp_path / "images.zip", {"a-0.png": drawing((1,) * 3)})
+    for boxes in ([], [1, 2, 3], [[{"x_loc": 40}]] * 3):
+        lines(tmp_path / "nlvr.jsonl.xz", [GREY | {"split": "dev", "files": ["a-0.png"], "structured_rep": boxes}])
+        with pytest.raises(DataError, match=r"a-0: its boxes are not three"):
+            list(SETS["nlvr"](tmp_path, "test", 0))
 
 
 def test_too_many_ways(small: Path) -> None:

@@ -16,7 +16,7 @@ from presage.core.run import RunDir
 from presage.data.images.grid import Grid
 from presage.data.images.loader import Images
 from presage.model.splice import eyes
-from presage.model.transformer import Transformer, build
+from presage.model.transformer import Transformer, build, with_context
 from presage.model.weights import load_run
 from presage.train import pretrain, vision
 from presage.train.sight import Album, Batch, sight_loss
@@ -250,6 +250,25 @@ def test_it_goes_on_from_a_model_that_sees(chain: dict[str, Path], tmp_path: Pat
     assert metrics(again.path)[0]["train/loss"] < metrics(first.path)[0]["train/loss"]
 
 
+def test_a_longer_context_than_the_base_has(chain: dict[str, Path], tmp_path: Path) -> None:
+    run = vision.run(second(chain, context_length=2 * CONTEXT), tmp_path / "longer")
+    longer, _ = load_run(run.path)
+    assert longer.config.context_length == 2 * CONTEXT
+    base, _ = load_run(chain["base"])
+    ids = torch.arange(CONTEXT)[None] % 50
+    with torch.no_grad():
+        same = with_context(base, 2 * CONTEXT)
+        assert torch.equal(base(ids), same(ids))
+        assert same(torch.zeros(1, 2 * CONTEXT, dtype=torch.long)).isfinite().all()
+    learned = build(base.config.model_copy(update={"position": "learned"}), 0)
+    with pytest.raises(ConfigError, match=f"positions are learned, and end at {CONTEXT}"):
+        with_context(learned, 2 * CONTEXT)
+
+
+def test_a_model_from_scratch_has_the_context_it_was_made_with(short: Path, tmp_path: Path) -> None:
+    refused(training(short, context_length=CONTEXT + 1), f"made for {CONTEXT} at most", tmp_path)
+
+
 def test_a_model_learns_what_it_sees(tmp_path: Path) -> None:
     run = learn_colours(tmp_path)
     assert metrics(run.path)[-1]["train/loss"] < 0.05
@@ -266,7 +285,6 @@ def test_a_model_learns_what_it_sees(tmp_path: Path) -> None:
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no eyes": ({"vision": None}, "this base reads text alone"),
-    "too long": ({"context_length": CONTEXT + 1}, f"made for {CONTEXT} at most"),
 }
 
 

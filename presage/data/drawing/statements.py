@@ -200,6 +200,7 @@ def statements(random: np.random.Generator, split: str) -> Question:
         id="",
         prompt=(png(render(found[label])), text),
         answer="true" if label else "false",
+        steps=seen(found[label]),
         category=layout,
         forms={"text": (f"{told(found[label])} {text}",)},
     )
@@ -235,6 +236,30 @@ def _written(random: np.random.Generator, sentence: str) -> str:
 
 
 RUN_TOGETHER, CAPITAL = 0.05, 0.7
+
+
+def seen(representation: Representation) -> str:
+    """What a look at the boxes finds: of towers their colours from the base up, else each item, line by line."""
+    stacked = all(item["x_loc"] == TOWER_X and item["size"] == BLOCK for box in representation for item in box)
+    say = _blocks if stacked else _items
+    return " ".join(f"Box {number}: {say(box)}." for number, box in enumerate(representation, 1))
+
+
+def _blocks(box: list[dict[str, Any]]) -> str:
+    return ", ".join(WORDS[item["color"]] for item in box)
+
+
+def _items(box: list[dict[str, Any]]) -> str:
+    return ", ".join(map(_looked_at, sorted(box, key=lambda item: (item["y_loc"] // BLOCK, item["x_loc"]))))
+
+
+def _looked_at(item: dict[str, Any]) -> str:
+    """Its size, colour and shape, and the sides of the box that it touches."""
+    x, y, end = item["x_loc"], item["y_loc"], SIDE - item["size"]
+    touches = {"left": x <= 0, "right": x >= end, "top": y <= 0, "bottom": y >= end}
+    sides = [side for side, there in touches.items() if there]
+    size = dict(zip(SIZES, SLOTS["Z"], strict=True))[item["size"]]
+    return " ".join([size, WORDS[item["color"]], item["type"], *sides])
 
 
 def told(representation: Representation) -> str:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 from presage.core.errors import DataError
 from presage.core.seeds import stream
+from presage.data.drawing.statements import BOXES, seen
 from presage.data.images.question import Question
 from presage.data.sights.packed import Zipped, check_split, json_rows
 
 FROM = {"train": "test", "test": "dev"}
 TRUTHS = ("true", "false")
+ORDERS = tuple(permutations(range(BOXES)))
+"""Of the boxes, in the pictures of one sentence by the number at the end of their names."""
+FIELDS: dict[str, type] = {"split": str, "files": list, "sentence": str, "label": str, "structured_rep": list}
 Row = dict[str, Any]
 
 
@@ -20,7 +25,7 @@ def nlvr(folder: Path, split: str, seed: int) -> Iterator[Question]:
     """One question for each picture of each sentence; no picture that is asked of is trained on. Raises DataError."""
     check_split(split, folder)
     pictures = Zipped(folder, "images.zip")
-    rows = json_rows(folder, "nlvr.jsonl.xz", {"split": str, "files": list, "sentence": str, "label": str})
+    rows = json_rows(folder, "nlvr.jsonl.xz", FIELDS)
     tested = _of_split(rows, "test")
     if split == "test":
         yield from (_question(row, file, pictures) for row, file in tested)
@@ -38,12 +43,22 @@ def _of_split(rows: Sequence[Row], split: str) -> list[tuple[Row, str]]:
 
 def _question(row: Row, file: str, pictures: Zipped) -> Question:
     stem = Path(file).stem
+    group, _, number = stem.rpartition("-")
     if row["label"] not in TRUTHS:
         raise DataError("its label is neither true nor false", where=f"{pictures.path}: {stem}")
     return Question(
         f"nlvr/{stem}",
         (pictures.picture(file), f"{row['sentence']} True or false?"),
         row["label"],
+        steps=_seen(row["structured_rep"], number, f"{pictures.path}: {stem}"),
         options=TRUTHS,
-        group=stem.rsplit("-", 1)[0],
+        group=group,
     )
+
+
+def _seen(boxes: list[Any], number: str, where: str) -> str:
+    try:
+        return seen([boxes[box] for box in ORDERS[int(number)]])
+    except (LookupError, TypeError, ValueError):
+        what = "its boxes are not three of items with a place, a size, a colour and a type"
+        raise DataError(what, where=where) from None
