@@ -50,7 +50,7 @@ class Config(BaseConfig):
     micro_batch: int = Field(default=16, gt=0)
     """Sequences per forward pass; changes speed and memory, not the update."""
     optim: OptimConfig = OptimConfig()
-    schedule: ScheduleConfig = ScheduleConfig()
+    schedule: ScheduleConfig = ScheduleConfig(kind="linear")
     ramp: BatchRamp | None = None
     device: Device | None = None
     """None: measured at the start and recorded."""

@@ -179,7 +179,8 @@ def _signal_at_update(patch: pytest.MonkeyPatch, number: int) -> None:
 
 
 def test_sigterm_ends_the_command_with_4_at_the_step_it_strikes(tokens: Path, tmp_path: Path) -> None:
-    config = tiny_run(tokens, 100_000, checkpoint_every=0, log_every=1)
+    steady = {"schedule": {"kind": "wsd"}, "checkpoint_every": 0}  # rates that do not depend on where the run ends
+    config = tiny_run(tokens, 100_000, log_every=1, **steady)
     (tmp_path / "tiny.json").write_text(config.to_json())
     command = [sys.executable, "-m", "presage", "pretrain", "tiny.json", "--out", "run"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -194,7 +195,7 @@ def test_sigterm_ends_the_command_with_4_at_the_step_it_strikes(tokens: Path, tm
     stopped = int(re.search(r"stopped by a signal at step (\d+), saved", said)[1])  # type: ignore[index]
     assert newest_checkpoint(tmp_path / "run").name == f"{stopped:08d}"
     assert before <= stopped == len(rows(tmp_path / "run"))
-    alone = pretrain.run(tiny_run(tokens, stopped, checkpoint_every=0), tmp_path / "alone")
+    alone = pretrain.run(tiny_run(tokens, stopped, **steady), tmp_path / "alone")
     assert weights(tmp_path / "run") == weights(alone.path), "the stopped run stands where an unbroken one stood"
 
 
