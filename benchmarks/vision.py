@@ -218,12 +218,14 @@ TASKS = (
     Task("counting", (("counting", 20_000),), (("counting", 1000),), "0.95", grid=Grid(patch=8, merge=2), more=1),
     Task(
         "counting in steps",
-        (("counting", 50_000),),
+        (("counting", 80_000),),
         (("counting", 1000),),
         "0.95",
         grid=Grid(patch=8, merge=2),
         steps=True,
-        longest=80,
+        context=192,
+        rows=12,
+        longest=120,
     ),
     Task(
         "mnist",

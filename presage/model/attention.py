@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Protocol
 
 import torch
@@ -15,11 +16,28 @@ from presage.model.layers import Rotary, build_norm
 class KeyValueStore(Protocol):
     """What decoding hands to each layer: it keeps the keys and values of earlier tokens."""
 
+    def attended(self, layer: int, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, band: int | None) -> Tensor:
+        """Add this call's keys and values [B, G, T, E]; return what its queries [B, H, T, E] find, of their shape.
+
+        band: the last so many keys of each query alone, its own included.
+        """
+
+
+class Extending(abc.ABC):
+    """A store whose keys and values, earlier and new, lie side by side in one tensor. Implements KeyValueStore."""
+
+    @abc.abstractmethod
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Add this call's [B, G, T, E]; return all keys and values to attend to, [B, G, S, E]."""
 
+    @abc.abstractmethod
     def band(self, width: int) -> Tensor:
         """[B, 1, T, S], True for the last `width` keys of each query, its own included: a banded layer's mask."""
+
+    def attended(self, layer: int, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, band: int | None) -> Tensor:
+        """[B, H, T, E]."""
+        k, v = self.extend(layer, k, v)
+        return attend(q, k, v, mask if band is None else both(self.band(band), mask))
 
 
 class Attention(nn.Module):
@@ -43,8 +61,9 @@ class Attention(nn.Module):
     ) -> Tensor:
         q, k, v = self.projected(x, positions, rotary)
         if store is not None:
-            k, v = store.extend(self.layer, k, v)
-        out = attend(q, k, v, self._banded(mask, x, store))
+            out = store.attended(self.layer, q, k, v, mask, self.band)
+        else:
+            out = attend(q, k, v, self._banded(mask, x))
         result: Tensor = self.out(out.transpose(1, 2).flatten(2))
         return result
 
@@ -59,12 +78,15 @@ class Attention(nn.Module):
     def _heads(self, x: Tensor) -> Tensor:
         return x.view(*x.shape[:-1], -1, self.d_head)
 
-    def _banded(self, mask: Tensor | None, x: Tensor, store: KeyValueStore | None) -> Tensor | None:
+    def _banded(self, mask: Tensor | None, x: Tensor) -> Tensor | None:
         if self.band is None:
             return mask
-        length = x.shape[1]
-        band = band_mask(length, length, self.band, x.device) if store is None else store.band(self.band)
-        return band if mask is None else mask & band
+        return both(band_mask(x.shape[1], x.shape[1], self.band, x.device), mask)
+
+
+def both(one: Tensor, other: Tensor | None) -> Tensor:
+    """Two masks at once; None is all True where `one` is causal already."""
+    return one if other is None else one & other
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:

@@ -20,14 +20,15 @@ import torch
 from torch import Tensor
 
 from presage.core.errors import ConfigError
+from presage.model.attention import Extending
 from presage.model.losses import CHUNK_ELEMENTS
 from presage.model.prefixes import common, pays
 from presage.model.sampling import Draws, Sampling, pick, row_seeds
 from presage.model.transformer import Transformer
 
 
-class KVCache:
-    """Keys and values of the tokens so far, [B, G, S, E] per layer, allocated once. Implements KeyValueStore."""
+class KVCache(Extending):
+    """Keys and values of the tokens so far, [B, G, S, E] per layer, allocated once."""
 
     def __init__(self, n_layers: int, rows: int, slots: int, device: torch.device) -> None:
         self.rows, self.slots = rows, slots

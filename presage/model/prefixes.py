@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from presage.model.attention import causal_mask
+from presage.model.attention import Extending, causal_mask
 from presage.model.transformer import Transformer
 
 LEAST_SHARED, LEAST_SAVED = 16, 256
@@ -96,8 +96,8 @@ class Prefix:
         return Prefix(store.seen, upto)
 
 
-class Beside:
-    """What rows at `positions` [B, T] attend to: a prefix that all share, and their own. Implements KeyValueStore."""
+class Beside(Extending):
+    """What rows at `positions` [B, T] attend to: a prefix that all share, and their own."""
 
     def __init__(self, prefix: Prefix, positions: Tensor) -> None:
         self.prefix, self.positions = prefix, positions
