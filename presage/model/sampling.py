@@ -17,7 +17,7 @@ DAMAGED = "its weights hold NaN or infinity: take an earlier checkpoint"
 
 
 class Sampling(Config):
-    """How a next token is drawn: temperature, then top-k, then top-p, as in GPT-2's code."""
+    """How a next token is drawn: temperature, then top-k, then top-p, as in GPT-2's code, then min-p."""
 
     temperature: float = Field(default=1.0, ge=0)
     """0 takes the most probable token."""
@@ -26,6 +26,8 @@ class Sampling(Config):
     top_p: float | None = Field(default=None, gt=0, le=1)
     """Keep the fewest most probable tokens whose mass reaches p (Holtzman et al. 2020: the token that crosses p
     stays; GPT-2's own code drops it)."""
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    """Keep the tokens at least this share as probable as the most probable one (Nguyen et al. 2024)."""
 
 
 def pick(logits: Tensor, chance: Tensor, sampling: Sampling) -> Tensor:
@@ -38,7 +40,8 @@ def pick(logits: Tensor, chance: Tensor, sampling: Sampling) -> Tensor:
     if sampling.temperature == 0:
         return logits.argmax(dim=-1)
     logits = _keep_top_k(logits.double() / sampling.temperature, sampling.top_k)
-    cumulative = _keep_top_p(logits.softmax(dim=-1), sampling.top_p).cumsum(dim=-1)
+    kept = _keep_min_p(_keep_top_p(logits.softmax(dim=-1), sampling.top_p), sampling.min_p)
+    cumulative = kept.cumsum(dim=-1)
     total = cumulative[:, -1:]
     # Strictly below the total: the id found is the first whose sum exceeds this, so its probability is not zero.
     aim = torch.minimum(chance.double()[:, None] * total, torch.nextafter(total, torch.zeros_like(total)))
@@ -58,6 +61,12 @@ def _keep_top_p(probabilities: Tensor, p: float | None) -> Tensor:
     ordered, ids = probabilities.sort(dim=-1, descending=True, stable=True)
     before = ordered.cumsum(dim=-1) - ordered
     return torch.zeros_like(probabilities).scatter_(1, ids, ordered.masked_fill(before >= p, 0.0))
+
+
+def _keep_min_p(probabilities: Tensor, p: float | None) -> Tensor:
+    if p is None:
+        return probabilities
+    return probabilities.masked_fill(probabilities < p * probabilities.amax(dim=-1, keepdim=True), 0.0)
 
 
 def row_seeds(seed: int, rows: int) -> list[int]:

@@ -1,0 +1,211 @@
+"""Keys and values of the rows at work, a slot each, and of prompts read before, which others may begin with.
+
+A pass reads any number of new tokens of any number of rows, one after another in one row of embeddings [1, M, D];
+attention is computed row by row, or for all rows that read one token together. What a token's query finds does not
+depend, to the last bit, on what else is in the pass: a prompt is attended to in blocks of BLOCK at fixed places, the
+keys of single tokens up to a multiple of ALIGNED, of which the rest is masked.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from presage.model.attention import attend
+
+BLOCK = 32
+"""Tokens of a prompt that attend together; what is shared between prompts are whole blocks."""
+ALIGNED = 16
+"""A kernel's result for a key depends on how many keys there are, unless they are a multiple of this."""
+WASTE = 1.5
+"""Single tokens attend together while the keys they all are shown are at most this many times their own."""
+GROWTH = 2
+FIRST = 128
+
+
+class Feed(NamedTuple):
+    """So many tokens more of the row in `slot`, which holds `start` so far."""
+
+    slot: int
+    start: int
+    tokens: int
+
+
+class Slots:
+    """[rows, G, S, E] a layer for keys and for values; S grows up to the context. Implements KeyValueStore."""
+
+    def __init__(self, n_layers: int, rows: int, context: int, device: torch.device) -> None:
+        self.rows, self.context, self.device = rows, context, device
+        self._held: list[tuple[Tensor, Tensor] | None] = [None] * n_layers
+        self._length = 0
+        self._feeds: tuple[Feed, ...] = ()
+
+    def begin(self, feeds: Sequence[Feed]) -> Tensor:
+        """What the next pass reads; returns the positions of its tokens, [1, M]."""
+        self._grow(max(feed.start + feed.tokens for feed in feeds))
+        self._feeds = tuple(feeds)
+        places = [np.arange(feed.start, feed.start + feed.tokens) for feed in feeds]
+        owners = np.repeat([feed.slot for feed in feeds], [feed.tokens for feed in feeds])
+        self._place = torch.from_numpy(np.concatenate(places)).to(self.device)
+        self._owner = torch.from_numpy(owners).to(self.device)
+        self._offsets = np.cumsum([0, *(feed.tokens for feed in feeds)]).tolist()
+        self._singles = self._together()
+        return self._place[None]
+
+    def attended(self, layer: int, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, band: int | None) -> Tensor:
+        """[1, H, M', E]: of the tokens of `begin`, and of M' - M behind them that only fill up the pass."""
+        keys, values = self._store(layer, k)
+        count = len(self._place)
+        keys[self._owner, :, self._place] = k[0, :, :count].transpose(0, 1)
+        values[self._owner, :, self._place] = v[0, :, :count].transpose(0, 1)
+        out = q.new_zeros(q.shape)
+        if self._singles is not None:
+            spots, end, allowed = self._singles
+            shown = _narrow(allowed, band, end)
+            found = attend(
+                q[0, :, spots].transpose(0, 1).unsqueeze(2),
+                keys[: len(spots), :, :end],
+                values[: len(spots), :, :end],
+                shown,
+            )
+            out[0, :, spots] = found.squeeze(2).transpose(0, 1)
+        for number, feed in enumerate(self._feeds):
+            if feed.tokens > 1 or self._singles is None:
+                self._attend_one(out, q, keys, values, feed, self._offsets[number], band)
+        return out
+
+    def _attend_one(
+        self, out: Tensor, q: Tensor, keys: Tensor, values: Tensor, feed: Feed, offset: int, band: int | None
+    ) -> None:
+        start, end = feed.start, feed.start + feed.tokens
+        row_keys, row_values = keys[feed.slot : feed.slot + 1], values[feed.slot : feed.slot + 1]
+        while start < end:
+            stop = min(end, (start // BLOCK + 1) * BLOCK)
+            part = slice(offset + start - feed.start, offset + stop - feed.start)
+            upto = _aligned(stop, keys.shape[2])
+            queries = torch.arange(start, stop, device=self.device)[:, None]
+            shown = torch.arange(upto, device=self.device)
+            allowed = shown <= queries
+            if band is not None:
+                allowed &= shown > queries - band
+            out[:, :, part] = attend(q[:, :, part], row_keys[:, :, :upto], row_values[:, :, :upto], allowed)
+            start = stop
+
+    def _together(self) -> tuple[Tensor, int, Tensor] | None:
+        """Where all rows read one token or none, in the order of slots: their places in the pass, how many keys they
+        are shown, and which of them each may see [rows, 1, 1, S]; None where that wastes too much."""
+        singles = {
+            feed.slot: (offset, feed)
+            for feed, offset in zip(self._feeds, self._offsets, strict=False)
+            if feed.tokens == 1
+        }
+        slots = sorted(singles)
+        if slots != list(range(len(slots))):
+            return None
+        lengths = [singles[slot][1].start + 1 for slot in slots]
+        if not lengths or max(lengths) * len(lengths) > WASTE * sum(lengths) + FIRST:
+            return None
+        end = _aligned(max(lengths), self._length)
+        spots = torch.tensor([singles[slot][0] for slot in slots], device=self.device)
+        ends = torch.tensor(lengths, device=self.device)[:, None, None, None]
+        return spots, end, torch.arange(end, device=self.device) < ends
+
+    def copied(self, slot: int, length: int) -> list[tuple[Tensor, Tensor]]:
+        """The first `length` keys and values of a slot, [G, length, E] a layer."""
+        return [(k[slot, :, :length].clone(), v[slot, :, :length].clone()) for k, v in self._layers()]
+
+    def put(self, slot: int, held: Sequence[tuple[Tensor, Tensor]], length: int) -> None:
+        """The first `length` of these into a slot."""
+        self._grow(length)
+        for layer, (k, v) in enumerate(held):
+            keys, values = self._store(layer, k[None])
+            keys[slot, :, :length], values[slot, :, :length] = k[:, :length], v[:, :length]
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """A row from one slot to another."""
+        for k, v in self._layers():
+            k[target, :, :length], v[target, :, :length] = k[source, :, :length], v[source, :, :length]
+
+    def _layers(self) -> list[tuple[Tensor, Tensor]]:
+        return [held for held in self._held if held is not None]
+
+    def _store(self, layer: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        held = self._held[layer]
+        if held is None:  # only now are dtype and heads known
+            shape = (self.rows, like.shape[1], self._length, like.shape[3])
+            held = self._held[layer] = (like.new_zeros(shape), like.new_zeros(shape))
+        return held
+
+    def _grow(self, length: int) -> None:
+        if length <= self._length:
+            return
+        self._length = min(
+            max(length, FIRST, GROWTH * self._length), max(length, _aligned(self.context, self.context + ALIGNED))
+        )
+        self._length = _aligned(self._length, self._length + ALIGNED)
+        for layer, held in enumerate(self._held):
+            if held is not None:
+                self._held[layer] = (_longer(held[0], self._length), _longer(held[1], self._length))
+
+
+def _narrow(allowed: Tensor, band: int | None, end: int) -> Tensor:
+    """The last `band` of what each row may see."""
+    if band is None:
+        return allowed
+    last = allowed.sum(-1, keepdim=True)
+    return allowed & (torch.arange(end, device=allowed.device) >= last - band)
+
+
+def _aligned(length: int, most: int) -> int:
+    return min(most, -(-length // ALIGNED) * ALIGNED)
+
+
+def _longer(held: Tensor, length: int) -> Tensor:
+    longer = held.new_zeros(*held.shape[:2], length, held.shape[3])
+    longer[:, :, : held.shape[2]] = held
+    return longer
+
+
+class Kept:
+    """Keys and values of prompts that were read, up to so many tokens in all; the longest unused go first."""
+
+    def __init__(self, tokens: int) -> None:
+        self.room, self.tokens = tokens, 0
+        self._held: OrderedDict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = OrderedDict()
+
+    def longest(self, ids: Sequence[int]) -> tuple[int, list[tuple[Tensor, Tensor]]]:
+        """How many tokens of a kept prompt these ids begin with, and its keys and values."""
+        best = max(self._held, key=lambda kept: shared(kept, ids), default=None)
+        if best is None:
+            return 0, []
+        self._held.move_to_end(best)
+        return shared(best, ids), self._held[best]
+
+    def keep(self, ids: Sequence[int], slots: Slots, slot: int) -> None:
+        """Hold the whole blocks of a prompt that a slot has read."""
+        key = tuple(ids[: len(ids) // BLOCK * BLOCK])
+        if not key or len(key) > self.room or any(kept[: len(key)] == key for kept in self._held):
+            return
+        for shorter in [kept for kept in self._held if key[: len(kept)] == kept]:
+            self._drop(shorter)
+        self._held[key] = slots.copied(slot, len(key))
+        self.tokens += len(key)
+        while self.tokens > self.room:
+            self._drop(next(iter(self._held)))
+
+    def _drop(self, key: tuple[int, ...]) -> None:
+        del self._held[key]
+        self.tokens -= len(key)
+
+
+def shared(one: Sequence[int], other: Sequence[int]) -> int:
+    """Tokens of whole blocks that two begin with alike."""
+    most = min(len(one), len(other))
+    same = np.asarray(one[:most]) == np.asarray(other[:most])
+    alike = most if same.all() else int(np.argmin(same))
+    return alike // BLOCK * BLOCK
