@@ -99,6 +99,12 @@ class Batcher:
         """Its slot is free at the next step; a key that is over is nothing."""
         self._dropped.add(key)
 
+    def abandoned(self) -> list[int]:
+        """The keys of the rows at work, which it drops: after a step that raised."""
+        keys = [row.key for row in self.rows]
+        self.rows.clear()
+        return keys
+
     @property
     def waiting(self) -> int:
         """Requests without a slot."""
