@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from presage.infer.asking import Ids, Pair
+from presage.infer.engine.asks import Ask, Draw
+from presage.infer.engine.batcher import Batcher, written
 from presage.model import decode, scoring
 from presage.model.beam import Cached, beam_search
 from presage.model.sampling import Sampling
@@ -36,10 +39,15 @@ class OwnEngine:
         stops: frozenset[int],
         ends: decode.Ends,
     ) -> list[decode.Written]:
-        """Every prompt continued, batch by batch."""
-        return decode.write(
-            self.model, prompts, most, sampling, seeds, stop_ids=stops, ends=ends, batch_size=self.batch_rows
-        )
+        """Every prompt continued, `batch_rows` of them at once."""
+        batcher = Batcher(self.model, rows=self.batch_rows, chunk=self.batch_tokens)
+        shape = Draw(sampling.temperature, sampling.top_p, sampling.top_k, sampling.min_p)
+        asks = [
+            Ask(ids, most, replace(shape, seed=seed), stops, partial(ends, row))
+            for row, (ids, seed) in enumerate(zip(prompts, seeds, strict=True))
+        ]
+        with decode.evaluating(self.model):
+            return written(batcher, asks)
 
     def beam(
         self, prompt: Ids, most: int, width: int, penalty: float, stops: frozenset[int], ends: Callable[[Ids], bool]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from presage.core.errors import ConfigError
 from presage.core.seeds import stream
-from presage.infer.engine.asks import Ask, Draw, Ranked
+from presage.infer.engine.asks import Ask, Ranked
 from presage.model.sampling import Sampling, pick
 
 NOTHING = "no id is allowed to come next"
@@ -37,7 +37,7 @@ class Chooser:
         return float(self._stream.random())
 
     def changed(self, logits: Tensor, written: Sequence[int]) -> Tensor:
-        """Logits [V] with biases, penalties and what is not allowed. Raises ConfigError where nothing is."""
+        """Logits [V] with biases and penalties, without what is not allowed. Raises ConfigError where nothing is."""
         draw = self.ask.draw
         if draw.logit_bias:
             logits = logits.index_add(0, _ids(draw.logit_bias), torch.tensor(list(draw.logit_bias.values())).to(logits))
@@ -50,11 +50,6 @@ class Chooser:
         if not bool(allowed.any()):
             raise ConfigError(NOTHING, where="allowed")
         return logits.masked_fill(~allowed.to(logits.device), float("-inf"))
-
-    def plain(self) -> bool:
-        """Whether `changed` changes nothing."""
-        draw: Draw = self.ask.draw
-        return not (draw.logit_bias or draw.presence_penalty or draw.frequency_penalty or self.ask.allowed)
 
     def wrote(self, one: int) -> None:
         """Count a new id."""

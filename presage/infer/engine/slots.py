@@ -9,7 +9,7 @@ keys of single tokens up to a multiple of ALIGNED, of which the rest is masked.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +22,9 @@ BLOCK = 32
 """Tokens of a prompt that attend together; what is shared between prompts are whole blocks."""
 ALIGNED = 16
 """A kernel's result for a key depends on how many keys there are, unless they are a multiple of this."""
-WASTE = 1.5
-"""Single tokens attend together while the keys they all are shown are at most this many times their own."""
+WASTE, SHORT = 0.5, 256
+"""Single tokens attend together while of the keys they all are shown at most this share of their own, and so many for
+each besides, are others': as many cost about what a call costs."""
 GROWTH = 2
 FIRST = 128
 
@@ -34,6 +35,15 @@ class Feed(NamedTuple):
     slot: int
     start: int
     tokens: int
+
+
+class _Part(NamedTuple):
+    """Tokens `places` of a pass, at the positions `queries` [T, 1] of their slot, are shown its first `end` keys."""
+
+    slot: int
+    places: slice
+    end: int
+    queries: Tensor
 
 
 class Slots:
@@ -55,6 +65,7 @@ class Slots:
         self._owner = torch.from_numpy(owners).to(self.device)
         self._offsets = np.cumsum([0, *(feed.tokens for feed in feeds)]).tolist()
         self._singles = self._together()
+        self._blocks = list(self._apart())
         return self._place[None]
 
     def attended(self, layer: int, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, band: int | None) -> Tensor:
@@ -65,8 +76,8 @@ class Slots:
         values[self._owner, :, self._place] = v[0, :, :count].transpose(0, 1)
         out = q.new_zeros(q.shape)
         if self._singles is not None:
-            spots, end, allowed = self._singles
-            shown = _narrow(allowed, band, end)
+            spots, end, queries = self._singles
+            shown = _visible(queries, end, band)
             found = attend(
                 q[0, :, spots].transpose(0, 1).unsqueeze(2),
                 keys[: len(spots), :, :end],
@@ -74,31 +85,25 @@ class Slots:
                 shown,
             )
             out[0, :, spots] = found.squeeze(2).transpose(0, 1)
-        for number, feed in enumerate(self._feeds):
-            if feed.tokens > 1 or self._singles is None:
-                self._attend_one(out, q, keys, values, feed, self._offsets[number], band)
+        for slot, part, end, queries in self._blocks:
+            shown = _visible(queries, end, band)
+            out[:, :, part] = attend(q[:, :, part], keys[slot, None, :, :end], values[slot, None, :, :end], shown)
         return out
 
-    def _attend_one(
-        self, out: Tensor, q: Tensor, keys: Tensor, values: Tensor, feed: Feed, offset: int, band: int | None
-    ) -> None:
-        start, end = feed.start, feed.start + feed.tokens
-        row_keys, row_values = keys[feed.slot : feed.slot + 1], values[feed.slot : feed.slot + 1]
-        while start < end:
-            stop = min(end, (start // BLOCK + 1) * BLOCK)
-            part = slice(offset + start - feed.start, offset + stop - feed.start)
-            upto = _aligned(stop, keys.shape[2])
-            queries = torch.arange(start, stop, device=self.device)[:, None]
-            shown = torch.arange(upto, device=self.device)
-            allowed = shown <= queries
-            if band is not None:
-                allowed &= shown > queries - band
-            out[:, :, part] = attend(q[:, :, part], row_keys[:, :, :upto], row_values[:, :, :upto], allowed)
-            start = stop
+    def _apart(self) -> Iterator[_Part]:
+        """What attends row by row, in blocks at fixed places."""
+        for feed, offset in zip(self._feeds, self._offsets, strict=False):
+            first, last = feed.start, feed.start + feed.tokens
+            while first < last and (feed.tokens > 1 or self._singles is None):
+                upto = min(last, (first // BLOCK + 1) * BLOCK)
+                part = slice(offset + first - feed.start, offset + upto - feed.start)
+                queries = torch.arange(first, upto, device=self.device)[:, None]
+                yield _Part(feed.slot, part, _aligned(upto, self._length), queries)
+                first = upto
 
     def _together(self) -> tuple[Tensor, int, Tensor] | None:
-        """Where all rows read one token or none, in the order of slots: their places in the pass, how many keys they
-        are shown, and which of them each may see [rows, 1, 1, S]; None where that wastes too much."""
+        """The single tokens, where they are those of the first slots: their places in the pass, how many keys they are
+        shown, and their positions [rows, 1, 1, 1]; None where attending together wastes too much."""
         singles = {
             feed.slot: (offset, feed)
             for feed, offset in zip(self._feeds, self._offsets, strict=False)
@@ -108,12 +113,11 @@ class Slots:
         if slots != list(range(len(slots))):
             return None
         lengths = [singles[slot][1].start + 1 for slot in slots]
-        if not lengths or max(lengths) * len(lengths) > WASTE * sum(lengths) + FIRST:
+        if not lengths or max(lengths) * len(lengths) > (1 + WASTE) * sum(lengths) + SHORT * len(lengths):
             return None
         end = _aligned(max(lengths), self._length)
         spots = torch.tensor([singles[slot][0] for slot in slots], device=self.device)
-        ends = torch.tensor(lengths, device=self.device)[:, None, None, None]
-        return spots, end, torch.arange(end, device=self.device) < ends
+        return spots, end, torch.tensor(lengths, device=self.device)[:, None, None, None] - 1
 
     def copied(self, slot: int, length: int) -> list[tuple[Tensor, Tensor]]:
         """The first `length` keys and values of a slot, [G, length, E] a layer."""
@@ -153,12 +157,10 @@ class Slots:
                 self._held[layer] = (_longer(held[0], self._length), _longer(held[1], self._length))
 
 
-def _narrow(allowed: Tensor, band: int | None, end: int) -> Tensor:
-    """The last `band` of what each row may see."""
-    if band is None:
-        return allowed
-    last = allowed.sum(-1, keepdim=True)
-    return allowed & (torch.arange(end, device=allowed.device) >= last - band)
+def _visible(queries: Tensor, end: int, band: int | None) -> Tensor:
+    """Which of the first `end` keys positions [..., 1] see: those up to their own, of which the last `band`."""
+    places = torch.arange(end, device=queries.device)
+    return places <= queries if band is None else (places <= queries) & (places > queries - band)
 
 
 def _aligned(length: int, most: int) -> int:
@@ -205,6 +207,8 @@ class Kept:
 
 def shared(one: Sequence[int], other: Sequence[int]) -> int:
     """Tokens of whole blocks that two begin with alike."""
+    if list(one[:BLOCK]) != list(other[:BLOCK]):
+        return 0
     most = min(len(one), len(other))
     same = np.asarray(one[:most]) == np.asarray(other[:most])
     alike = most if same.all() else int(np.argmin(same))

@@ -1,0 +1,46 @@
+"""Fewer bits: near the model, exact in company, and refused by nothing that decodes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from presage.infer.engine.asks import Ask, Draw
+from presage.infer.engine.batcher import Batcher
+from presage.infer.engine.lighter import Int8Linear, Weights, lighter
+from tests.infer.engine.test_batcher import answers, ids, model, prompts
+
+
+def test_int8_is_rounded_and_summed_as_told() -> None:
+    torch.manual_seed(0)
+    linear, x = nn.Linear(40, 24), torch.randn(2, 5, 40)
+    found = Int8Linear(linear)(x)
+    weights = (linear.weight / (linear.weight.abs().amax(1, keepdim=True) / 127)).round().double()
+    values = (x / (x.abs().amax(-1, keepdim=True) / 127)).round().double()
+    sums = values @ weights.T
+    twin = sums * (x.abs().amax(-1, keepdim=True) / 127) * (linear.weight.abs().amax(1) / 127) + linear.bias
+    assert torch.allclose(found.double(), twin, atol=1e-5)
+    assert float((found - linear(x)).norm() / linear(x).norm()) < 0.02
+    assert torch.equal(Int8Linear(linear)(torch.zeros(3, 40)), linear.bias.expand(3, 24))
+
+
+@pytest.mark.parametrize("weights", ["bf16", "int8"])
+@pytest.mark.parametrize("name", ["rope, grouped", "tied", "learned, banded"])
+def test_a_lighter_model_is_near_and_leaves_the_other_alone(name: str, weights: Weights) -> None:
+    one, tokens = model(name), torch.arange(60)[None]
+    before = {key: value.clone() for key, value in one.state_dict().items()}
+    with torch.no_grad():
+        exact, light = one(tokens), lighter(one, weights)(tokens)
+    assert 1e-4 < float((exact - light).norm() / exact.norm()) < 0.06
+    assert all(torch.equal(before[key], value) for key, value in one.state_dict().items())
+    assert lighter(one, "f32") is one
+
+
+def test_int8_in_company_is_the_same_to_the_bit() -> None:
+    light = lighter(model(), "int8")
+    asks = [Ask(p, 15, Draw(0.0)) for p in prompts(12, seed=4)]
+    alone = [answers(Batcher(light, rows=1, kept=0), [ask])[0] for ask in asks]
+    together = answers(Batcher(light, rows=7), asks)
+    assert [[e.logprob for e in events] for events in alone] == [[e.logprob for e in events] for events in together]
+    assert [ids(events) for events in alone] == [ids(events) for events in together]
