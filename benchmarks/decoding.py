@@ -25,8 +25,8 @@ from presage.infer.engine.asks import Ask, Draw
 from presage.infer.engine.batcher import Batcher, written
 from presage.infer.engine.lighter import Weights, lighter
 from presage.model.config import ModelConfig, gpt2
-from presage.model.huggingface import config_to_hf
 from presage.model.hf_tensors import tensors_to_hf
+from presage.model.huggingface import config_to_hf
 from presage.model.transformer import Transformer, build
 from presage.model.weights import model_tensors
 
