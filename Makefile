@@ -1,5 +1,5 @@
 # Two commands do everything on a bare machine (python3, make): `make demo` and `make test`.
-.PHONY: help setup demo test test-all bench docs wheel example golden lint clean
+.PHONY: help setup demo test test-all bench docs audit sbom wheel example golden lint clean
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
@@ -51,6 +51,12 @@ docs: $(STAMP)  ## rewrite docs/cli.md and docs/api.md from the program, and wri
 	$(BIN)/python -m presage reference > docs/cli.md.tmp && mv docs/cli.md.tmp docs/cli.md
 	$(BIN)/python tools/api.py > docs/api.md.tmp && mv docs/api.md.tmp docs/api.md
 	$(BIN)/python tools/pages.py build
+
+audit: $(STAMP)  ## ask for known vulnerabilities of what is installed
+	$(BIN)/python tools/audit.py
+
+sbom: $(STAMP)  ## dist/sbom.json: what an installation is made of (CycloneDX)
+	mkdir -p dist && $(BIN)/python tools/sbom.py > dist/sbom.json.tmp && mv dist/sbom.json.tmp dist/sbom.json
 
 wheel: $(STAMP)  ## dist/presage-VERSION-py3-none-any.whl, to be installed elsewhere
 	rm -rf build/lib build/bdist* && $(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
