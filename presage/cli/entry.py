@@ -20,6 +20,7 @@ from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     card,
     chain,
     code,
+    completion,
     contamination,
     evaluation,
     examine,
