@@ -268,6 +268,8 @@ TASKS = (
         (("noto_emoji", 0),),
         "chance beside",
         grid=Grid(patch=8, merge=2),
+        context=256,
+        rows=8,
         augment=TURNED,
     ),
     Task(
@@ -276,6 +278,8 @@ TASKS = (
         (("country_flags", 0),),
         "chance beside",
         grid=Grid(patch=8, merge=2),
+        context=256,
+        rows=8,
         epochs=4,
     ),
 )
