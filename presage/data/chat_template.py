@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from presage.core.errors import ConfigError, DataError
 from presage.data.chat import ROLES
@@ -35,8 +34,10 @@ def written(end: str, specials: Sequence[str]) -> str:
     return re.sub("|".join(values), lambda name: json.dumps(values[name[0]], ensure_ascii=False), _OURS)
 
 
-def rendered(template: str, messages: Sequence[Message], **words: Any) -> str:
+def rendered(template: str, messages: Sequence[Message], words: Mapping[str, str]) -> str:
     """A conversation that waits for the assistant's next words, by a foreign template. No code of it is trusted.
+
+    An assistant's turn that comes last is gone on with.
 
     words: bos_token, eos_token and whatever else it may name. Raises ConfigError for a template that is none, DataError
     where it refuses the conversation.
@@ -49,13 +50,24 @@ def rendered(template: str, messages: Sequence[Message], **words: Any) -> str:
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )
     environment.globals["raise_exception"] = _refuse
+    last = messages[-1]
     turns = [{"role": message.role, "content": message.content} for message in messages]
+    waits = last.role != "assistant"
     try:
-        return environment.from_string(template).render(messages=turns, add_generation_prompt=True, **words)
+        text = environment.from_string(template).render(words, messages=turns, add_generation_prompt=waits)
     except (TemplateSyntaxError, SecurityError) as error:
         raise ConfigError(f"not a chat template that can be run: {error}", where="chat_template") from None
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+    except (TemplateError, *_OF_TEMPLATES) as error:
         raise DataError(f"the chat template refuses this conversation: {error}", where="chat_template") from None
+    said = last.content.strip()
+    if waits:
+        return text
+    if said not in text:
+        raise DataError("the chat template changes the turn that is to be gone on with", where="chat_template")
+    return text[: text.rindex(said) + len(said)]
+
+
+_OF_TEMPLATES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def _refuse(text: object) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from presage.core.errors import ConfigError, CorruptError
 from presage.core.run import RunDir
-from presage.data.bpe import EOT
+from presage.data.bpe import ENDS
 from presage.data.chat_template import written
 from presage.model.config import ModelConfig
 from presage.model.hf_errors import NotOurs
@@ -48,14 +48,14 @@ def framing(run: Path, tokenizer: Path, config: ModelConfig) -> dict[str, str]:
     kept = {name: run / "artifacts" / name for name in KEPT}
     own = plain_framing(tokenizer, config) | {n: p.read_text(encoding="utf-8") for n, p in kept.items() if p.is_file()}
     if RunDir(run).read_object("config.json", config=dict)["config"].get("template") == CHAT:
-        own[TOKENIZER] = as_json(json.loads(own[TOKENIZER]) | {"chat_template": written(EOT, _specials(tokenizer))})
+        own[TOKENIZER] = as_json(json.loads(own[TOKENIZER]) | {"chat_template": _ours(tokenizer)})
     return own
 
 
 def plain_framing(tokenizer: Path, config: ModelConfig) -> dict[str, str]:
     """The same of a model that goes on with text: it begins and ends at the end of text, which also ends turns."""
     eot = end_of_text(tokenizer, config)
-    tokens = {} if eot is None else {"bos_token": EOT, "eos_token": EOT}
+    tokens = {} if eot is None else dict.fromkeys(("bos_token", "eos_token"), end_name(tokenizer))
     about = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": config.context_length,
@@ -74,16 +74,23 @@ def end_of_text(tokenizer: Path, config: ModelConfig) -> int | None:
         raise CorruptError("not a tokenizer.json of the `tokenizers` library", where=tokenizer) from None
     if last >= config.vocab_size:
         raise NotOurs(f"token id {last} is outside the model's vocabulary of {config.vocab_size}", where=tokenizer)
-    return added.get(EOT)
+    return added.get(end_name(tokenizer))
 
 
 # ---- theirs, for us -------------------------------------------------------------------------------------------------
 
 
 def kept_files(source: Path, config: ModelConfig) -> dict[str, str]:
+    """As `read_kept`. Raises ConfigError also for ids that the model does not have."""
+    found = read_kept(source)
+    _check_ids(found, config, source / GENERATION)
+    return found
+
+
+def read_kept(source: Path) -> dict[str, str]:
     """{file: text} of those that an import keeps, without what names code to be run (auto_map).
 
-    Raises CorruptError for a file that cannot be read, ConfigError for ids that the model does not have.
+    Raises CorruptError for a file that cannot be read.
     """
     found: dict[str, str] = {}
     for path in (source / name for name in KEPT):
@@ -97,8 +104,8 @@ def kept_files(source: Path, config: ModelConfig) -> dict[str, str]:
             raise CorruptError("not UTF-8", where=path) from None
         if path.suffix == ".json":
             data = read_object(path)
-            found[path.name] = as_json(data | {"auto_map": None}) if "auto_map" in data else found[path.name]
-    _check_ids(found, config, source / GENERATION)
+            plain = {key: value for key, value in data.items() if key != "auto_map"}
+            found[path.name] = found[path.name] if plain == data else as_json(plain)
     return found
 
 
@@ -131,7 +138,17 @@ def template_of(files: dict[str, str], where: object = None) -> str | None:
 
 def is_ours(template: str | None, tokenizer: Path) -> bool:
     """Whether a template is the one that an export of ours writes."""
-    return template is not None and template == written(EOT, _specials(tokenizer))
+    return template is not None and template == _ours(tokenizer)
+
+
+def end_name(tokenizer: Path) -> str:
+    """What its end of text is called; ours where it has none."""
+    specials = _specials(tokenizer)
+    return next((name for name in ENDS if name in specials), ENDS[0])
+
+
+def _ours(tokenizer: Path) -> str:
+    return written(end_name(tokenizer), _specials(tokenizer))
 
 
 def _specials(tokenizer: Path) -> list[str]:
