@@ -102,7 +102,7 @@ def card(path: Path, config: ModelConfig, kind: str, licence: str = UNKNOWN, cha
         "## Data",
         "\n".join(_data(links)),
         "## Limits",
-        "\n".join(_limits(links)),
+        "\n".join(_limits(links, config.scores or 0)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -141,7 +141,7 @@ def _data(links: list[Link]) -> Iterator[str]:
         yield "- No corpus run is beside this model: what text it was trained on is not known here."
 
 
-def _limits(links: list[Link]) -> Iterator[str]:
+def _limits(links: list[Link], scores: int) -> Iterator[str]:
     corpora = [link.run for link in links if link.run and link.stage == "corpus"]
     cleaned = [one for one in corpora if one.read_object("config.json", config=dict)["config"].get("decontaminate")]
     names = ", ".join(one.path.resolve().name for one in cleaned)
@@ -150,6 +150,8 @@ def _limits(links: list[Link]) -> Iterator[str]:
         if cleaned
         else ("- Nobody looked for items of tests in what it was trained on, as far as these runs say.")
     )
+    if scores:
+        yield f"- {scores} numbers that the run reads off each state beside the logits are not in these files."
     yield "- Its answers were not examined for this page: no figure above is of its behaviour, its safety or its use."
     away = [link.name for link in links if link.run is None]
     if away:

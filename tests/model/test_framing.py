@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,9 @@ def both(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tokeni
     return own, auto.AutoTokenizer.from_pretrained(out, local_files_only=True)
 
 
-said = st.text(st.characters(codec="utf-8"), max_size=40).filter(lambda text: EOT not in text)
+# Assigned in Unicode 3.2: of later characters the engines' tables differ in what is a letter.
+OLD = st.characters(codec="utf-8").filter(lambda one: unicodedata.ucd_3_2_0.category(one) != "Cn")
+said = st.text(OLD, max_size=40).filter(lambda text: EOT not in text)
 turns = st.builds(Message, st.sampled_from(["system", "user", "assistant"]), said)
 
 
