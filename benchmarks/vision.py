@@ -264,7 +264,7 @@ TASKS = (
     ),
     Task(
         "emoji",
-        (("noto_emoji", 0),),
+        (("noto_emoji", 6000),),
         (("noto_emoji", 0),),
         "chance beside",
         grid=Grid(patch=8, merge=2),
