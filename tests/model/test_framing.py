@@ -232,12 +232,15 @@ def test_an_imported_model_goes_through_the_stages(tmp_path: Path) -> None:
     assert config["chat_template"] == written(EOT, [EOT])
     assert import_hf(out, tmp_path / "back").value("chat_template") == "chat"
     assert open_model(str(tmp_path / "back")).identity()["template"] == "chat"
+    assert open_model(f"hf:{out}").identity()["template"] == "chat"
 
     page = (out / "README.md").read_text()
     loss = trained.results()["val/loss"]["value"]
     assert f"{loss:.4f}" in page and 'license: "cc0-1.0"' in page and imported.digest in page
     assert "| import | import |" in page and "sha256" in page and "corpus run is beside" in page
+    assert "a file, `data.0` of its config" in page
     own = (tmp_path / "hf" / "README.md").read_text()
     corpus = RunDir.open(tmp_path / "base" / "corpus")
     assert f"{corpus.value('train/documents'):,}" in own and corpus.digest in own and "Nobody looked for items" in own
+    assert "documents removed" not in own
     assert "mine (licence unknown)" in own and "unknown, nobody has said one" in own
