@@ -1,0 +1,1 @@
+"""Models over HTTP: an OpenAI-compatible server, and the chat page."""

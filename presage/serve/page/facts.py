@@ -1,0 +1,114 @@
+"""What the page is told of a model: its size, what it was trained on, and what it can do, all read from its run.
+
+Where a parent has moved away since, what it would have told is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from presage.core.errors import PresageError
+from presage.core.look import recorded
+from presage.core.run import FILE, RunDir
+from presage.infer.local import LocalModel
+from presage.infer.own import OwnEngine
+from presage.serve.page.prompts import prompts
+
+BASE = (
+    "This model goes on with a text; it was not trained on conversations. Asked as in a conversation it is shown a "
+    "transcript, and may well not answer."
+)
+FOLLOWED = ("base", "policy")
+"""Roles of the run that a run began with."""
+
+
+def facts(id: str, model: LocalModel, path: Path | None) -> dict[str, Any]:
+    """Of one model that is served as `id`; `path`: its run, None of a directory that is none."""
+    run = RunDir(path) if path is not None else None
+    chat = model.asking.chat is not None
+    vision = _vision(model)
+    return {
+        "id": id,
+        "name": id,
+        "chat": chat,
+        "sees": vision and chat,
+        "context_length": model.asking.context,
+        "note": "" if chat else BASE,
+        "facts": [[name, value] for name, value in _facts(model, run) if value],
+        "prompts": prompts(run) if run is not None else [],
+    }
+
+
+def _facts(model: LocalModel, run: RunDir | None) -> Iterator[tuple[str, str]]:
+    yield "Parameters", _parameters(model)
+    yield "Context", f"{model.asking.context:,} tokens"
+    if run is None:
+        yield "From", "a Hugging Face directory; what it was trained on is not written there"
+        return
+    yield "Made by", f"presage {run.stage}"
+    yield from (("Trained on", line) for line in dict.fromkeys(trained_on(run)))
+    yield "Held-out loss", _loss(run)
+
+
+def _parameters(model: LocalModel) -> str:
+    if not isinstance(model.engine, OwnEngine):
+        return ""
+    return counted(sum(one.numel() for one in model.engine.model.parameters()))
+
+
+def _vision(model: LocalModel) -> bool:
+    return isinstance(model.engine, OwnEngine) and model.engine.model.config.vision is not None
+
+
+def _loss(run: RunDir) -> str:
+    found = run.results().get("val/bpb", {}).get("value")
+    return f"{found:.3f} bits per byte" if isinstance(found, float) else ""
+
+
+def counted(number: float) -> str:
+    """1194960 -> "1.19 million"."""
+    for size, name in ((1e9, " billion"), (1e6, " million")):
+        if number >= size:
+            return f"{number / size:.3g}{name}"
+    return f"{number:,.0f}"
+
+
+# ---- what it was trained on ------------------------------------------------------------------------------------------
+
+
+def trained_on(run: RunDir) -> list[str]:
+    """One line for each training, the first one first."""
+    try:
+        parents = {role: (path, known) for role, path, known in recorded(run)}
+        before = [line for role in FOLLOWED if role in parents for line in trained_on(RunDir(parents[role][0]))]
+        return before + [line for line in (_own(run, parents),) if line]
+    except (PresageError, OSError, KeyError, TypeError, ValueError, IndexError, AttributeError):
+        return []  # moved away, or not as presage writes it
+
+
+def _own(run: RunDir, parents: dict[str, tuple[Path, dict[str, str]]]) -> str:
+    results: dict[str, Any] = {name: one.get("value") for name, one in run.results().items()}
+    files = [path.name for role, (path, known) in parents.items() if known["stage"] == FILE and "held_out" not in role]
+    if run.stage == "pretrain":
+        return f"{counted(results['tokens'])} tokens of {_corpus(parents['shards'][0])}"
+    if run.stage == "sft":
+        return f"{counted(results['demonstrations'])} demonstrations ({', '.join(files)})"
+    if run.stage == "rl":
+        return f"rewards for {counted(results['episodes'])} of its own answers ({', '.join(files)})"
+    if run.stage == "vision":
+        return f"{counted(results['documents'])} documents with images"
+    return ""
+
+
+def _corpus(shards: Path) -> str:
+    """Of the corpus that shards were made of."""
+    run = RunDir(shards)
+    place = next((path for role, path, _ in recorded(run) if role == "corpus"), None)
+    if place is None or not (place / "config.json").is_file():
+        return "text"
+    corpus = RunDir(place)
+    names = [str(one["name"]) for one in corpus.read_object("config.json", config=dict)["config"]["sources"]]
+    size, count = corpus.value("train/bytes"), corpus.value("train/documents")
+    return f"{', '.join(names)} ({size / 1e6:,.1f} MB in {count:,} documents)"

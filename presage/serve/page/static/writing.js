@@ -1,0 +1,46 @@
+// Asking for an answer and drawing it as it comes; stopping it; what it took.
+import { answer } from "./api.js";
+import { messages, settings } from "./state.js";
+
+const SEEDS = 2 ** 31;
+export const drawn = (value) => value ?? Math.floor(Math.random() * SEEDS);
+
+// The body of a request for the turn at `end`; `own`: how this one prompt is to be asked, `so far`: what is gone on with.
+function request(talk, model, end, seed, own, sofar) {
+  const { temperature, top_p, max_tokens, stop } = { ...settings(), ...own };
+  const body = { model, temperature, top_p, max_tokens, seed };
+  if (stop.length) body.stop = stop;
+  if (talk.mode === "continue") return { ...body, prompt: talk.messages[end - 1].text + sofar };
+  return { ...body, messages: messages(talk, end) };
+}
+
+// Writes into `into` (its text, stats, wrong) until it is whole, stopped or broken off; `draw` is called with each piece.
+export async function write(talk, end, into, seed, signal, draw) {
+  const own = talk.messages[end - 1].drawn ?? {};
+  const body = request(talk, into.model, end, seed, own, into.text);
+  const stats = { seed, tokens: 0 };
+  const start = performance.now();
+  let first = 0, last = 0, pieces = 0;
+  into.wrong = "";
+  try {
+    for await (const piece of answer(talk.mode === "chat", body, signal)) {
+      if (piece.text) {
+        last = performance.now();
+        first ||= last;
+        pieces += 1;
+        into.text += pieces === 1 && talk.mode === "chat" ? piece.text.replace(/^ /, "") : piece.text;
+        stats.tokens = pieces;
+        draw();
+      }
+      if (piece.finish) stats.finish = piece.finish;
+      if (piece.usage) [stats.tokens, stats.read] = [piece.usage.completion_tokens, piece.usage.prompt_tokens];
+    }
+  } catch (error) {
+    if (error.name === "AbortError") stats.finish = "stopped";
+    else [into.wrong, into.status] = [error.message, error.status];
+  }
+  if (first) stats.first = (first - start) / 1000;
+  if (last > first && stats.tokens > 1) stats.rate = ((stats.tokens - 1) / (last - first)) * 1000;
+  into.stats = stats;
+  draw();
+}
