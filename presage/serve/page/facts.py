@@ -5,6 +5,7 @@ Where a parent has moved away since, what it would have told is left out.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 from presage.core.errors import PresageError
 from presage.core.look import recorded
 from presage.core.run import FILE, RunDir
-from presage.infer.local import LocalModel
-from presage.infer.own import OwnEngine
+from presage.infer.asking import Asking
+from presage.model.transformer import Transformer
 from presage.serve.page.prompts import prompts
 
 BASE = (
@@ -24,42 +25,32 @@ FOLLOWED = ("base", "policy")
 """Roles of the run that a run began with."""
 
 
-def facts(id: str, model: LocalModel, path: Path | None) -> dict[str, Any]:
-    """Of one model that is served as `id`; `path`: its run, None of a directory that is none."""
+def facts(id: str, model: Transformer | None, asking: Asking, path: Path | None) -> dict[str, Any]:
+    """Of one that is served as `id`. model: where it is one of ours; path: its run, where it is one."""
     run = RunDir(path) if path is not None else None
-    chat = model.asking.chat is not None
-    vision = _vision(model)
+    chat = asking.chat is not None
+    vision = model is not None and model.config.vision is not None
     return {
         "id": id,
         "name": id,
         "chat": chat,
         "sees": vision and chat,
-        "context_length": model.asking.context,
+        "context_length": asking.context,
         "note": "" if chat else BASE,
-        "facts": [[name, value] for name, value in _facts(model, run) if value],
+        "facts": [[name, value] for name, value in _facts(model, asking, run) if value],
         "prompts": prompts(run) if run is not None else [],
     }
 
 
-def _facts(model: LocalModel, run: RunDir | None) -> Iterator[tuple[str, str]]:
-    yield "Parameters", _parameters(model)
-    yield "Context", f"{model.asking.context:,} tokens"
+def _facts(model: Transformer | None, asking: Asking, run: RunDir | None) -> Iterator[tuple[str, str]]:
+    yield "Parameters", counted(sum(one.numel() for one in model.parameters())) if model is not None else ""
+    yield "Context", f"{asking.context:,} tokens"
     if run is None:
         yield "From", "a Hugging Face directory; what it was trained on is not written there"
         return
     yield "Made by", f"presage {run.stage}"
-    yield from (("Trained on", line) for line in dict.fromkeys(trained_on(run)))
+    yield from zip(itertools.chain(["Trained on"], itertools.repeat("then on")), trained_on(run), strict=False)
     yield "Held-out loss", _loss(run)
-
-
-def _parameters(model: LocalModel) -> str:
-    if not isinstance(model.engine, OwnEngine):
-        return ""
-    return counted(sum(one.numel() for one in model.engine.model.parameters()))
-
-
-def _vision(model: LocalModel) -> bool:
-    return isinstance(model.engine, OwnEngine) and model.engine.model.config.vision is not None
 
 
 def _loss(run: RunDir) -> str:

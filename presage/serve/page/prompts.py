@@ -28,7 +28,8 @@ Row = dict[str, Any]
 
 def prompts(run: RunDir) -> list[Row]:
     """{text, mode, about, max_tokens, stop, images} of each, the best proven first."""
-    found = [*_examined(run), *_safely(_own(run))]
+    parts = [_examined(run), _safely(_own(run))]
+    found = [one for part in (parts if run.stage == "pretrain" else parts[::-1]) for one in part]
     return [one for one in found if len(one["text"]) <= LONGEST][:MOST]
 
 
@@ -46,12 +47,12 @@ def _prompt(text: str, mode: str, about: str, most: int, *, stop: Any = (), imag
 # ---- runs beside it that examined it -----------------------------------------------------------------------------
 
 
-def _examined(run: RunDir) -> Iterator[Row]:
-    if not run.done:
-        return
-    for place in sorted(run.path.resolve().parent.iterdir()):
+def _examined(run: RunDir) -> list[Row]:
+    found: list[Row] = []
+    for place in sorted(run.path.resolve().parent.iterdir()) if run.done else ():
         if place != run.path.resolve() and (place / "samples.jsonl").is_file() and (place / "DONE").is_file():
-            yield from _safely(_of(RunDir(place), run.digest))
+            found += _safely(_of(RunDir(place), run.digest))
+    return found
 
 
 def _of(beside: RunDir, digest: str) -> Iterator[Row]:
@@ -94,7 +95,7 @@ def _own(run: RunDir) -> Iterator[Row]:
     told = {"sft": _told, "rl": _rewarded, "pretrain": _continued}.get(run.stage)
     known = dict.fromkeys(row["prompt"] for row in rows)
     latest = [{row["prompt"]: row for row in rows}[prompt] for prompt in known]
-    yield from islice(filter(None, map(told, latest)), MOST if run.stage != "pretrain" else EACH) if told else ()
+    yield from islice(filter(None, map(told, latest)), EACH if run.stage == "pretrain" else 2 * EACH) if told else ()
 
 
 def _told(row: Row) -> Row | None:

@@ -205,7 +205,8 @@ function open(talk) {
   side.menu(false);
   redraw();
   side.draw();
-  toEnd();
+  if (state.talk.messages.length) toEnd();
+  else at("main").scrollTop = 0;
   if (wide.matches || !talk) at("box").focus();
 }
 

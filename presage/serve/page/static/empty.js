@@ -17,7 +17,8 @@ function about(model) {
 }
 
 export function draw(models, hidden, run) {
-  const prompts = models.flatMap((model) => model.prompts).filter((one, n, all) => all.findIndex((other) => other.text === one.text) === n);
+  const same = (one, other) => one.text === other.text && one.images?.[0] === other.images?.[0];
+  const prompts = models.flatMap((model) => model.prompts).filter((one, n, all) => all.findIndex((other) => same(one, other)) === n);
   const tried = prompts.length ? make("section", "try", make("h2", "", "What it can do"), make("div", "prompts", ...prompts.slice(0, 6).map((one) => prompt(one, run)))) : null;
   const lead = hidden ? make("p", "lead", "Each prompt is answered by both models. Which is which is shown once you have voted.") : null;
   return [lead, make("div", models.length > 1 ? "abouts" : "", ...models.map(about)), tried].filter(Boolean);

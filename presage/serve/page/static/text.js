@@ -3,6 +3,8 @@
 import { button, make, toast, visible } from "./dom.js";
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})([^`\n]*)$/;
+// Small models write code without fences around it.
+const CODE = /^(def |class |import |from \S+ import |>>> |\s{2,}\S)|\n {2,}\S/;
 const INLINE = /`([^`\n]+)`/g;
 
 export async function copy(text) {
@@ -27,7 +29,7 @@ function line(text) {
 function paragraphs(lines) {
   const texts = lines.join("\n").split(/\n{2,}/).map((one) => one.replace(/^\n+|\s+$/g, ""));
   return texts.filter(Boolean).map((one) => {
-    const made = make("p", "", ...line(one));
+    const made = make("p", CODE.test(one) ? "lines" : "", ...(CODE.test(one) ? [one] : line(one)));
     made.dir = "auto";
     return made;
   });
