@@ -257,6 +257,11 @@ def _to_bytes(token: str) -> bytes:
     return bytes(_BYTE_OF[c] for c in token)
 
 
+def spelled(token: str) -> bytes | None:
+    """The bytes of a token of a byte-level vocabulary as files write it; None of one that is written otherwise."""
+    return _to_bytes(token) if all(c in _BYTE_OF for c in token) else None
+
+
 def _to_text(token: bytes) -> str:
     return "".join(_CHARACTER_OF[b] for b in token)
 

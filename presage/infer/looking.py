@@ -67,6 +67,11 @@ class Look:
             self._count += count
         return self._ids[picture.digest]
 
+    @property
+    def images(self) -> list[np.ndarray]:
+        """What was shown, uint8 [H, W, 3] on the model's grid; row k of their tokens stands behind id -1 - k."""
+        return list(self._images)
+
     def seen(self) -> OwnEngine:
         """The engine, which then knows all that was shown."""
         return replace(self.engine, model=seeing(self.engine.model, self._images)) if self._images else self.engine

@@ -1,1 +1,1 @@
-"""Models over HTTP: an OpenAI-compatible server, and the chat page."""
+"""A model behind OpenAI's API: `presage serve`."""
