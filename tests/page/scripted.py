@@ -74,6 +74,9 @@ class Scripted:
         if pieces and pieces[0] == "!busy":
             error = {"error": {"message": "at its limit", "type": "server_error", "param": None, "code": "overloaded"}}
             return JSONResponse(error, 503, headers={"Retry-After": "3"})
+        if pieces and pieces[0] == "!long":
+            error = {"error": {"message": "too long", "type": "x", "param": None, "code": "context_length_exceeded"}}
+            return JSONResponse(error, 400)
         return StreamingResponse(self._events(pieces, "chat" in request.url.path), media_type="text/event-stream")
 
     async def _events(self, pieces: Sequence[str], chat: bool) -> AsyncIterator[str]:

@@ -34,6 +34,8 @@ def script(body: Body) -> list[str]:
     asked = last(body)
     if asked.startswith("!"):
         return ["half ", asked] if asked == "!error" else [asked]
+    if len(body.get("messages", ())) > 5:
+        return ["!long"]
     if asked == "long":
         return [f"word{n} " for n in range(400)]
     if asked.startswith("payloads "):
@@ -137,6 +139,17 @@ def test_settings_are_sent_and_a_sent_message_can_be_changed(browser: Any) -> No
         page.wait_for_selector(".again")
         assert [one["content"] for one in server.asked[-1]["messages"]] == ["Be brief.", "three"]
         assert page.locator(".turn").count() == 2
+
+
+def test_what_the_context_has_no_room_for_is_left_out_and_said(browser: Any) -> None:
+    with served() as server, page_of(browser) as (page, _):
+        page.goto(server.url)
+        for number in range(1, 5):
+            answered(page, f"turn {number}", count=number)
+        said = page.locator(".turn.model .stats")
+        assert "without the first question" in said.last.inner_text()
+        assert "without" not in said.nth(2).inner_text()
+        assert [one["content"] for one in server.asked[-1]["messages"][::2]] == ["turn 2", "turn 3", "turn 4"]
 
 
 def test_images_are_dropped_pasted_and_chosen(browser: Any) -> None:

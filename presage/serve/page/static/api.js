@@ -2,9 +2,9 @@
 const LONG = 300;
 
 export class Refused extends Error {
-  constructor(text, status = 0) {
+  constructor(text, status = 0, code = "") {
     super(text);
-    this.status = status;
+    [this.status, this.code] = [status, code];
   }
 }
 
@@ -25,18 +25,21 @@ async function ask(place, options = {}) {
     if (error.name === "AbortError") throw error;
     throw new Refused("The server does not answer. Is presage serve still running?");
   }
-  if (!got.ok) throw new Refused(await refusal(got), got.status);
+  if (!got.ok) throw await refusal(got);
   return got;
 }
 
 async function refusal(got) {
-  let said = "";
+  let error = {};
   try {
-    const body = await got.json();
-    said = String(body?.error?.message ?? body?.detail ?? "").slice(0, LONG);
+    error = (await got.json())?.error ?? {};
   } catch {
     // no JSON: the status alone
   }
+  return new Refused(inWords(got, String(error.message ?? "").slice(0, LONG)), got.status, String(error.code ?? ""));
+}
+
+function inWords(got, said) {
   const wait = Number(got.headers.get("Retry-After"));
   if (got.status === 401) return hasKey() ? "The server does not know this API key." : "The server asks for an API key.";
   if (got.status === 429 || got.status === 503)

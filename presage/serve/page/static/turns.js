@@ -14,6 +14,7 @@ export function words(stats) {
     stats.rate ? `${round(stats.rate)} tokens/s` : "",
     stats.first === undefined ? "" : `first after ${stats.first < 1 ? `${Math.round(stats.first * 1000)} ms` : `${stats.first.toFixed(1)} s`}`,
     { length: "cut at the most tokens", stopped: "stopped" }[stats.finish] ?? "",
+    stats.dropped ? `without the first ${stats.dropped === 1 ? "question" : `${stats.dropped} questions`}, for which the context has no room` : "",
     stats.seed === undefined ? "" : `seed ${stats.seed}`,
   ].filter(Boolean);
 }

@@ -14,6 +14,20 @@ function request(talk, model, end, seed, own, sofar) {
   return { ...body, messages: messages(talk, end) };
 }
 
+// An answer; where a conversation has outgrown the context, without its oldest turns, which `stats` then counts.
+async function* fitted(chat, body, signal, stats) {
+  for (;;) {
+    try {
+      return yield* answer(chat, body, signal);
+    } catch (error) {
+      const first = body.messages?.findIndex((one) => one.role !== "system") ?? -1;
+      if (error.code !== "context_length_exceeded" || first < 0 || body.messages.length - first < 3) throw error;
+      body.messages.splice(first, 2);
+      stats.dropped = (stats.dropped ?? 0) + 1;
+    }
+  }
+}
+
 // Writes into `into` (its text, stats, wrong) until it is whole, stopped or broken off; `draw` is called with each piece.
 export async function write(talk, end, into, seed, signal, draw) {
   const own = talk.messages[end - 1].drawn ?? {};
@@ -23,12 +37,12 @@ export async function write(talk, end, into, seed, signal, draw) {
   let first = 0, last = 0, pieces = 0;
   into.wrong = "";
   try {
-    for await (const piece of answer(talk.mode === "chat", body, signal)) {
+    for await (const piece of fitted(talk.mode === "chat", body, signal, stats)) {
       if (piece.text) {
         last = performance.now();
         first ||= last;
         pieces += 1;
-        into.text += pieces === 1 && talk.mode === "chat" ? piece.text.replace(/^ /, "") : piece.text;
+        into.text += piece.text;
         stats.tokens = pieces;
         draw();
       }
