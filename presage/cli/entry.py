@@ -42,6 +42,7 @@ from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     redteam,
     runs,
     scores,
+    serve,
     sight,
     stages,
     surface,

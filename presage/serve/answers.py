@@ -19,7 +19,7 @@ class ErrorDetail(Answer):
     message: str
     type: str
     param: str | None
-    code: str
+    code: str | None
 
 
 class Error(Answer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -19,11 +20,13 @@ from presage.serve.house import House
 from presage.serve.moderations import Moderations
 from presage.serve.openapi import openapi
 
+Mount = Callable[[Starlette], None]
 CODES = {404: ("not_found", "No such address."), 405: ("method_not_allowed", "Not by this method.")}
 
 
-def build_app(house: House) -> Starlette:
-    """An app of one house. What is mounted later needs a key, unless the guard says that it is open to all."""
+def build_app(house: House, mount: Mount | None = None) -> Starlette:
+    """An app of one house. mount: adds routes of its own, as the chat page does with "/" and "/page/…"; they need a
+    key as all others do, unless they are among the house's `open_paths`."""
     pages = Pages(house)
     routes = [
         Route("/v1/chat/completions", Chat(house), methods=["POST"]),
@@ -41,7 +44,8 @@ def build_app(house: House) -> Starlette:
         exception_handlers={HTTPException: _refused, ApiError: _refused_by_us},
     )
     app.router.redirect_slashes = False
-    # The chat page's routes, "/" and "/page/…", are mounted here, by one call.
+    if mount is not None:
+        mount(app)
     return app
 
 

@@ -75,6 +75,7 @@ def _check_json(data: bytes) -> None:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        what = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else what
         raise invalid(f"The body is not JSON that we take: {what}", code="invalid_json") from None
     level: Sequence[Any] = [value]
     for _ in range(DEPTH):

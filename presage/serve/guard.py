@@ -20,17 +20,16 @@ from presage.serve.errors import ApiError, internal
 from presage.serve.house import House, is_local
 from presage.serve.keys import Key, match
 
-OPEN = {"/health", "/"}
-OPEN_BELOW = "/page/"
-"""The page's files; what it asks for needs a key as any other request does."""
+OPEN = frozenset({"/health"})
+"""And what a house names besides: files that are the same for everybody."""
 SAFE = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
     "x-frame-options": "DENY",
     "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 }
-_ODD = re.compile(r"//|\\|\x00|(^|/)\.{1,2}(/|$)")
 _BEARER = "bearer "
 
 
@@ -71,7 +70,7 @@ class Guard:
         if not self.house.keys:
             self._check_host([value for name, value in headers if name.lower() == b"host"])
             return None
-        if is_open(scope["method"], scope["path"]):
+        if scope["method"] in ("GET", "HEAD") and scope["path"] in OPEN | self.house.open_paths:
             return None
         given = [value.decode("latin-1") for name, value in headers if name.lower() == b"authorization"]
         one = given[0] if len(given) == 1 else ""
@@ -90,11 +89,6 @@ class Guard:
         name = re.sub(r":\d*$", "", said).strip("[]")
         if not is_local(name):
             raise ApiError(403, "This server answers on this machine alone.", code="host_not_allowed")
-
-
-def is_open(method: str, path: str) -> bool:
-    """May anybody read this?"""
-    return method in ("GET", "HEAD") and not _ODD.search(path) and (path in OPEN or path.startswith(OPEN_BELOW))
 
 
 class _Answer:

@@ -74,13 +74,15 @@ class Place:
 
 @dataclass(eq=False)
 class House:
-    """usage: the policy that requests and answers are judged by, where there is one."""
+    """usage: the policy that requests and answers are judged by, where there is one. open_paths: what anybody may read
+    without a key, besides /health."""
 
     served: Served
     runner: Writes
     settings: Settings = field(default_factory=Settings)
     keys: Sequence[Key] = ()
     usage: Usage | None = None
+    open_paths: frozenset[str] = frozenset()
     metrics: Metrics = field(default_factory=Metrics)
     quotas: Quotas = field(default_factory=Quotas)
     draining: bool = False

@@ -13,7 +13,7 @@ from types import FrameType
 import uvicorn
 
 from presage.core.errors import ConfigError, Stopped
-from presage.serve.app import build_app
+from presage.serve.app import Mount, build_app
 from presage.serve.house import House, Settings
 from presage.serve.protocol import LONGEST_HEAD, protocol_of
 
@@ -25,10 +25,10 @@ LAST_WORDS = 1.0
 class Draining(uvicorn.Server):
     """A server that drains. forced: was it told to end at once?"""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, mount: Mount | None = None) -> None:
         self.house = house
         self.forced = False
-        super().__init__(_config(house))
+        super().__init__(_config(house, mount))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal."""
@@ -51,10 +51,10 @@ class Draining(uvicorn.Server):
             await asyncio.sleep(0.02)
 
 
-def _config(house: House) -> uvicorn.Config:
+def _config(house: House, mount: Mount | None) -> uvicorn.Config:
     settings = house.settings
     return uvicorn.Config(
-        build_app(house),
+        build_app(house, mount),
         http=protocol_of(settings),
         ws="none",
         lifespan="off",
@@ -84,9 +84,9 @@ def bound(settings: Settings) -> socket.socket:
         raise ConfigError(f"cannot listen: {error.strerror}", where=said, hint="another --port") from None
 
 
-def serve(house: House, listening: socket.socket) -> None:
-    """Until a signal. Raises Stopped after a second one."""
-    server = Draining(house)
+def serve(house: House, listening: socket.socket, mount: Mount | None = None) -> None:
+    """Until a signal. Raises Stopped after a second one. mount: as of build_app."""
+    server = Draining(house, mount)
     server.run(sockets=[listening])
     if server.forced:
         raise Stopped("ended at once, by a second signal")
