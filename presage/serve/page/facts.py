@@ -42,6 +42,12 @@ def facts(id: str, model: Transformer | None, asking: Asking, path: Path | None)
     }
 
 
+def run_of(spec: str) -> Path | None:
+    """Where the run lies that DIR or DIR@STEP names; None of hf:DIR."""
+    path = Path(spec)
+    return None if spec.startswith("hf:") else path if path.is_dir() else Path(spec.rpartition("@")[0])
+
+
 def _facts(model: Transformer | None, asking: Asking, run: RunDir | None) -> Iterator[tuple[str, str]]:
     yield "Parameters", counted(sum(one.numel() for one in model.parameters())) if model is not None else ""
     yield "Context", f"{asking.context:,} tokens"
