@@ -77,9 +77,10 @@ class Scripted:
         if pieces and pieces[0] == "!long":
             error = {"error": {"message": "too long", "type": "x", "param": None, "code": "context_length_exceeded"}}
             return JSONResponse(error, 400)
-        return StreamingResponse(self._events(pieces, "chat" in request.url.path), media_type="text/event-stream")
+        read = max(7, sum(len(str(one["content"])) for one in body.get("messages", ())) * 7 // 16)
+        return StreamingResponse(self._events(pieces, "chat" in request.url.path, read), media_type="text/event-stream")
 
-    async def _events(self, pieces: Sequence[str], chat: bool) -> AsyncIterator[str]:
+    async def _events(self, pieces: Sequence[str], chat: bool, read: int) -> AsyncIterator[str]:
         whole = False
         try:
             for piece in pieces:
@@ -91,7 +92,7 @@ class Scripted:
                 await asyncio.sleep(self.pause)
             last = {"delta": {}} if chat else {"text": ""}
             yield _event({"choices": [last | {"index": 0, "finish_reason": "stop"}]})
-            usage = {"prompt_tokens": 7, "completion_tokens": len(pieces), "total_tokens": 7 + len(pieces)}
+            usage = {"prompt_tokens": read, "completion_tokens": len(pieces), "total_tokens": read + len(pieces)}
             yield _event({"choices": [], "usage": usage})
             yield "data: [DONE]\n\n"
             whole = True

@@ -152,6 +152,17 @@ def test_what_the_context_has_no_room_for_is_left_out_and_said(browser: Any) -> 
         assert [one["content"] for one in server.asked[-1]["messages"][::2]] == ["turn 2", "turn 3", "turn 4"]
 
 
+def test_an_answer_is_left_room(browser: Any) -> None:
+    """usage says that 16 characters are 7 tokens: of 128 half is for the answer."""
+    with served() as server, page_of(browser) as (page, _):
+        page.goto(server.url)
+        answered(page, "x" * 16)
+        answered(page, "y" * 100, count=2)
+        answered(page, "z" * 16, count=3)
+        assert [one["content"][0] for one in server.asked[1]["messages"]] == ["x", "H", "y"]
+        assert [one["content"][0] for one in server.asked[2]["messages"]] == ["y", "H", "z"]
+
+
 def test_images_are_dropped_pasted_and_chosen(browser: Any) -> None:
     data = base64.b64encode(png()).decode()
     give = """([kind, data]) => {
@@ -249,6 +260,11 @@ def test_a_base_model_goes_on_with_texts_and_says_so(browser: Any) -> None:
         page.get_by_label("Go on").click()
         until(page, "document.querySelector('.turn.model .text').textContent.length > 40")
         assert server.asked[1]["prompt"] == "2 + 2 =Hello there, this is it."
+        page.get_by_label("Edit your text").click()
+        page.keyboard.type("1 + ")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".again")
+        assert server.asked[2]["prompt"] == "2 + 2 =1 + "
 
 
 def test_a_key_is_asked_for_and_errors_are_said_in_words(browser: Any) -> None:

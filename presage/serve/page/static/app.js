@@ -108,7 +108,7 @@ function paint(talk, turn, place) {
     if (!shown || talk !== state.talk || !state.writing) return;
     const end = nearEnd();
     const order = turn.role === "pair" ? (turn.swapped ? [1, 0] : [0, 1]).map((which) => turn.answers[which]) : [turn];
-    shown.querySelectorAll(".text").forEach((text, n) => turns.fill(text, order[n], talk.mode));
+    shown.querySelectorAll(".text").forEach((text, n) => turns.fill(text, order[n], talk.mode, turns.before(place)));
     if (end) toEnd();
   });
 }
@@ -140,7 +140,7 @@ const does = {
   },
   cancel(place) {
     redraw();
-    at("log").children[place]?.querySelector(".edit").focus();
+    (at("log").children[place].querySelector(".edit:not([hidden] *)") ?? at("box")).focus();
   },
   send(place, text) {
     const turn = state.talk.messages[place];

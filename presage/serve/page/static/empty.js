@@ -2,7 +2,7 @@
 import { button, make } from "./dom.js";
 import { picture } from "./images.js";
 
-const short = (text) => (text.length > 160 ? `${text.slice(0, 160).trimEnd()} …` : text);
+const short = (text) => (text.length > 160 ? `${text.slice(0, 160).trimEnd()} …` : text.trimEnd());
 
 function prompt(one, run) {
   const made = button("", () => run(one), { name: "prompt" });

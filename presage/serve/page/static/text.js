@@ -67,8 +67,8 @@ export function formatted(text) {
 }
 
 // As it was written, every blank and line kept.
-export function plain(text) {
-  const made = make("pre", "raw", visible(text));
+export function plain(text, before = "") {
+  const made = make("pre", "raw", before ? make("span", "before", visible(before)) : null, visible(text));
   made.dir = "auto";
   return made;
 }

@@ -13,7 +13,7 @@ export function words(stats) {
     stats.tokens === undefined ? "" : `${stats.tokens} ${stats.tokens === 1 ? "token" : "tokens"}`,
     stats.rate ? `${round(stats.rate)} tokens/s` : "",
     stats.first === undefined ? "" : `first after ${stats.first < 1 ? `${Math.round(stats.first * 1000)} ms` : `${stats.first.toFixed(1)} s`}`,
-    { length: "cut at the most tokens", stopped: "stopped" }[stats.finish] ?? "",
+    { length: stats.tokens < stats.most ? "the context was full" : "cut at the most tokens", stopped: "stopped" }[stats.finish] ?? "",
     stats.dropped ? `without the first ${stats.dropped === 1 ? "question" : `${stats.dropped} questions`}, for which the context has no room` : "",
     stats.seed === undefined ? "" : `seed ${stats.seed}`,
   ].filter(Boolean);
@@ -22,8 +22,8 @@ export function words(stats) {
 const counter = (stats) => make("p", "stats", ...words(stats).map((one) => make("span", "", one)));
 
 // The text of an answer, which is redrawn while it is written.
-export function fill(place, answer, mode) {
-  place.replaceChildren(mode === "continue" ? plain(answer.text) : formatted(answer.text));
+export function fill(place, answer, mode, before = "") {
+  place.replaceChildren(mode === "continue" ? plain(answer.text, before) : formatted(answer.text));
   if (!answer.text && !answer.wrong && answer.stats) place.append(make("p", "nothing", "(nothing: the model ended at once)"));
 }
 
@@ -37,7 +37,14 @@ export function asked(turn, place, does) {
   const made = make("article", "turn user", make("h2", "unseen", mode === "continue" ? "Your text" : "You"),
     images.length ? make("div", "images", ...images) : null, turn.text ? text : null, acts);
   made.dataset.place = place;
+  made.hidden = mode === "continue" && state.talk.messages[place + 1]?.role === "assistant"; // it is shown with what goes on
   return made;
+}
+
+// What stands before an answer that goes on with it.
+export function before(place) {
+  const { messages, mode } = state.talk;
+  return mode === "continue" && messages[place]?.role === "assistant" ? messages[place - 1].text : "";
 }
 
 // A message that is being changed, in its place.
@@ -61,8 +68,9 @@ export function editing(turn, place, does) {
 
 export function answer(turn, place, last, does) {
   const text = make("div", "text");
-  fill(text, turn, state.talk.mode);
+  fill(text, turn, state.talk.mode, before(place));
   const acts = make("div", "acts", button("Copy", () => copy(turn.text), { sign: "copy", name: "quiet small" }));
+  if (state.talk.mode === "continue") acts.append(button("Edit your text", () => does.edit(place - 1), { sign: "edit", name: "quiet small edit" }));
   if (last) acts.append(button("Another answer", () => does.again(), { sign: "again", name: "quiet small again" }));
   if (last && state.talk.mode === "continue") acts.append(button("Go on", () => does.on(), { sign: "on", name: "quiet small on" }));
   const name = make("h2", "name", named(turn.model));

@@ -1,6 +1,6 @@
 // Asking for an answer and drawing it as it comes; stopping it; what it took.
 import { answer } from "./api.js";
-import { messages, settings } from "./state.js";
+import { messages, models, settings } from "./state.js";
 
 const SEEDS = 2 ** 31;
 export const drawn = (value) => value ?? Math.floor(Math.random() * SEEDS);
@@ -14,16 +14,40 @@ function request(talk, model, end, seed, own, sofar) {
   return { ...body, messages: messages(talk, end) };
 }
 
+const told = (all) => all.reduce((sum, one) => sum + (typeof one.content === "string" ? one.content : one.content.map((part) => part.text ?? "").join("")).length, 0);
+
+// How many tokens a character is here, by the last answer that said so.
+function share(talk, end) {
+  const known = talk.messages.slice(0, end).flatMap((turn) => turn.answers ?? [turn]).findLast((one) => one.stats?.read && one.stats.chars);
+  return known ? known.stats.read / known.stats.chars : 0.4;
+}
+
+// Leave the oldest question and its answer out; whether there was one besides the last.
+function shorten(body, stats) {
+  const first = body.messages?.findIndex((one) => one.role !== "system") ?? -1;
+  if (first < 0 || body.messages.length - first < 3) return false;
+  body.messages.splice(first, 2);
+  stats.dropped = (stats.dropped ?? 0) + 1;
+  return true;
+}
+
+// So that an answer has room, half a context at most: what is read is not more than the rest.
+function makeRoom(talk, end, body, stats) {
+  const context = models().find((one) => one.id === body.model)?.context_length;
+  if (!context || !body.messages) return;
+  const rate = share(talk, end), most = context - Math.min(body.max_tokens, context / 2);
+  while (told(body.messages) * rate > most && shorten(body, stats));
+  stats.chars = told(body.messages);
+}
+
 // An answer; where a conversation has outgrown the context, without its oldest turns, which `stats` then counts.
 async function* fitted(chat, body, signal, stats) {
   for (;;) {
     try {
       return yield* answer(chat, body, signal);
     } catch (error) {
-      const first = body.messages?.findIndex((one) => one.role !== "system") ?? -1;
-      if (error.code !== "context_length_exceeded" || first < 0 || body.messages.length - first < 3) throw error;
-      body.messages.splice(first, 2);
-      stats.dropped = (stats.dropped ?? 0) + 1;
+      if (error.code !== "context_length_exceeded" || !shorten(body, stats)) throw error;
+      stats.chars = told(body.messages);
     }
   }
 }
@@ -32,7 +56,8 @@ async function* fitted(chat, body, signal, stats) {
 export async function write(talk, end, into, seed, signal, draw) {
   const own = talk.messages[end - 1].drawn ?? {};
   const body = request(talk, into.model, end, seed, own, into.text);
-  const stats = { seed, tokens: 0 };
+  const stats = { seed, tokens: 0, most: body.max_tokens };
+  makeRoom(talk, end, body, stats);
   const start = performance.now();
   let first = 0, last = 0, pieces = 0;
   into.wrong = "";
