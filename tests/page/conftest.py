@@ -1,4 +1,4 @@
-"""One browser for all tests of the page."""
+"""A browser for each file of tests: while it is open, its loop runs in this thread, and no other can."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.page.browser import launched
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with launched() as found:
         yield found

@@ -77,7 +77,7 @@ class Scripted:
         if pieces and pieces[0] == "!long":
             error = {"error": {"message": "too long", "type": "x", "param": None, "code": "context_length_exceeded"}}
             return JSONResponse(error, 400)
-        read = max(7, sum(len(str(one["content"])) for one in body.get("messages", ())) * 7 // 16)
+        read = max(7, sum(16 + len(str(one["content"])) for one in body.get("messages", ())) * 7 // 16)
         return StreamingResponse(self._events(pieces, "chat" in request.url.path, read), media_type="text/event-stream")
 
     async def _events(self, pieces: Sequence[str], chat: bool, read: int) -> AsyncIterator[str]:

@@ -153,11 +153,11 @@ def test_what_the_context_has_no_room_for_is_left_out_and_said(browser: Any) -> 
 
 
 def test_an_answer_is_left_room(browser: Any) -> None:
-    """usage says that 16 characters are 7 tokens: of 128 half is for the answer."""
+    """usage says that 16 characters are 7 tokens, with as many around each turn: of 128 half is for the answer."""
     with served() as server, page_of(browser) as (page, _):
         page.goto(server.url)
         answered(page, "x" * 16)
-        answered(page, "y" * 100, count=2)
+        answered(page, "y" * 50, count=2)
         answered(page, "z" * 16, count=3)
         assert [one["content"][0] for one in server.asked[1]["messages"]] == ["x", "H", "y"]
         assert [one["content"][0] for one in server.asked[2]["messages"]] == ["y", "H", "z"]

@@ -61,7 +61,8 @@ def _of(beside: RunDir, digest: str) -> Iterator[Row]:
     if beside.stage == "eval" and "run" in roles:
         yield from islice(filter(None, map(_solved, beside.rows("samples.jsonl"))), EACH)
     elif beside.stage == "sight" and roles:
-        yield from islice(filter(None, (_seen(beside.path, row) for row in beside.rows("samples.jsonl"))), EACH)
+        most = beside.read_object("config.json", config=dict)["config"].get("max_tokens", LONG)
+        yield from islice(filter(None, (_seen(beside.path, row, most) for row in beside.rows("samples.jsonl"))), EACH)
 
 
 def _solved(row: Row) -> Row | None:
@@ -75,7 +76,7 @@ def _solved(row: Row) -> Row | None:
     return _prompt(row["prompt"], "continue", about, min(SHORT, decoding["max_tokens"]), stop=decoding["stops"])
 
 
-def _seen(folder: Path, row: Row) -> Row | None:
+def _seen(folder: Path, row: Row, most: int) -> Row | None:
     """A question about an image that was answered right with it, and not without."""
     scores = list(row["scores"].values())
     if not scores or scores[0] < 1 or any(one >= 1 for one in scores[1:]) or not row.get("image"):
@@ -84,7 +85,7 @@ def _seen(folder: Path, row: Row) -> Row | None:
     if not path.resolve().is_relative_to(folder.resolve()) or path.stat().st_size > LARGEST_IMAGE:
         return None
     image = Picture(path.read_bytes()).url
-    return _prompt(row["prompt"], "chat", "it saw this right, and not without the image", SHORT, images=[image])
+    return _prompt(row["prompt"], "chat", "it saw this right, and not without the image", most, images=[image])
 
 
 # ---- its own samples ---------------------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ function request(talk, model, end, seed, own, sofar) {
   return { ...body, messages: messages(talk, end) };
 }
 
-const told = (all) => all.reduce((sum, one) => sum + (typeof one.content === "string" ? one.content : one.content.map((part) => part.text ?? "").join("")).length, 0);
+const SPEAKER = 16; // about as much as the template writes around a turn
+const length = (content) => (typeof content === "string" ? content.length : content.reduce((sum, part) => sum + (part.text?.length ?? 0), 0));
+const told = (all) => all.reduce((sum, one) => sum + SPEAKER + length(one.content), 0);
 
 // How many tokens a character is here, by the last answer that said so.
 function share(talk, end) {
@@ -56,7 +58,7 @@ async function* fitted(chat, body, signal, stats) {
 export async function write(talk, end, into, seed, signal, draw) {
   const own = talk.messages[end - 1].drawn ?? {};
   const body = request(talk, into.model, end, seed, own, into.text);
-  const stats = { seed, tokens: 0, most: body.max_tokens };
+  const stats = { ...(body.temperature > 0 ? { seed } : {}), tokens: 0, most: body.max_tokens };
   makeRoom(talk, end, body, stats);
   const start = performance.now();
   let first = 0, last = 0, pieces = 0;
