@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from presage.serve.asked import Plan, asks
-from presage.serve.errors import invalid
 from presage.serve.policy import Case
 from presage.serve.said import Said, text_logprobs
 from presage.serve.served import Read
@@ -25,10 +24,8 @@ class Completions(Writer[CompletionRequest]):
     prefix = "cmpl"
 
     def plan(self, request: CompletionRequest) -> Plan:
-        """Every prompt `n` times; max_tokens 0 with echo only reads."""
+        """Every prompt `n` times; max_tokens 0 only reads."""
         served, most = self.house.served, USUAL if request.max_tokens is None else request.max_tokens
-        if most == 0 and not request.echo:
-            raise invalid("'max_tokens' of 0 is only allowed with 'echo'.", "max_tokens")
         reads = [self._read(prompt) for prompt in _prompts(request.prompt)]
         scored = bool(request.echo) and request.logprobs is not None
         asked = asks(served, request, reads, max(1, most), top=request.logprobs, prompt_top=scored)

@@ -11,6 +11,7 @@
 | 413 | request_too_large | a body beyond the limit |
 | 415 | unsupported_media_type | not application/json, or compressed |
 | 429 | rate_limit_exceeded | a key's own limits |
+| 431 | headers_too_large | |
 | 500 | internal_error | a fault of ours; nothing of it is told |
 | 503 | overloaded, shutting_down | the queue is full, the server ends |
 | 504 | deadline_exceeded | it took longer than a request may |
@@ -25,7 +26,7 @@ from presage.core.errors import PresageError
 
 TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 INVALID, OURS = "invalid_request_error", "server_error"
-STATUSES = (400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 503, 504)
+STATUSES = (400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 500, 503, 504)
 LONGEST = 400
 
 
@@ -48,7 +49,7 @@ class ApiError(Exception):
     @property
     def headers(self) -> Mapping[str, str]:
         """Of its answer. What was not read of a request's body cannot be told from a next request."""
-        found = {"connection": "close"} if self.status in (408, 413) else {}
+        found = {"connection": "close"} if self.status in (408, 413, 431) else {}
         if self.retry_after is not None:
             found["retry-after"] = str(max(1, round(self.retry_after)))
         return found | ({"www-authenticate": "Bearer"} if self.status == 401 else {})

@@ -22,6 +22,7 @@ from presage.serve.keys import Key, match
 
 OPEN = frozenset({"/health"})
 """And what a house names besides: files that are the same for everybody."""
+LONGEST_HEAD = 64_000
 SAFE = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -67,6 +68,8 @@ class Guard:
     def _caller(self, scope: Scope) -> Key | None:
         """Whose key this is; None where nobody needs one. Raises ApiError."""
         headers = scope["headers"]
+        if sum(len(name) + len(value) for name, value in headers) > LONGEST_HEAD:
+            raise ApiError(431, "The headers are too long.", code="headers_too_large")
         if not self.house.keys:
             self._check_host([value for name, value in headers if name.lower() == b"host"])
             return None

@@ -28,6 +28,32 @@ GETS: Mapping[str, type[BaseModel]] = {
 }
 
 
+TOP: Schema = {
+    "anyOf": [
+        {"properties": {"logprobs": {"const": True}}, "required": ["logprobs"]},
+        {"properties": {"top_logprobs": {"type": "null"}}},
+    ]
+}
+"""top_logprobs only with logprobs."""
+CHOICE: Schema = {
+    "anyOf": [
+        {"properties": {"tools": {"type": "array"}}, "required": ["tools"]},
+        {"properties": {"tool_choice": {"enum": ["none", "auto", None]}}},
+    ]
+}
+"""A call is demanded only where there is something to call."""
+
+
+BOUND: Schema = {
+    "anyOf": [
+        {"properties": {"tools": {"type": "null"}}},
+        {"properties": {"response_format": {"type": "null"}}},
+        {"properties": {"tool_choice": {"const": "none"}}, "required": ["tool_choice"]},
+    ]
+}
+"""An answer is bound to one form."""
+
+
 def openapi(house: House) -> Schema:
     """The whole document. /v1/moderations stands in it where a judge is attached."""
     posts = {path: kinds for path, kinds in POSTS.items() if path != "/v1/moderations" or house.usage is not None}
@@ -64,6 +90,7 @@ def _narrow(schemas: Schema, house: House) -> None:
         ids["patternProperties"] = {_below(size): values}
         ids["additionalProperties"] = False
     _bound_ids(schemas["CompletionRequest"]["properties"]["prompt"], size - 1)
+    schemas["ChatRequest"]["allOf"] = [TOP, CHOICE, BOUND]
     if not all(one.served.sees for one in house.all):
         content = schemas["UserMessage"]["properties"]["content"]
         content["anyOf"][1]["items"] = {"$ref": REF.format(model="TextPart")}

@@ -13,7 +13,6 @@ from presage.serve.errors import ApiError, invalid
 from presage.serve.house import Settings
 
 MOST_CONNECTIONS = 4096
-LONGEST_HEAD = 64_000
 
 
 def protocol_of(settings: Settings) -> type[H11Protocol]:

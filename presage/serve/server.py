@@ -14,8 +14,9 @@ import uvicorn
 
 from presage.core.errors import ConfigError, Stopped
 from presage.serve.app import Mount, build_app
+from presage.serve.guard import LONGEST_HEAD
 from presage.serve.house import House, Settings
-from presage.serve.protocol import LONGEST_HEAD, protocol_of
+from presage.serve.protocol import protocol_of
 
 LISTENING = 2048
 LAST_WORDS = 1.0

@@ -24,9 +24,6 @@ def offered(request: ChatRequest) -> list[Tool]:
     """The functions that this request lets the model call. Raises ApiError for a choice that is none."""
     tools, choice = request.tools or [], request.tool_choice
     names = [tool.function.name for tool in tools]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise invalid(f"Two functions are called '{twice}'.", "tools")
     if choice == "none":
         return []
     if choice not in (None, "auto") and not tools:
