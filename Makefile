@@ -1,5 +1,5 @@
 # Two commands do everything on a bare machine (python3, make): `make demo` and `make test`.
-.PHONY: help setup demo test test-all bench docs example golden lint clean
+.PHONY: help setup demo test test-all bench docs audit sbom wheel example golden lint clean
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
@@ -47,8 +47,19 @@ test-all: $(STAMP)  ## every test, the long figures too
 bench: $(STAMP)  ## measure speed on this machine; prints a table
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
-docs: $(STAMP)  ## rewrite the generated reference, docs/cli.md
+docs: $(STAMP)  ## rewrite docs/cli.md and docs/api.md from the program, and write all documentation as pages to build/site
 	$(BIN)/python -m presage reference > docs/cli.md.tmp && mv docs/cli.md.tmp docs/cli.md
+	$(BIN)/python tools/api.py > docs/api.md.tmp && mv docs/api.md.tmp docs/api.md
+	$(BIN)/python tools/pages.py build
+
+audit: $(STAMP)  ## ask for known vulnerabilities of what is installed
+	$(BIN)/python tools/audit.py
+
+sbom: $(STAMP)  ## dist/sbom.json: what an installation is made of (CycloneDX)
+	mkdir -p dist && $(BIN)/python tools/sbom.py > dist/sbom.json.tmp && mv dist/sbom.json.tmp dist/sbom.json
+
+wheel: $(STAMP)  ## dist/presage-VERSION-py3-none-any.whl, to be installed elsewhere
+	rm -rf build/lib build/bdist* && $(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 example: $(STAMP)  ## rebuild docs/example: the demo with five seeds (about an hour)
 	$(BIN)/python tools/example.py

@@ -203,10 +203,12 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stderr.splitlines()[-1] == "[]"
 
 
-def test_the_command_line_reference_is_up_to_date() -> None:
-    command = [sys.executable, "-m", "presage", "reference"]
-    text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == text, "run `make docs`"
+@pytest.mark.parametrize(
+    ("name", "program"), [("cli.md", ["-m", "presage", "reference"]), ("api.md", ["tools/api.py"])]
+)
+def test_generated_references_are_up_to_date(name: str, program: list[str]) -> None:
+    text = subprocess.run([sys.executable, *program], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == text, "run `make docs`"
 
 
 def test_recipes_are_what_was_committed() -> None:

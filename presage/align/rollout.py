@@ -15,11 +15,14 @@ from torch import Tensor
 from presage.align.objectives import entropy, logprobs_of
 from presage.core.seeds import derive
 from presage.data.bpe import Tokenizer
+from presage.infer.own import OwnEngine
 from presage.model import decode
 from presage.model.sampling import Sampling
 from presage.model.transformer import Transformer
 
 Ids = list[int]
+READ_AT_ONCE = 8192
+"""Tokens of prompts."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,13 @@ def roll(
     model: Transformer, prompts: Sequence[Ids], most: int, temperature: float, seeds: Sequence[int], eot: int
 ) -> list[Rollout]:
     """One completion of every prompt, at most `most` ids; a row's depends on its prompt and seed alone."""
-    sampling = Sampling(temperature=temperature)
-    written = decode.write(model, prompts, most, sampling, seeds, stop_ids=(eot,), batch_size=len(prompts) or 1)
+    engine = OwnEngine(model, batch_rows=max(1, len(prompts)), batch_tokens=READ_AT_ONCE)
+    written = engine.write(prompts, most, Sampling(temperature=temperature), seeds, frozenset({eot}), _never)
     return [Rollout(list(prompt), one.ids, one.ended) for prompt, one in zip(prompts, written, strict=True)]
+
+
+def _never(row: int, ids: Ids) -> bool:
+    return False
 
 
 def seeds_of(seed: int, step: int, count: int) -> list[int]:

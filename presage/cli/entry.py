@@ -21,6 +21,7 @@ from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     chain,
     chat,
     code,
+    completion,
     contamination,
     evaluation,
     examine,

@@ -47,7 +47,7 @@ def sight(
     pool
         Where shots are drawn from; by default the questions themselves, never the one asked.
     steps
-        Shots show the steps to the answer, which is what follows "The answer is".
+        Shots show the steps to their answers; refused where they have none, and without shots.
     conditions
         How to ask, with commas; what the questions have no form for is left out.
     limit

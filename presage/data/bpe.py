@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -17,7 +18,7 @@ from typing import Any, Self
 
 import numpy as np
 import tiktoken
-from tokenizers import AddedToken, Regex, decoders, pre_tokenizers
+from tokenizers import AddedToken, Regex, decoders, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as HfTokenizer
 from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
@@ -26,11 +27,16 @@ from presage.core.errors import ConfigError, CorruptError, DataError
 from presage.data.documents import read_bytes
 
 EOT = "<|endoftext|>"
+ENDS = (EOT, "<|end_of_text|>")
+"""What tokenizers call the end of a text: ours, GPT's and Qwen's, and Llama 3's."""
 
-# The split patterns as published with GPT-2 (encoder.py) and with cl100k_base (tiktoken_ext/openai_public.py).
+# The split patterns as published with GPT-2 (encoder.py), with cl100k_base (tiktoken_ext/openai_public.py), which is
+# also Llama 3's, and with Qwen2 (tokenizer.json).
 PATTERNS = {
     "gpt2": r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+""",
     "cl100k": r"""(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"""
+    r"""| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+""",
+    "qwen2": r"""(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"""
     r"""| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+""",
 }
 # The regular expression engine recurses on blanks: millions in a row overflow its stack. Longer runs are cut (as in the
@@ -42,11 +48,12 @@ _LONG_BLANK = re.compile(rf"(?<!\s)\s{{{LONGEST_BLANK + 1},}}")
 class Tokenizer:
     """Text to ids and back. Make one with `load`, `train`, `from_gpt2_files` or `from_ranks_file`."""
 
-    def __init__(self, ranks: dict[bytes, int], specials: dict[str, int], pattern: str) -> None:
+    def __init__(self, ranks: dict[bytes, int], specials: dict[str, int], pattern: str, *, nfc: bool = False) -> None:
         ordinary = next((token for token in specials if token.encode() in ranks), None)
         if ordinary is not None:
             raise ConfigError(f"the special token '{ordinary}' is also an ordinary token", hint="choose another name")
         self.pattern, self.ranks, self.specials = pattern, ranks, specials
+        self.nfc = nfc  # texts are composed first (Unicode NFC), as Qwen's
         self._encoding = tiktoken.Encoding(
             "presage", pat_str=PATTERNS[pattern], mergeable_ranks=ranks, special_tokens=specials
         )
@@ -55,6 +62,7 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text; special tokens in it stay text."""
+        text = unicodedata.normalize("NFC", text) if self.nfc else text
         pieces = _cut_blanks(text)
         if len(pieces) == 1:
             return self._encoding.encode_ordinary(text)
@@ -82,10 +90,11 @@ class Tokenizer:
 
     @property
     def eot(self) -> int:
-        """Id of <|endoftext|>. Raises ConfigError when the tokenizer has none."""
-        if EOT not in self.specials:
+        """Id of <|endoftext|>, or of what Llama 3 calls so. Raises ConfigError when the tokenizer has none."""
+        end = next((name for name in ENDS if name in self.specials), None)
+        if end is None:
             raise ConfigError(f"this tokenizer has no {EOT}")
-        return self.specials[EOT]
+        return self.specials[end]
 
     def token_bytes(self) -> np.ndarray:
         """UTF-8 bytes of each token: int32 [n_vocab]; 0 for special tokens, which stand for no text."""
@@ -140,7 +149,7 @@ class Tokenizer:
             vocab = state["model"]["vocab"].items()
             ranks = {_to_bytes(token): index for token, index in vocab if index not in specials.values()}
             _check_ids(ranks, specials)
-            return cls(ranks, specials, _pattern_of(state))
+            return cls(ranks, specials, _pattern_of(state), nfc=_composes(state))
         except FileNotFoundError:
             raise DataError("no such tokenizer", where=file) from None
         except OSError as error:
@@ -186,6 +195,8 @@ class Tokenizer:
         merges = [_parents(token, rank, self.ranks) for token, rank in by_rank if len(token) > 1]
         # In the model's own vocabulary special tokens keep their ids, even where these do not follow on (cl100k).
         model = _hf_tokenizer(self.pattern, merges, self.ranks, self.specials)
+        if self.nfc:
+            model.normalizer = normalizers.NFC()
         model.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in self.specials])
         return str(model.to_str(pretty=True)) + "\n"
 
@@ -226,13 +237,35 @@ def _hf_tokenizer(
     return model
 
 
+def _composes(state: dict[str, Any]) -> bool:
+    """Whether it composes characters before all else. Raises ValueError for any other change of a text."""
+    normalizer = state.get("normalizer")
+    if normalizer not in (None, {"type": "NFC"}):
+        raise ValueError(f"normalizer {json.dumps(normalizer):.60}")
+    return normalizer is not None
+
+
 def _pattern_of(state: dict[str, Any]) -> str:
-    """Which split pattern a tokenizer.json uses. GPT-2's own file has it built into ByteLevel."""
+    """Which split pattern a tokenizer.json uses. GPT-2's own file has it built into ByteLevel.
+
+    Raises ValueError where ids would not be those of its merges in the order of their ids, which is how we encode.
+    """
+    products = [state["model"]["vocab"]["".join(_pair(merge))] for merge in state["model"].get("merges", [])]
+    if any(a >= b for a, b in pairwise(products)):
+        raise ValueError("merges that are not in the order of ids")
     steps = state["pre_tokenizer"]
+    for step in steps.get("pretokenizers", [steps]):
+        if step.get("add_prefix_space"):
+            raise ValueError("add_prefix_space")
     for step in steps.get("pretokenizers", [steps]):
         if step["type"] == "Split":
             return {regex: name for name, regex in PATTERNS.items()}[step["pattern"]["Regex"]]
     return "gpt2"
+
+
+def _pair(merge: str | list[str]) -> list[str]:
+    """The two tokens of a merge: older files write them in one text."""
+    return merge.split(" ") if isinstance(merge, str) else merge
 
 
 def _cut_blanks(text: str) -> list[str]:

@@ -6,6 +6,7 @@ Formats are the rows of `FORMATS`: .txt .md .rst .py as one document a file; .js
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from presage.core.errors import DataError
+from presage.core.strict import read_json, utf8_line
 from presage.data import web
 from presage.data.readers import (
     COMPRESSIONS,
@@ -42,11 +44,16 @@ __all__ = [
     "Limits",
     "find_files",
     "format_of",
+    "json_lines",
     "read_bytes",
     "read_file",
     "read_paths",
     "split_text",
 ]
+
+
+MOST_LINE = 256 << 20
+"""Bytes of a line of JSON that is read as a whole."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +113,25 @@ def read_file(
 
 def read_bytes(location: Path, limit: int = LIMITS.file_bytes) -> bytes:
     """A whole file, decompressed by its suffix. Raises DataError."""
-    try:
+    with _told(location):
         return b"".join(blocks(location, format_of(location.name)[1], limit))
+
+
+def json_lines(location: Path, limit: int = LIMITS.file_bytes) -> Iterator[tuple[str, Any]]:
+    """(file and line, value) of every line of JSON that is not blank; the file, decompressed by its suffix, is read
+    piece by piece. Raises DataError naming the line of the first fault."""
+    with _told(location):
+        for number, line in enumerate(_lines(blocks(location, format_of(location.name)[1], limit), MOST_LINE), 1):
+            if line.strip():
+                where = f"{location}:{number}"
+                yield where, read_json(utf8_line(line, where), where)
+
+
+@contextlib.contextmanager
+def _told(location: Path) -> Iterator[None]:
+    """What keeps a file from being read, as a DataError."""
+    try:
+        yield
     except Refused as refused:
         raise DataError(refused.reason, where=location) from None
     except OSError as error:
@@ -282,12 +306,15 @@ def _parquet_row(source: str, name: str, number: int, value: object, limits: Lim
         yield Document(source, f"{name}:{number}", piece.decode())
 
 
-def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines without their newline; linear in time however long a line is."""
+def _lines(blocks: Iterator[bytes], longest: int | None = None) -> Iterator[bytes]:
+    """Lines without their newline; linear in time however long a line is. Refuses one of more than `longest` bytes,
+    as far as it spans blocks: what is to be held in memory."""
     pending: list[bytes] = []
     for block in blocks:
         first, *others = block.split(b"\n")
         pending.append(first)
+        if longest is not None and sum(map(len, pending)) > longest:
+            raise Refused(f"a line of more than {longest:,} bytes")
         for part in others:
             yield b"".join(pending)
             pending = [part]

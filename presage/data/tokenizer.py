@@ -23,7 +23,7 @@ __all__ = ["Config", "run"]
 class Config(BaseConfig):
     corpus: Parent
     vocab_size: int = Field(default=2048, ge=1)
-    pattern: Literal["gpt2", "cl100k"] = "gpt2"
+    pattern: Literal["gpt2", "cl100k", "qwen2"] = "gpt2"
     special_tokens: tuple[str, ...] = (EOT,)
     max_train_bytes: int = Field(default=1 << 24, ge=1)
     """Merges are learned from this much text: whole documents in a random order."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from presage.core.run import RunDir
-from presage.data.images.hashing import distance, look, pixel_digest
+from presage.data.images.hashing import distance, look, pixel_digest, structure
 from presage.data.images.loader import Images
 from presage.data.images.parts import pictures
 from presage.data.images.question import Question
@@ -19,15 +19,20 @@ from presage.data.images.shards import PICTURE
 
 NEAR = 2
 """Bits of 64 in which two perceptual hashes may differ to be called near."""
+FEWEST = 12
+"""Bits of structure that an image needs to be compared by its look. Of drawings that are not the same, most of those
+found near had fewer (docs/vision.md)."""
 
 
 @dataclass(frozen=True)
 class Seen:
     """exact: whether an image of a question, decoded, is in the training images; nearest: the fewest bits in which the
-    perceptual hash of one differs from any of them. None where nothing is known of the training."""
+    perceptual hash of one differs from any of them, None where none can be compared. plain: images of the questions
+    with too little structure for that. images: how many were trained on; with 0 nothing is known."""
 
     exact: list[bool]
     nearest: list[int | None]
+    plain: int
     images: int
 
     @classmethod
@@ -35,30 +40,35 @@ class Seen:
         """Of questions and the runs of `presage images` that were trained on."""
         table = np.concatenate([np.zeros(0, PICTURE), *(Images(path).table for path in trained)])
         if not len(table):
-            return cls([False] * len(questions), [None] * len(questions), 0)
+            return cls([False] * len(questions), [None] * len(questions), 0, 0)
         known, looks = {bytes(one) for one in table["pixels"]}, np.unique(table["look"])
-        exact, nearest = [], []
+        exact, nearest, plain = [], [], 0
         for question in questions:
             images = [read_image(picture.data, question.id) for picture in pictures(question.prompt)]
             exact.append(any(pixel_digest(image) in known for image in images))
-            own = np.array([look(image) for image in images], np.uint64)
-            nearest.append(int(distance(own, looks).min()) if images else None)
-        return cls(exact, nearest, len(table))
+            own = [seen for image in images if structure(seen := look(image)) >= FEWEST]
+            plain += len(images) - len(own)
+            nearest.append(int(distance(np.array(own, np.uint64), looks).min()) if own else None)
+        return cls(exact, nearest, plain, len(table))
 
     def __getitem__(self, number: int) -> tuple[bool, int | None]:
         return self.exact[number], self.nearest[number]
 
-    def told(self) -> list[tuple[str, float, str]]:
-        """Shares of the questions, and how many training images they were compared with; nothing where none are."""
+    def told(self) -> dict[str, dict[str, Any]]:
+        """Shares of the questions, how many images were left out of the look, and how many training images there were;
+        nothing where there were none."""
         if not self.images:
-            return []
-        near = [one is not None and one <= NEAR for one in self.nearest]
+            return {}
+        compared = [one <= NEAR for one in self.nearest if one is not None]
         count = len(self.exact)
-        return [
-            ("exact", sum(self.exact) / count, "share of questions"),
-            ("near", sum(near) / count, "share of questions"),
-            ("training_images", float(self.images), "images"),
-        ]
+        told: dict[str, dict[str, Any]] = {
+            "exact": {"value": sum(self.exact) / count, "n": count, "unit": "share of questions"}
+        }
+        if compared:
+            share = sum(compared) / len(compared)
+            told["near"] = {"value": share, "n": len(compared), "unit": "share of questions compared by look"}
+        told["too_plain"] = {"value": self.plain, "unit": "images not compared by look: too little structure"}
+        return told | {"training_images": {"value": self.images, "unit": "images"}}
 
 
 def trained_on(run: Path | None) -> list[Path]:

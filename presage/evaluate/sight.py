@@ -55,7 +55,7 @@ class Config(Examined):
     conditions: tuple[Condition, ...] = ("vision", "no-vision", "interleaved", "text")
     """Those that the questions have no form for are left out."""
     steps: bool = False
-    """Ask for steps: the shots show them, and the answer is what follows "The answer is"."""
+    """The shots show the steps to their answers; refused where no shot has any, for it would change nothing."""
     limit: int | None = Field(default=None, gt=0)
     """The first so many questions."""
     max_tokens: int = Field(default=32, gt=0)
@@ -80,6 +80,8 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     others = len(pool) - max(named[one.id] for one in questions)
     if config.shots > others:
         raise ConfigError(f"{config.shots} shots, and {others} questions to draw from", where="shots")
+    if config.steps:
+        _check_steps(config.shots, pool)
     conditions: list[str] = [one for one in config.conditions if all(has_form(question, one) for question in questions)]
     if not conditions:
         raise ConfigError("none that all questions have a form for", where="conditions")
@@ -91,7 +93,11 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
             one: [score(question, answer) for question, answer in zip(questions, said[one], strict=True)]
             for one in conditions
         }
-        _write_results(directory, questions, scores, seen)
+        results = _results(questions, scores, seen)
+        if config.steps:
+            share = sum(bool(one.steps) for one in pool) / len(pool)
+            results["steps"] = {"value": share, "unit": "share of the questions that shots are drawn from"}
+        directory.write_json("result.json", results)
         rows = [
             _row(one, name, scores[name][n], said[name][n], *seen[n])
             for name in conditions
@@ -181,6 +187,15 @@ def _check(question: Question) -> None:
         raise DataError(f"the answer {question.answer[:40]!a} is not a number", where=question.id)
 
 
+def _check_steps(shots: int, pool: Sequence[Question]) -> None:
+    """Raise ConfigError where asking for steps would change nothing."""
+    if not shots:
+        raise ConfigError("changes nothing without shots, which are what shows them", where="steps", hint="add --shots")
+    if not any(one.steps for one in pool):
+        what = f"none of the {len(pool)} questions that shots are drawn from has steps to show"
+        raise ConfigError(what, where="steps", hint="leave it out, or give a --pool that has them")
+
+
 def _compared(question: Question) -> bool:
     return question.metric == "choice"
 
@@ -203,9 +218,7 @@ def _row(
     return dict(zip(COLUMNS, told, strict=True))
 
 
-def _write_results(
-    directory: RunDir, questions: Sequence[Question], scores: dict[str, list[float]], seen: Seen
-) -> None:
+def _results(questions: Sequence[Question], scores: dict[str, list[float]], seen: Seen) -> dict[str, dict[str, Any]]:
     groups = [question.group for question in questions]
     categories = sorted({question.category for question in questions} - {""})
     results: dict[str, dict[str, Any]] = {}
@@ -224,7 +237,7 @@ def _write_results(
             told(f"accuracy/{condition}/{category}", some, values)
         told(f"clean/{condition}", [n for n in everything if not seen.exact[n]], values)
     results["chance"] = {"value": by_chance(questions), "n": len(questions)}
-    results |= {f"contamination/{name}": {"value": value, "unit": unit} for name, value, unit in seen.told()}
+    results |= {f"contamination/{name}": one for name, one in seen.told().items()}
     results["questions"] = {"value": len(questions)}
     results["images"] = {"value": sum(len(pictures(question.prompt)) for question in questions)}
-    directory.write_json("result.json", results)
+    return results

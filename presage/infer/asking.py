@@ -15,6 +15,7 @@ from presage.core.strict import half_surrogate
 from presage.data.bpe import Tokenizer
 from presage.data.chat import See, blind, opened, transcript
 from presage.data.verbs import Continuation, Prompt, Reply
+from presage.infer.templated import Templated
 from presage.infer.text import Text
 from presage.model.windows import pieces
 
@@ -38,7 +39,7 @@ class Asking:
     Without `begin` a prompt begins with what the tokenizer puts there itself, and only an empty one with that token.
     stride: how far a window stands after the one before it, where a text is longer than the context.
     chat: of a model that was trained on conversations in the template of presage.data.chat, the tokenizer that writes
-    it; any other is shown a transcript.
+    it. foreign: of one that came with a template of its own, that. Any other is shown a transcript.
     """
 
     text: Text
@@ -46,6 +47,7 @@ class Asking:
     context: int
     stride: int
     chat: Tokenizer | None = None
+    foreign: Templated | None = None
 
     def continuations(self, requests: Sequence[Continuation]) -> list[Fitted]:
         """Every request as pairs."""
@@ -87,9 +89,13 @@ class Asking:
         room = max(1, self.context - new, self.context // 2)
         texts = [one if isinstance(one, str) else transcript(one) for one in asked]
         rows = [self._beginning(ids) for ids in self._encode(texts)]
+        pairs = list(zip(rows, asked, strict=True))
         if self.chat is not None:
-            pairs, chat = zip(rows, asked, strict=True), self.chat
+            chat = self.chat
             rows = [row if isinstance(one, str) else opened(chat, one, see) for row, one in pairs]
+        elif self.foreign is not None:
+            foreign = self.foreign
+            rows = [row if isinstance(one, str) else foreign.opened(one) for row, one in pairs]
         return [(row[-room:], max(0, len(row) - room)) for row in rows]
 
     def _encode(self, texts: Sequence[str]) -> list[Ids]:

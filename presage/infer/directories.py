@@ -16,6 +16,7 @@ from presage.infer.asking import Asking
 from presage.infer.foreign import ForeignEngine
 from presage.infer.local import Engine, Facts, LocalModel
 from presage.infer.own import OwnEngine
+from presage.infer.templated import Templated
 from presage.infer.text import OF_MODEL, OF_TOKENIZER, ForeignText, OwnText, Text
 from presage.model.exchange import load_hf, weight_files
 from presage.model.huggingface import NotOurs
@@ -61,6 +62,8 @@ def open_run(spec: str, settings: Settings) -> LocalModel:
     asking = _asking(text, engine.context, begin, settings)
     if json.loads((path / "config.json").read_text(encoding="utf-8"))["config"].get("template") == "chat":
         asking = replace(asking, chat=text.tokenizer)
+    elif vocabulary.parent == path / "artifacts":
+        asking = replace(asking, foreign=Templated.load(vocabulary.parent))
     return LocalModel(path.resolve().name, engine, asking, facts)
 
 
@@ -93,7 +96,8 @@ def open_hf(folder: str, settings: Settings) -> LocalModel:
     begin = settings.begin is True
     engine, facts = _engine(path, settings)
     text = ForeignText.load(path, literal=begin)
-    return LocalModel(f"hf:{path.resolve().name}", engine, _asking(text, engine.context, begin, settings), facts)
+    asking = replace(_asking(text, engine.context, begin, settings), foreign=Templated.load(path))
+    return LocalModel(f"hf:{path.resolve().name}", engine, asking, facts)
 
 
 def _engine(path: Path, settings: Settings) -> tuple[Engine, Facts]:

@@ -73,7 +73,8 @@ class LocalModel:
             "stride": self.asking.stride,
             "context_length": self.asking.context,
         }
-        template: Facts = {} if self.asking.chat is None else {"template": "chat"}
+        foreign: Facts = {"template": self.asking.foreign.digest} if self.asking.foreign else {}
+        template: Facts = foreign if self.asking.chat is None else {"template": "chat"}
         return self.facts | {"name": self.name, "tokenizer": self.asking.text.digest} | asking | template
 
     def loglikelihood(self, requests: Sequence[Continuation]) -> list[Likelihood]:

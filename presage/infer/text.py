@@ -55,11 +55,15 @@ class OwnText:
 
     tokenizer: Tokenizer
     digest: str
+    others: frozenset[int] = frozenset()
+    """Ids that end a text, too: what came with a model that was imported names them."""
 
     @classmethod
     def load(cls, path: Path) -> OwnText:
         """From a run's tokenizer.json. Raises DataError or CorruptError."""
-        return cls(Tokenizer.load(path), sha256(path))
+        kept = any((path.parent / name).is_file() for name in (*OF_TOKENIZER, *OF_MODEL))
+        others = ForeignText.load(path.parent, literal=True).ends if kept else frozenset[int]()
+        return cls(Tokenizer.load(path), sha256(path), others)
 
     @property
     def begin(self) -> int:
@@ -67,7 +71,7 @@ class OwnText:
 
     @property
     def ends(self) -> frozenset[int]:
-        return frozenset({self.tokenizer.eot})
+        return self.others | {self.tokenizer.eot}
 
     def framed(self, texts: Sequence[str]) -> list[list[int]]:
         return self.bare(texts)

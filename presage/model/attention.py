@@ -49,7 +49,7 @@ class Attention(nn.Module):
         self.n_heads, self.n_kv_heads = config.n_heads, config.n_kv_heads
         queries, keys = config.n_heads * config.d_head, config.n_kv_heads * config.d_head
         self.splits = [queries, keys, keys]
-        self.qkv = nn.Linear(config.d_model, sum(self.splits), bias=config.bias)
+        self.qkv = nn.Linear(config.d_model, sum(self.splits), bias=config.bias or config.qkv_bias)
         self.out = nn.Linear(queries, config.d_model, bias=config.bias)
         self.q_norm: nn.Module = build_norm(config, config.d_head) if config.qk_norm else nn.Identity()
         self.k_norm: nn.Module = build_norm(config, config.d_head) if config.qk_norm else nn.Identity()

@@ -9,6 +9,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from presage.core.config import Config
 from presage.core.errors import ConfigError, did_you_mean
 from presage.data.images.grid import Grid
+from presage.model.rope import Stretch
 
 
 class VisionConfig(Grid):
@@ -105,12 +106,16 @@ class ModelConfig(Config):
     """Numbers read off each state besides the logits: the classes of a classifier, 1 for a reward or a value."""
     vision: VisionConfig | None = None
     """How images are read; None: text alone."""
+    qkv_bias: bool = False
+    """Biases on queries, keys and values alone (Qwen2)."""
+    rope_scaling: Stretch | None = None
+    """How rotary positions are stretched to a longer context than the one first trained on."""
 
     @model_serializer(mode="wrap")
     def _as_sealed(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without scores and vision as it was before there were any: seals hold the digest of a model's config."""
+        """Later fields only where they are set, as before there were any: seals hold the digest of a model's config."""
         data: dict[str, Any] = plain(self)
-        return {key: value for key, value in data.items() if key not in ("scores", "vision") or value is not None}
+        return {key: value for key, value in data.items() if key not in _LATER or value}
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -118,6 +123,10 @@ class ModelConfig(Config):
             raise ValueError(f"n_heads {self.n_heads} is not a multiple of n_kv_heads {self.n_kv_heads}")
         if self.position == "rope" and self.d_head % 2:
             raise ValueError(f"RoPE needs an even d_head, got {self.d_head}")
+        if self.rope_scaling and self.position != "rope":
+            raise ValueError("rope_scaling stretches position=rope, and positions are learned")
+        if self.bias and self.qkv_bias:
+            raise ValueError("bias has the biases of qkv_bias in it: set one of them")
         return self
 
     # ---- parameters -------------------------------------------------------------------------------------------
@@ -154,7 +163,8 @@ class ModelConfig(Config):
     def _block_params(self) -> int:
         queries, keys = self.n_heads * self.d_head, self.n_kv_heads * self.d_head
         hidden = (2 if self.mlp == "swiglu" else 1) * self.d_ff
-        biases = queries + 2 * keys + self.d_model + hidden + self.d_model if self.bias else 0
+        biases = queries + 2 * keys if self.bias or self.qkv_bias else 0
+        biases += self.d_model + hidden + self.d_model if self.bias else 0
         qk = 2 * self._norm_params(self.d_head) if self.qk_norm else 0
         return self._block_matmul + biases + 2 * self._norm_params(self.d_model) + qk
 
@@ -177,6 +187,9 @@ class ModelConfig(Config):
     def flops_6nd_per_token(self) -> int:
         """The usual shorthand 6N (GPT-3 app. D), N without embeddings; reported beside the exact count, never mixed."""
         return 6 * self.n_params_non_embedding
+
+
+_LATER = ("scores", "vision", "qkv_bias", "rope_scaling")
 
 
 def qwen3(vocab_size: int, context_length: int, n_layers: int, d_model: int, **changes: object) -> ModelConfig:

@@ -5,18 +5,31 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from torch import Tensor
 
 from presage.core.config import Config
-from presage.core.errors import CorruptError, RunError
+from presage.core.errors import RunError
 from presage.core.run import RunDir, atomic_write, sha256
 from presage.data.attempt import attempt
-from presage.data.bpe import EOT
 from presage.model.config import ModelConfig
+from presage.model.hf_framing import (
+    CHAT,
+    GENERATION,
+    as_json,
+    end_of_text,
+    framing,
+    is_ours,
+    kept_files,
+    plain_framing,
+    read_object,
+    template_of,
+)
 from presage.model.hf_tensors import tensors_from_hf, tensors_to_hf
-from presage.model.huggingface import NotOurs, config_from_hf, config_to_hf
+from presage.model.hf_weights import INDEX, SHARD_SIZE, in_bytes, read_weights, weight_files, write_weights
+from presage.model.huggingface import FAMILIES, config_from_hf, config_to_hf, family_of
+from presage.model.model_card import UNKNOWN, card
 from presage.model.transformer import Transformer
 from presage.model.vision_files import write_vision
 from presage.model.weights import (
@@ -25,12 +38,11 @@ from presage.model.weights import (
     filled,
     load_run,
     model_tensors,
-    read_tensors,
     write_manifest,
     write_tensors,
 )
 
-INDEX = "model.safetensors.index.json"
+__all__ = ["INDEX", "ImportConfig", "export_hf", "import_hf", "load_hf", "weight_files", "write_hf"]
 
 
 class ImportConfig(Config):
@@ -39,37 +51,68 @@ class ImportConfig(Config):
     model: ModelConfig
     source: dict[str, str]
     """{file of the Hugging Face directory: sha256}."""
+    template: Literal["chat"] | None = None
+    """chat: its chat template is ours. A foreign one is kept in artifacts/."""
 
 
-def export_hf(run: Path | str, out: Path | str, step: int | None = None) -> Path:
+def export_hf(
+    run: Path | str,
+    out: Path | str,
+    step: int | None = None,
+    *,
+    shard_size: str = SHARD_SIZE,
+    licence: str = UNKNOWN,
+) -> Path:
     """Write a run's model for transformers, vLLM and whatever reads their format; returns `out`.
 
-    config.json, generation_config.json, model.safetensors (fp32), tokenizer.json, tokenizer_config.json; of a model
-    that sees, those of its trunk, with vision.safetensors and vision_config.json beside them. Raises ConfigError when
-    no Hugging Face class computes this model (GPT-3's banded layers), RunError when `out` is not empty; either way
-    nothing is written.
+    config.json, generation_config.json, model.safetensors (fp32, above `shard_size` in shards), tokenizer.json,
+    tokenizer_config.json with the chat template, README.md; of a model that sees, those of its trunk, with
+    vision.safetensors and vision_config.json beside them. Raises ConfigError when no Hugging Face class computes this
+    model (GPT-3's banded layers), RunError when `out` is not empty; either way nothing is written.
     """
+    most = in_bytes(shard_size)
     model, tokenizer = load_run(run, step)
-    return write_hf(model, tokenizer, out)
+    kind = FAMILIES[family_of(model.config)].architecture
+    texts = framing(Path(run), tokenizer, model.config)
+    template = template_of(texts, run)
+    words = _TEMPLATES[template is not None, is_ours(template, tokenizer)]
+    texts["README.md"] = card(Path(run), model.config, kind, licence, words)
+    return write_hf(model, tokenizer, out, texts=texts, shard_bytes=most)
 
 
-def write_hf(model: Transformer, tokenizer: Path, out: Path | str) -> Path:
-    """As `export_hf`, of a model with the tokenizer.json that belongs to it."""
+_TEMPLATES = {
+    (False, False): "It goes on with text, and has no chat template.",
+    (True, True): "Its chat template is the one that it was trained with.",
+    (True, False): "Its chat template is the one that came with the model it was read from.",
+}
+
+
+def write_hf(
+    model: Transformer,
+    tokenizer: Path,
+    out: Path | str,
+    *,
+    texts: dict[str, str] | None = None,
+    shard_bytes: int | None = None,
+) -> Path:
+    """As `export_hf`, of a model with the tokenizer.json that belongs to it. texts: {file: text} beside them."""
     out = Path(out)
     config = config_to_hf(model.config)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError("already there and not empty", where=out, hint="choose another directory")
-    eot = _eot(tokenizer, model.config)
-    framing = {"bos_token_id": eot, "eos_token_id": eot}
+    texts = plain_framing(tokenizer, model.config) if texts is None else texts
     temporary = out.with_name(out.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)
-        _write_json(temporary / "config.json", config | framing)
-        _write_json(temporary / "generation_config.json", framing)
-        _write_json(temporary / "tokenizer_config.json", _tokenizer_config(model.config, eot))
+        said = json.loads(texts[GENERATION])
+        ids = {key: said[key] for key in ("bos_token_id", "eos_token_id") if key in said}
+        (temporary / "config.json").write_text(as_json(config | ids), encoding="utf-8")
+        for name, text in texts.items():
+            (temporary / name).write_text(text, encoding="utf-8")
         shutil.copyfile(tokenizer, temporary / "tokenizer.json")
-        write_tensors(temporary / MODEL_FILE, tensors_to_hf(model_tensors(model), model.config))
+        weights = tensors_to_hf(model_tensors(model), model.config)
+        write_weights(temporary, weights, shard_bytes or in_bytes(SHARD_SIZE))
         write_vision(model, temporary)
         temporary.replace(out)
     except OSError as error:
@@ -89,7 +132,12 @@ def import_hf(source: Path | str, out: Path | str) -> RunDir:
     source, out = Path(source), Path(out)
     config, tensors, files = _open(source)
     check_shapes(config, tensors, source)
-    written = ImportConfig(model=config, source={name: sha256(path) for name, path in files.items()})
+    kept = kept_files(source, config)
+    files |= {name: source / name for name in kept}
+    template = template_of(kept, source)
+    ours = is_ours(template, files["tokenizer.json"])
+    digests = {name: sha256(path) for name, path in files.items()}
+    written = ImportConfig(model=config, source=digests, template="chat" if ours else None)
     with attempt(out, "import", written, seed=0, resume=False) as run:
         folder = run.path / "checkpoints" / f"{0:08d}"
         folder.mkdir(parents=True)
@@ -97,6 +145,10 @@ def import_hf(source: Path | str, out: Path | str) -> RunDir:
         write_manifest(folder)
         with atomic_write(run.artifact("tokenizer.json")) as file:
             file.write(files["tokenizer.json"].read_bytes())
+        for name, text in kept.items():
+            with atomic_write(run.artifact(name)) as file:
+                file.write(text.encode())
+        run.result("chat_template", "none" if template is None else CHAT if ours else "foreign")
         run.result("n_params", config.n_params, unit="parameters")
         run.result("n_params_non_embedding", config.n_params_non_embedding, unit="parameters")
     return RunDir.open(out, "import")
@@ -118,63 +170,12 @@ def _open(source: Path) -> tuple[ModelConfig, dict[str, Tensor], dict[str, Path]
     for path in files.values():
         if not path.is_file():
             raise RunError("missing file", where=path, hint=_HINTS.get(path.name))
-    config = config_from_hf(_read_json(files["config.json"]), files["config.json"])
-    _eot(files["tokenizer.json"], config)
-    return config, tensors_from_hf(_read_all([files[name] for name in weight_files(source)]), config, source), files
+    config = config_from_hf(read_object(files["config.json"]), files["config.json"])
+    end_of_text(files["tokenizer.json"], config)
+    return config, tensors_from_hf(read_weights(source), config, source), files
 
 
 _HINTS = {
     "tokenizer.json": "write it with transformers: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)",
     MODEL_FILE: "pickled weights are not read; write it with transformers: model.save_pretrained(DIR)",
 }
-
-
-def weight_files(source: Path) -> list[str]:
-    """model.safetensors, or the shards its index lists. Raises CorruptError for an index that lists none."""
-    if (source / MODEL_FILE).is_file() or not (source / INDEX).is_file():
-        return [MODEL_FILE]
-    shards = _read_json(source / INDEX).get("weight_map")
-    names = sorted(set(shards.values())) if isinstance(shards, dict) else []
-    if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
-        raise CorruptError("its weight_map does not list files beside it", where=source / INDEX)
-    return names
-
-
-def _read_all(paths: list[Path]) -> dict[str, Tensor]:
-    return {name: tensor for path in paths for name, tensor in read_tensors(path).items()}
-
-
-def _eot(tokenizer: Path, config: ModelConfig) -> int | None:
-    """Id of <|endoftext|>, if the tokenizer has one. Refuses a tokenizer with ids that the model does not have."""
-    state = _read_json(tokenizer)
-    try:
-        added = {str(token["content"]): int(token["id"]) for token in state.get("added_tokens", [])}
-        last = max([*state["model"]["vocab"].values(), *added.values()])
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise CorruptError("not a tokenizer.json of the `tokenizers` library", where=tokenizer) from None
-    if last >= config.vocab_size:
-        raise NotOurs(f"token id {last} is outside the model's vocabulary of {config.vocab_size}", where=tokenizer)
-    return added.get(EOT)
-
-
-def _tokenizer_config(config: ModelConfig, eot: int | None) -> dict[str, Any]:
-    framing = {} if eot is None else {"bos_token": EOT, "eos_token": EOT}
-    return {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "model_max_length": config.context_length,
-        "clean_up_tokenization_spaces": False,
-    } | framing
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
-        raise CorruptError(f"not readable as JSON: {error}", where=path) from None
-    if not isinstance(data, dict):
-        raise CorruptError("not a JSON object", where=path)
-    return data
-
-
-def _write_json(path: Path, data: dict[str, Any]) -> None:
-    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

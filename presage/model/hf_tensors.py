@@ -1,4 +1,4 @@
-"""Which of our tensors are which of Hugging Face's: GPT-1, GPT-2, Llama and Qwen3.
+"""Which of our tensors are which of Hugging Face's: GPT-1, GPT-2, Llama, Qwen2 and Qwen3.
 
 RoPE needs no permutation: ours pairs (i, i + E/2) as Hugging Face does.
 """
@@ -83,9 +83,10 @@ def _llama_block(config: ModelConfig, ours: str, theirs: str) -> Iterator[Rule]:
         yield Rule(f"{ours}{norm}.weight", (f"{theirs}{name}.weight",))
     queries, keys = config.n_heads * config.d_head, config.n_kv_heads * config.d_head
     attention, mlp = f"{theirs}self_attn.", f"{theirs}mlp."
-    for kind in ("weight", "bias") if config.bias else ("weight",):
+    for kind in ("weight", "bias") if config.bias or config.qkv_bias else ("weight",):
         heads = tuple(f"{attention}{which}_proj.{kind}" for which in "qkv")
         yield Rule(f"{ours}attention.qkv.{kind}", heads, (queries, keys, keys))
+    for kind in ("weight", "bias") if config.bias else ("weight",):
         yield Rule(f"{ours}attention.out.{kind}", (f"{attention}o_proj.{kind}",))
         halves = (f"{mlp}gate_proj.{kind}", f"{mlp}up_proj.{kind}")
         yield Rule(f"{ours}mlp.gate_up.{kind}", halves, (config.d_ff, config.d_ff))

@@ -1,7 +1,7 @@
-"""Our configs and tensors in Hugging Face's terms, exactly or not at all: GPT-1, GPT-2, Llama and Qwen3.
+"""Our configs and tensors in Hugging Face's terms, exactly or not at all: GPT-1, GPT-2, Llama, Qwen2 and Qwen3.
 
-Configs are here, tensors in hf_tensors.py, files in exchange.py. A key of a foreign config.json that is not in these
-tables is refused by name: it may change what the model computes.
+Configs are here, rotary positions in hf_rope.py, tensors in hf_tensors.py, files in exchange.py. A key of a foreign
+config.json that is not in these tables is refused by name: it may change what the model computes.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 from presage.core.errors import ConfigError
 from presage.model.config import ModelConfig
+from presage.model.hf_errors import NotOurs
+from presage.model.hf_rope import rope_from_hf, rope_to_hf
+
+__all__ = ["FAMILIES", "Family", "NotOurs", "config_from_hf", "config_to_hf", "family_of"]
 
 Condition = tuple[str, Callable[[ModelConfig], bool]]
-
-
-class NotOurs(ConfigError):
-    """A config of an architecture or with a feature that our Transformer does not have; another engine may."""
 
 
 # Keys of config.json that change no logit: bookkeeping, training, token ids that text is framed with, other heads.
@@ -47,6 +47,9 @@ INERT = frozenset(
         *("n_ctx", "sliding_window", "max_window_layers"),  # repeats n_positions; without effect unless switched on
     }
 )
+
+# Keys that say a feature is off, as published files do; any other value is refused.
+OFF: dict[str, Any] = {"use_mrope": False, "pruned_heads": {}, "cross_attention_hidden_size": None}
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,15 @@ _HEADS: tuple[Condition, ...] = (
     ("n_kv_heads differs from n_heads", lambda c: c.n_kv_heads == c.n_heads),
     ("n_heads * d_head differs from d_model", lambda c: c.n_heads * c.d_head == c.d_model),
 )
-_GPT_NEEDS = {"norm": "layer", "position": "learned", "mlp": "gelu", "bias": True, "qk_norm": False, "band": None}
+_GPT_NEEDS = {
+    "norm": "layer",
+    "position": "learned",
+    "mlp": "gelu",
+    "bias": True,
+    "qk_norm": False,
+    "qkv_bias": False,
+    "band": None,
+}
 _GPT_KEYS = {
     "vocab_size": "vocab_size",
     "n_positions": "context_length",
@@ -111,11 +122,18 @@ _LLAMA_KEYS = {
     "intermediate_size": "d_ff",
     "rms_norm_eps": "norm_eps",
     "rope_theta": "rope_theta",
+    "rope_scaling": "rope_scaling",
     "tie_word_embeddings": "tie_embeddings",
     "attention_bias": "bias",
     "mlp_bias": "bias",
 }
-_LLAMA_ABSENT = {"rms_norm_eps": 1e-6, "rope_theta": 10_000.0, "tie_word_embeddings": False, "attention_bias": False}
+_LLAMA_ABSENT = {
+    "rms_norm_eps": 1e-6,
+    "rope_theta": 10_000.0,
+    "rope_scaling": None,
+    "tie_word_embeddings": False,
+    "attention_bias": False,
+}
 _LLAMA_NAMES = {"embed": "embed_tokens", "norm": "norm"}
 
 
@@ -131,7 +149,7 @@ def _llama_derived(ours: dict[str, Any]) -> dict[str, Any]:
 FAMILIES = {
     "qwen3": Family(
         architecture="Qwen3ForCausalLM",
-        needs=_LLAMA_NEEDS | {"qk_norm": True, "bias": False},
+        needs=_LLAMA_NEEDS | {"qk_norm": True, "bias": False, "qkv_bias": False},
         keys={key: field for key, field in _LLAMA_KEYS.items() if key != "mlp_bias"},
         absent=_LLAMA_ABSENT | {"head_dim": 128, "num_key_value_heads": 32},
         fixed={"hidden_act": "silu", "use_sliding_window": False},
@@ -144,13 +162,26 @@ FAMILIES = {
     ),
     "llama": Family(
         architecture="LlamaForCausalLM",
-        needs=_LLAMA_NEEDS | {"qk_norm": False},
+        needs=_LLAMA_NEEDS | {"qk_norm": False, "qkv_bias": False},
         keys=_LLAMA_KEYS,
         absent=_LLAMA_ABSENT | {"mlp_bias": False, "head_dim": None, "num_key_value_heads": None},
         fixed={"hidden_act": "silu", "pretraining_tp": 1},
         written={"attention_dropout": 0.0, "use_cache": True},
         derived=_llama_derived,
         conditions=(("d_model is not a multiple of n_heads", lambda c: c.d_model % c.n_heads == 0),),
+        prefix="model.",
+        names=_LLAMA_NAMES,
+        layers="model.layers.",
+    ),
+    "qwen2": Family(
+        architecture="Qwen2ForCausalLM",
+        needs=_LLAMA_NEEDS | {"qk_norm": False, "bias": False, "qkv_bias": True},
+        keys={key: field for key, field in _LLAMA_KEYS.items() if field not in ("bias", "d_head")},
+        absent=_LLAMA_ABSENT | {"num_key_value_heads": 32},
+        fixed={"hidden_act": "silu", "use_sliding_window": False},
+        written={"attention_dropout": 0.0, "sliding_window": None, "use_cache": True},
+        derived=_llama_derived,
+        conditions=_HEADS[1:],
         prefix="model.",
         names=_LLAMA_NAMES,
         layers="model.layers.",
@@ -205,7 +236,8 @@ def config_to_hf(config: ModelConfig) -> dict[str, Any]:
     """config.json of the class that is exactly this model. Raises ConfigError when there is none."""
     name = family_of(config)
     family = FAMILIES[name]
-    shape = {key: getattr(config, field) for key, field in family.keys.items()}
+    shape = {key: getattr(config, field) for key, field in family.keys.items() if field != "rope_scaling"}
+    shape |= rope_to_hf(config)
     head = {"architectures": [family.architecture], "model_type": name}
     return head | shape | family.fixed | family.written | {"torch_dtype": "float32"}
 
@@ -219,7 +251,7 @@ def config_from_hf(data: dict[str, Any], where: object = None) -> ModelConfig:
     if not isinstance(name, str) or name not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise NotOurs(f"model_type {name!r:.60} is not supported", where=where, hint=f"supported: {known}")
-    family, data = FAMILIES[name], _plain_layers(_plain_rope(data, where), where)
+    family, data = FAMILIES[name], _plain_layers(rope_from_hf(data, where), where)
     _check_keys(family, data, where)
     config = ModelConfig.parse(family.needs | _read_fields(family, data, where), where)
     if obstacles := family.obstacles(config):
@@ -228,11 +260,11 @@ def config_from_hf(data: dict[str, Any], where: object = None) -> ModelConfig:
 
 
 def _check_keys(family: Family, data: dict[str, Any], where: object) -> None:
-    known = family.keys.keys() | family.fixed.keys() | INERT
+    known = family.keys.keys() | family.fixed.keys() | INERT | OFF.keys()
     unknown = sorted(key for key, value in data.items() if key not in known and value is not None)
     if unknown:
         raise NotOurs(f"keys we cannot honour: {', '.join(f'{k}={data[k]!r:.60}' for k in unknown)}", where=where)
-    for key, value in family.fixed.items():
+    for key, value in (OFF | family.fixed).items():
         if data.get(key, value) != value:
             raise NotOurs(f"{key}={data[key]!r:.60} is not supported, only {value!r}", where=where)
 
@@ -255,20 +287,6 @@ def _read_fields(family: Family, data: dict[str, Any], where: object) -> dict[st
 
 
 _SWITCHES = ("tie_embeddings", "bias")
-
-
-def _plain_rope(data: dict[str, Any], where: object) -> dict[str, Any]:
-    """transformers 5 writes rope_parameters, 4 wrote rope_theta and rope_scaling: both to rope_theta alone."""
-    data = {key: value for key, value in data.items() if (key, value) != ("rope_scaling", None)}
-    rope = data.pop("rope_parameters", None)
-    if rope is None:
-        return data
-    if not isinstance(rope, dict) or rope.keys() - {"rope_theta", "rope_type"}:
-        raise NotOurs(f"rope_parameters={rope!r:.80} is not supported, only rope_theta", where=where)
-    theta = rope.get("rope_theta", 10_000.0)
-    if rope.get("rope_type", "default") != "default" or data.get("rope_theta", theta) != theta:
-        raise NotOurs(f"rope_parameters={rope!r:.80} is not supported, only one rope_theta", where=where)
-    return data | {"rope_theta": theta}
 
 
 def _plain_layers(data: dict[str, Any], where: object) -> dict[str, Any]:

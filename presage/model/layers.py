@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from presage.model.config import ModelConfig
 from presage.model.fused import rms_norm, rotate
+from presage.model.rope import rotary_tables
 
 
 class RMSNorm(nn.Module):
@@ -74,17 +75,10 @@ class Rotary(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        cos, sin = rotary_tables(config.context_length, config.d_head, config.rope_theta)
+        cos, sin = rotary_tables(config.context_length, config.d_head, config.rope_theta, config.rope_scaling)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 
     def forward(self, x: Tensor, positions: Tensor) -> Tensor:
         """x [B, T, H, E], positions [T] or [B, T]: the same shape, rotated."""
         return rotate(x, self.cos[positions].unsqueeze(-2), self.sin[positions].unsqueeze(-2))
-
-
-def rotary_tables(length: int, d_head: int, theta: float) -> tuple[Tensor, Tensor]:
-    """cos and sin of position times frequency, each [length, d_head / 2]."""
-    frequency = theta ** (-torch.arange(0, d_head, 2, dtype=torch.float64) / d_head)
-    angles = torch.arange(length, dtype=torch.float64)[:, None] * frequency
-    return angles.cos().float(), angles.sin().float()

@@ -27,7 +27,8 @@ from presage.core.seeds import derive
 from presage.model.attention import Attention
 from presage.model.config import ModelConfig, VisionConfig
 from presage.model.fused import rotate
-from presage.model.layers import RMSNorm, SwiGLU, rotary_tables
+from presage.model.layers import RMSNorm, SwiGLU
+from presage.model.rope import rotary_tables
 
 WAVELENGTH = 100.0
 """The longest of the waves, in patches over 2 pi."""

@@ -13,13 +13,16 @@ from presage.data.sights import SETS
 
 
 def drawn(kinds: Sequence[str], split: str, seed: int, count: int) -> Iterator[Question]:
-    """`count` of each kind, by turns. Raises DataError for no kind or an unknown one."""
+    """`count` of each kind, by turns. Raises DataError for no kind, an unknown one or one named twice."""
     if not kinds:
         raise DataError("no kind of drawing", where="make pictures", hint=f"known: {', '.join(KINDS)}")
     for kind in kinds:
         if kind not in KINDS:
             hint = "a public set needs --data" if kind in SETS else did_you_mean(kind, KINDS)
             raise DataError(f"no kind of drawing '{kind}'", where="make pictures", hint=hint)
+    twice = next((kind for kind in kinds if kinds.count(kind) > 1), None)
+    if twice:
+        raise DataError(f"'{twice}' twice", where="make pictures", hint="each kind once; --count says how many of it")
     supplies = [questions(kind, count, seed, split) for kind in kinds]
     return (question for some in zip(*supplies, strict=True) for question in some)
 

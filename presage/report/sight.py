@@ -17,6 +17,7 @@ ROLE, TRAINED = "sights.", "vision"
 RESULT, SAMPLES, CONFIG = "result.json", "samples.jsonl", "config.json"
 CONDITIONS = {"vision": "with the images", "no-vision": "without", "interleaved": "some in words", "text": "in words"}
 """As a run of `sight` calls them, and as a column does."""
+CONTAMINATION = {"exact": "share", "near": "share", "too_plain": "count"}
 SHOWN = 6
 """Questions of a run that are shown."""
 FEW = 50
@@ -73,17 +74,26 @@ def _scores(s: Sources) -> Table:
     rows: list[list[Cell]] = [
         [Wrapped("{name}", name=_name(s, role)), s.result(role, "questions", "count"),
          *(_score(s, role, one) for one in asked), s.result(role, "chance", "share"),
-         *(_known(s, role, f"contamination/{how}") for how in ("exact", "near"))]
+         *(_known(s, role, f"contamination/{how}", form) for how, form in CONTAMINATION.items())]
         for role in sights(s)
     ]  # fmt: skip
     note = Text(
         "Shares of right answers, in brackets the {level} interval; questions about one picture count as one group. "
         "Without: “IMAGE:” stands in the place of each image. By chance: one answer given to all questions of a "
         "category, the one that is right most often, or an option drawn evenly. The last columns: questions of which "
-        "an image, decoded, is one that the model was trained on, or all but looks like one.",
+        "an image, decoded, is one that the model was trained on, or all but looks like one; and images too plain to "
+        "be compared by their look, which are left out of that.",
         level=s.fact(sights(s)[0], RESULT, "accuracy/vision.level", "share"),
     )
-    columns = ["task", "questions", *(CONDITIONS[one] for one in asked), "by chance", "images trained on", "nearly"]
+    columns = [
+        "task",
+        "questions",
+        *(CONDITIONS[one] for one in asked),
+        "by chance",
+        "images trained on",
+        "nearly",
+        "too plain to tell",
+    ]
     return Table("Right answers", columns, rows, note)
 
 
@@ -101,9 +111,9 @@ def _score(s: Sources, role: str, condition: str) -> Cell:
     return estimate(s, (role, RESULT), f"accuracy/{condition}") if wanted else NONE
 
 
-def _known(s: Sources, role: str, name: str) -> Cell:
+def _known(s: Sources, role: str, name: str, form: str) -> Cell:
     """Nothing where it is not known what a model was trained on."""
-    return s.result(role, name, "share") if s.get(role, RESULT, name) is not None else NONE
+    return s.result(role, name, form) if s.get(role, RESULT, name) is not None else NONE
 
 
 def _training(s: Sources) -> Pairs:

@@ -282,3 +282,16 @@ def test_one_enormous_line(tmp_path: Path) -> None:
     for path in (make(tmp_path, "a.txt", line), make(tmp_path, "a.jsonl", json.dumps({"text": line.decode()}))):
         sizes = [len(item.text) for item in read(path, document_bytes=1 << 24) if isinstance(item, Document)]
         assert sizes == [1 << 24, 1 << 24, 50_000_000 - (1 << 25)]
+
+
+def test_lines_of_json_are_read_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(b'\xef\xbb\xbf{"a": 1}\n\n ["b\xe2\x80\xa8"]\r\n{'))
+    rows = documents.json_lines(path)
+    assert [next(rows), next(rows)] == [(f"{path}:1", {"a": 1}), (f"{path}:3", ["b\u2028"])]
+    with pytest.raises(DataError, match=r"a\.jsonl\.gz:4: not JSON"):
+        next(rows)
+    monkeypatch.setattr(documents, "MOST_LINE", 10)
+    (tmp_path / "long.jsonl").write_bytes(b'"' + b"a" * 10 + b'"')
+    with pytest.raises(DataError, match="a line of more than 10 bytes"):
+        list(documents.json_lines(tmp_path / "long.jsonl"))

@@ -15,6 +15,7 @@ from presage.core.errors import DataError
 from presage.data.images.parts import TAG, Mixed, Picture, pictures, read_content, without_pictures, written
 from presage.data.images.question import METRICS, Question, read_questions, write_questions
 from tests.data.hostile_images import GOOD
+from tests.seeing import noise, picture
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 images = st.sampled_from([Picture(data) for data in GOOD.values()])
@@ -80,8 +81,10 @@ def test_no_such_form() -> None:
         Question("a", ("Which?",), "7").in_form("text")
 
 
+SAID = {"role": "assistant", "content": "7"}
+TORN = {"type": "image_url", "image_url": {"url": Picture(picture(noise(1)).data[:200]).url}}
 GOOD_ROW: dict[str, Any] = {
-    "messages": [{"role": "user", "content": "Which?"}, {"role": "assistant", "content": "7"}],
+    "messages": [{"role": "user", "content": "Which?"}, SAID],
     "answer": "7",
 }
 WRONG: Mapping[str, tuple[object, str]] = {
@@ -114,6 +117,11 @@ WRONG: Mapping[str, tuple[object, str]] = {
     "category": (GOOD_ROW | {"category": 7}, "'category' is not a text"),
     "group": (GOOD_ROW | {"group": []}, "'group' is not a text"),
     "forms": (GOOD_ROW | {"forms": []}, "'forms' is not an object"),
+    "an image": (GOOD_ROW | {"messages": [{"role": "user", "content": [TORN]}, SAID]}, "3: part 1: a damaged PNG"),
+    "a form's image": (
+        GOOD_ROW | {"forms": {"interleaved": [{"type": "text", "text": "Which?"}, TORN]}},
+        "3: form 'interleaved': part 2: a damaged PNG",
+    ),
     "a form": (GOOD_ROW | {"forms": {"text": 7}}, "neither a text nor"),
 }
 

@@ -263,7 +263,7 @@ def test_what_is_compressed_wrong_or_too_far(name: str, tmp_path: Path) -> None:
         packed.read_whole(tmp_path, name, 4_999)
     for data in (whole[:-9], b"no such thing"):
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(DataError, match="cannot be decompressed"):
+        with pytest.raises(DataError, match=rf"{name}: .*(ends early|damaged)"):
             packed.read_whole(tmp_path, name)
 
 

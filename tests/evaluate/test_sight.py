@@ -17,11 +17,11 @@ from presage import cli
 from presage.core.errors import ConfigError, DataError, PresageError
 from presage.core.run import RunDir
 from presage.data.chat import encoded
-from presage.data.images.parts import TAG, Picture
+from presage.data.images.parts import TAG
 from presage.data.images.question import Question
 from presage.data.verbs import Message, Reply, shown
 from presage.evaluate import sight
-from presage.evaluate.seen import Seen, trained_on
+from presage.evaluate.seen import trained_on
 from presage.evaluate.sight import conversation
 from presage.evaluate.sight_grading import by_chance, final, score
 from presage.evaluate.sight_pages import overlay
@@ -45,7 +45,6 @@ from tests.seeing import (
     part,
     picture,
     plain,
-    shades,
     talk,
     training,
 )
@@ -161,6 +160,12 @@ def test_shots_are_drawn_from_the_others(learnt: Path, tmp_path: Path, monkeypat
     assert drawn[:4] == drawn[4:]  # the same for every condition
 
 
+def test_how_many_shots_can_show_steps_is_told(learnt: Path, tmp_path: Path) -> None:
+    some = [*colour_questions()[:3], *colour_questions(steps="Look.")[3:]]
+    run = asked(learnt, tmp_path, some, shots=1, steps=True, max_tokens=2, conditions=("no-vision",), examples=0)
+    assert run.value("steps") == 0.25
+
+
 @pytest.mark.parametrize("options", [(), tuple(COLOURS)])
 def test_prompts_that_do_not_fit_are_told(learnt: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
     questions = colour_questions(options=options, metric="choice" if options else "exact")
@@ -197,30 +202,6 @@ def test_options_are_compared_by_likelihood(learnt: Path, tmp_path: Path) -> Non
 
 
 # ---- what it was trained on -----------------------------------------------------------------------------------------
-
-
-def question(shown_picture: Picture) -> Question:
-    return Question(id="q", prompt=(shown_picture, "What?"), answer="x")
-
-
-def test_images_of_the_training_are_found(tmp_path: Path) -> None:
-    run = make_images(tmp_path, [talk([part(shades(seed))], "x") for seed in range(3)]).path
-    same = [picture(shades(1)), picture(shades(1), "WEBP", lossless=True), picture(shades(1), compress_level=0)]
-    alike = [picture(shades(2), "JPEG", quality=90), picture(shades(2).resize((112, 96), Image.Resampling.BICUBIC))]
-    found = Seen.of([run], [question(one) for one in (*same, *alike, picture(shades(9)))])
-    assert found.exact == [True] * 3 + [False] * 3
-    nearest = [-1 if one is None else one for one in found.nearest]
-    assert nearest[:3] == [0, 0, 0] and max(nearest[3:5]) <= 2 < nearest[5]
-    shares = {name: value for name, value, _ in found.told()}
-    assert shares == {"exact": 0.5, "near": pytest.approx(5 / 6), "training_images": 3}
-
-
-def test_where_nothing_was_seen_nothing_is_said(tmp_path: Path) -> None:
-    blind = make_images(tmp_path, [talk([part(shades(0))], "x")], blind=True).path
-    for runs in ([], [blind]):
-        found = Seen.of(runs, [question(picture(shades(0)))])
-        assert found.told() == [] and found[0] == (False, None)
-    assert Seen.of([make_images(tmp_path, [talk([part(shades(0))], "x")], "seen").path], [FIRST])[0][1] is not None
 
 
 def test_the_images_of_a_run_and_of_its_bases_are_known(learnt: Path, tmp_path: Path) -> None:
@@ -333,6 +314,9 @@ def test_errors_are_told_in_one_line(learnt: Path, tmp_path: Path) -> None:
     empty = sight.Config(run=learnt, questions=tmp_path / "empty.jsonl")
     refused("holds no questions", lambda: sight.run(empty, tmp_path / "sight"), DataError)
     refused("4 shots, and 3 questions", lambda: asked(learnt, tmp_path, colours, shots=4), ConfigError)
+    refused("steps: changes nothing without shots", lambda: asked(learnt, tmp_path, [FIRST], steps=True), ConfigError)
+    stepless = "steps: none of the 4 questions that shots are drawn from has steps"
+    refused(stepless, lambda: asked(learnt, tmp_path, colours, steps=True, shots=1), ConfigError)
     refused("3 shots, and 2", lambda: asked(learnt, tmp_path, [*colours[:2], *colours[:2]], shots=3), ConfigError)
     refused("conditions: none", lambda: asked(learnt, tmp_path, colours, conditions=("text",)), ConfigError)
     odd = colour_questions(metric="choice", options=("a", "b"))
@@ -387,6 +371,7 @@ def test_command_line_errors(learnt: Path, tmp_path: Path, call: Callable[..., O
     path.write_text('{"id": 1}\n')
     colours = make_questions(tmp_path / "colours.jsonl", colour_questions())
     wrong: dict[str, list[object]] = {
+        "'words' twice": ["make", "pictures", "words,bars,words", "--out", tmp_path / "y.jsonl"],
         "no kind of drawing": ["make", "pictures", "wrods", "--out", tmp_path / "y.jsonl"],
         "end it in .jsonl": ["make", "pictures", "words", "--out", tmp_path / "y.png"],
         "--count 0": ["make", "pictures", "words", "--count", 0, "--out", tmp_path / "y.jsonl"],

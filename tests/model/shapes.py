@@ -11,6 +11,7 @@ from torch import Tensor
 
 from presage.model import weights
 from presage.model.config import GPT2_SIZES, ModelConfig, gpt1, gpt2, gpt3, qwen3
+from presage.model.rope import Llama3, Yarn
 from presage.model.transformer import Transformer, build
 
 VOCAB, CONTEXT = 61, 24
@@ -26,10 +27,17 @@ CONFIGS: dict[str, ModelConfig] = {
     "qwen3": qwen3(VOCAB, CONTEXT, 3, 32, n_heads=2, n_kv_heads=2, d_head=16),
     "qwen3-gqa": qwen3(VOCAB, CONTEXT, 2, 48, n_heads=4, n_kv_heads=2, d_head=8, tie_embeddings=True),
     "llama": qwen3(VOCAB, CONTEXT, 2, 32, n_heads=4, n_kv_heads=1, d_head=8, qk_norm=False, bias=True),
+    "qwen2": qwen3(VOCAB, CONTEXT, 2, 32, n_heads=4, n_kv_heads=2, d_head=8, qk_norm=False, qkv_bias=True),
     "gpt1": shrunk(gpt1(VOCAB, CONTEXT), d_ff=128),
     "gpt2": shrunk(gpt2("124M", VOCAB, CONTEXT)),
     "gpt3": shrunk(gpt3("125M", VOCAB, CONTEXT, band=5), n_layers=4),
 }
+
+
+def stretched(name: str, scaling: Llama3 | Yarn, **changes: object) -> ModelConfig:
+    """One of them that reads rotary positions stretched."""
+    return CONFIGS[name].model_copy(update={"rope_scaling": scaling} | changes)
+
 
 PRESETS: dict[str, ModelConfig] = {
     "gpt1": gpt1(),

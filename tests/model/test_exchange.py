@@ -19,7 +19,9 @@ from presage.model import weights
 from presage.model.config import ModelConfig
 from presage.model.exchange import ImportConfig, export_hf, import_hf
 from presage.model.huggingface import config_from_hf, config_to_hf
+from presage.model.rope import Llama3, Yarn
 from presage.model.transformer import Transformer
+from tests.model import shapes
 from tests.model.shapes import CONFIGS, TEXT, lively, make_run
 
 auto = pytest.importorskip("transformers.models.auto")
@@ -27,6 +29,8 @@ auto = pytest.importorskip("transformers.models.auto")
 VOCAB = 300
 EXPORTED = {name: config.model_copy(update={"vocab_size": VOCAB}) for name, config in CONFIGS.items() if name != "gpt3"}
 EXPORTED["gpt2-untied"] = EXPORTED["gpt2"].model_copy(update={"tie_embeddings": False, "dropout": 0.1})
+EXPORTED["llama3"] = shapes.stretched("llama", Llama3(factor=8, original=16), vocab_size=VOCAB)
+EXPORTED["qwen3-yarn"] = shapes.stretched("qwen3", Yarn(factor=4, original=8), vocab_size=VOCAB)
 EXPORTED["qwen3-theta"] = EXPORTED["qwen3"].model_copy(update={"rope_theta": 1e6, "norm_eps": 1e-5})
 every_export = pytest.mark.parametrize("config", EXPORTED.values(), ids=EXPORTED)
 
@@ -61,7 +65,8 @@ def test_export_has_our_logits_and_comes_back_to_the_byte(
     run = make_run(tmp_path / "run", model, tokenizer_json)
     out = export_hf(run, tmp_path / "hf")
     assert sorted(p.name for p in out.iterdir()) == [
-        *("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+        "README.md",
+        *("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
     ]
     assert_same_logits(model, theirs(out))
 
@@ -78,7 +83,7 @@ def test_export_has_our_logits_and_comes_back_to_the_byte(
     assert torch.equal(loaded(ids(9)), model(ids(9))) and not loaded.training
     assert tokenizer.read_bytes() == tokenizer_json.read_bytes()
     again = export_hf(back.path, tmp_path / "again")
-    for path in out.iterdir():
+    for path in (path for path in out.iterdir() if path.name != "README.md"):
         assert (again / path.name).read_bytes() == path.read_bytes()
 
 
@@ -144,6 +149,14 @@ TINY = {
         "num_attention_heads": 4,
         "max_position_embeddings": 32,
         "tie_word_embeddings": True,
+    },
+    "qwen2": {
+        "hidden_size": 40,
+        "intermediate_size": 56,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 32,
     },
     "gpt2": {"n_positions": 32, "n_embd": 40, "n_layer": 2, "n_head": 4},
     "openai-gpt": {"n_positions": 32, "n_embd": 40, "n_layer": 2, "n_head": 4},
@@ -238,7 +251,6 @@ def _set(**changes: Any) -> Callable[[Data], None]:
         ("gpt2", _set(embd_pdrop=0.3), "resid_pdrop and embd_pdrop differ"),
         ("openai-gpt", _set(afn="relu"), "afn='relu'"),
         ("llama", _set(quantization_config={"bits": 4}), "keys we cannot honour: quantization_config="),
-        ("llama", _set(rope_parameters={"rope_type": "llama3", "factor": 8.0}), "rope_parameters"),
         ("llama", _set(rope_scaling={"type": "linear", "factor": 2.0}), "rope_scaling"),
         ("llama", _set(attention_bias=True), "attention_bias and mlp_bias differ"),
         ("llama", _set(logit_scale=0.1, num_experts=8), r"logit_scale=0.1, num_experts=8"),

@@ -62,7 +62,9 @@ def asked(
             run.result(f"accuracy/{condition}", value, stderr=0.03, **ends(value, 0.06), level=0.95, n=200)
         run.result("chance", 0.25, n=200)
         run.result("questions", 200)
-        shares = {"contamination/exact": 0.0, "contamination/near": 0.035} if known else {}
+        shares = (
+            {"contamination/exact": 0.0, "contamination/near": 0.035, "contamination/too_plain": 41} if known else {}
+        )
         for name, value in shares.items():
             run.result(name, value)
         for number in range(8):

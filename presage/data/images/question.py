@@ -16,9 +16,10 @@ from typing import Any, Literal, get_args
 
 from presage.core.errors import DataError
 from presage.core.files import atomic_write
-from presage.core.strict import half_surrogate, read_json, utf8_line
-from presage.data.documents import read_bytes
+from presage.core.strict import half_surrogate
+from presage.data.documents import json_lines
 from presage.data.images.parts import Mixed, Picture, read_content, written
+from presage.data.images.reading import read_image
 
 Metric = Literal["exact", "within", "choice", "vqa"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -88,11 +89,9 @@ def write_questions(
 
 
 def read_questions(path: Path) -> Iterator[Question]:
-    """The questions of a file. Raises DataError naming the line of the first fault."""
-    for number, line in enumerate(read_bytes(path, MOST_BYTES).split(b"\n"), 1):
-        if line.strip():
-            where = f"{path}:{number}"
-            yield _question(read_json(utf8_line(line, where), where), where, path)
+    """The questions of a file. Raises DataError naming the line of the first fault, a damaged image among them."""
+    for where, row in json_lines(path, MOST_BYTES):
+        yield _question(row, where, path)
 
 
 MOST_BYTES = 8 << 30
@@ -128,7 +127,7 @@ def _question(row: Any, where: str, path: Path) -> Question:
     messages = row.get("messages")
     if not isinstance(messages, list) or len(messages) < 2 or not _take_turns(messages):
         raise DataError("a question has messages of the user and the assistant in turn", where=where)
-    prompt = read_content(messages[0].get("content"), where, path.parent)
+    prompt = _whole(messages[0].get("content"), where, path.parent)
     forms = row.get("forms", {})
     if not isinstance(forms, dict):
         raise DataError("'forms' is not an object", where=where)
@@ -152,9 +151,18 @@ def _question(row: Any, where: str, path: Path) -> Question:
         scale=scale,
         category=_text(row.get("category", ""), "category", where),
         group=_text(row.get("group", ""), "group", where),
-        forms={name: read_content(parts, where, path.parent) for name, parts in forms.items()},
+        forms={name: _whole(parts, f"{where}: form {name[:40]!a}", path.parent) for name, parts in forms.items()},
         more=tuple(zip(_contents(messages[2::2], where), _contents(messages[3::2], where), strict=True)),
     )
+
+
+def _whole(content: Any, where: str, folder: Path) -> Mixed:
+    """Parts whose images can be decoded, every one."""
+    parts = read_content(content, where, folder)
+    for number, part in enumerate(parts, 1):
+        if isinstance(part, Picture):
+            read_image(part.data, f"{where}: part {number}")
+    return parts
 
 
 def _take_turns(messages: list[Any]) -> bool:

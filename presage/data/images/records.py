@@ -13,46 +13,25 @@ from pathlib import Path
 from typing import Any
 
 from presage.core.errors import DataError
-from presage.core.strict import read_json, utf8_line
 from presage.data.bpe import Tokenizer
 from presage.data.chat import ROLES, See, encoded, interleaved
-from presage.data.documents import format_of
+from presage.data.documents import json_lines
 from presage.data.images.parts import Mixed, read_content
-from presage.data.readers import Refused, blocks
 from presage.data.verbs import Message, shown
 
 Mixture = Mixed | tuple[Message, ...]
 """A text with images, or a conversation."""
 MOST_BYTES = 64 << 30
-MOST_LINE = 256 << 20
 
 
 def read_documents(path: Path) -> Iterator[tuple[str, Mixture]]:
     """(file and line, what is there) of every line. Raises DataError for the first fault, naming the line."""
     empty = True
-    for number, line in enumerate(lines(path), 1):
-        if line.strip():
-            empty = False
-            where = f"{path}:{number}"
-            yield where, _document(read_json(utf8_line(line, where), where), where, path.parent)
+    for where, row in json_lines(path, MOST_BYTES):
+        empty = False
+        yield where, _document(row, where, path.parent)
     if empty:
         raise DataError("holds no records", where=path)
-
-
-def lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file, plain or compressed, read piece by piece. Raises DataError."""
-    rest = b""
-    try:
-        for block in blocks(path, format_of(path.name)[1], MOST_BYTES):
-            *whole, rest = (rest + block).split(b"\n")
-            yield from whole
-            if len(rest) > MOST_LINE:
-                raise DataError(f"a line of more than {MOST_LINE:,} bytes", where=path)
-    except Refused as refused:
-        raise DataError(refused.reason, where=path) from None
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", where=path) from None
-    yield rest
 
 
 def document_ids(tokenizer: Tokenizer, document: Mixture, see: See) -> tuple[list[int], list[bool]]:

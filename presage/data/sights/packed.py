@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import lzma
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -16,6 +14,7 @@ from PIL import Image
 
 from presage.core.errors import DataError
 from presage.core.strict import read_json, utf8
+from presage.data.documents import json_lines, read_bytes
 from presage.data.images.parts import Picture
 
 MOST_MEMBER = 10_000_000
@@ -24,12 +23,6 @@ MOST_WHOLE = 200_000_000
 """Bytes of a file decompressed as a whole."""
 SPLITS = ("train", "test")
 _KINDS: Mapping[type, str] = {str: "a text", list: "a list", dict: "an object"}
-
-
-def _opened(path: Path) -> io.BufferedIOBase:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rb")
-    return lzma.open(path, "rb") if path.suffix == ".xz" else path.open("rb")
 
 
 def check_split(split: str, where: object, known: Sequence[str] = SPLITS) -> None:
@@ -77,16 +70,8 @@ class Zipped:
 
 
 def read_whole(folder: Path, name: str, most: int = MOST_WHOLE) -> bytes:
-    """A file of a set, decompressed where its name ends in .gz or .xz. Raises DataError."""
-    path = the_file(folder, name)
-    try:
-        with _opened(path) as file:
-            data = file.read(most + 1)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        raise DataError(f"cannot be decompressed: {error}", where=path) from None
-    if len(data) > most:
-        raise DataError(f"more than {most:,} bytes", where=path)
-    return data
+    """A file of a set, decompressed by its suffix. Raises DataError."""
+    return read_bytes(the_file(folder, name), most)
 
 
 def json_value(folder: Path, name: str) -> Any:
@@ -96,12 +81,10 @@ def json_value(folder: Path, name: str) -> Any:
 
 def json_rows(folder: Path, name: str, keys: Mapping[str, type]) -> list[dict[str, Any]]:
     """The objects of a file of JSON lines. Raises DataError naming the line that lacks one of `keys`, of its type."""
-    lines = utf8(read_whole(folder, name), folder / name).splitlines()
-    return [_row(line, f"{folder / name}:{number}", keys) for number, line in enumerate(lines, 1) if line.strip()]
+    return [_row(row, where, keys) for where, row in json_lines(the_file(folder, name), MOST_WHOLE)]
 
 
-def _row(line: str, where: str, keys: Mapping[str, type]) -> dict[str, Any]:
-    row = read_json(line, where)
+def _row(row: Any, where: str, keys: Mapping[str, type]) -> dict[str, Any]:
     if not isinstance(row, dict) or not all(isinstance(row.get(key), kind) for key, kind in keys.items()):
         wanted = ", ".join(f'"{key}" ({_KINDS[kind]})' for key, kind in keys.items())
         raise DataError(f"not an object with {wanted}", where=where)

@@ -1,0 +1,198 @@
+"""Decoding beside transformers' generate and llama.cpp, a model of GPT-2's shape with random weights, in one run.
+
+Every engine goes on from the same prompts by the same number of tokens, alone and sixteen together, the most probable
+each time. The rate is of new tokens, prompts included in the time, the best of --rounds. Bandwidth: the bytes of the
+weights that a step reads, times steps a second, over the rate at which memory is copied, measured here (reading alone
+is faster than copying, so that shares above one can occur).
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from harness.report import entry, options, publish, table
+
+from presage.core.workers import usable_cores
+from presage.infer.engine.asks import Ask, Draw
+from presage.infer.engine.batcher import Batcher, written
+from presage.infer.engine.lighter import Weights, lighter
+from presage.model.config import ModelConfig, gpt2
+from presage.model.hf_tensors import tensors_to_hf
+from presage.model.huggingface import config_to_hf
+from presage.model.transformer import Transformer, build
+from presage.model.weights import model_tensors
+
+BATCHES = (1, 16)
+COPY_BYTES = 256 << 20
+BYTES: dict[str, float] = {"f32": 4, "bf16": 2, "int8": 1, "q8_0": 34 / 32}
+
+
+def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument("--threads", type=int, default=usable_cores())
+    parser.add_argument("--prompt", type=int, default=32, help="tokens of a prompt")
+    parser.add_argument("--new", type=int, default=96, help="tokens written")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--layers", type=int, default=12, help="fewer for a quick look")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    config = gpt2("124M").model_copy(update={"n_layers": args.layers, "dropout": 0.0})
+    model = _lively(config)
+    copied = _copy_rate()
+    rows = [row for batch in BATCHES for row in _rows(model, batch, args, copied)]
+    columns = ["engine, weights", "at once", "new tokens/s", "over transformers fp32", "of the copy rate"]
+    said = (
+        f"{config.n_params / 1e6:.0f} M parameters, {args.threads} thread(s), prompts of {args.prompt} tokens, "
+        f"{args.new} new ones, best of {args.rounds}. Copying reads and writes {copied / 1e9:.1f} GB/s."
+    )
+    publish("decoding", "Decoding on a CPU", [said, table(columns, rows)], write=args.write)
+
+
+def _lively(config: ModelConfig) -> Transformer:
+    model = build(config, 0)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        model.embed.weight.normal_(0, 0.1, generator=generator)  # so that no two ids are nearly as probable
+    return model.eval()
+
+
+def _rows(model: Transformer, batch: int, args: Namespace, copied: float) -> Iterator[list[str]]:
+    generator = torch.Generator().manual_seed(batch)
+    prompts = torch.randint(model.config.vocab_size, (batch, args.prompt), generator=generator)
+    found: dict[tuple[str, str], float] = {}
+    for name, weights, make in _engines(model, args):
+        write = make(batch)
+        rate = max(_rate(write, prompts, args.new) for _ in range(args.rounds))
+        found[name, weights] = rate
+        read = _weights_read(model) * BYTES[weights] * rate / batch
+        yield [
+            f"{name}, {weights}",
+            str(batch),
+            f"{rate:,.1f}",
+            f"{rate / found['transformers', 'f32']:.2f}",
+            f"{read / copied:.2f}",
+        ]
+
+
+Write = Callable[[torch.Tensor, int], int]
+"""Prompts [B, T] and how many new tokens each: how many were written."""
+
+
+def _engines(model: Transformer, args: Namespace) -> Iterator[tuple[str, str, Callable[[int], Write]]]:
+    theirs = _transformers(model)
+    yield "transformers", "f32", lambda batch: _generate(theirs)
+    kinds: tuple[Weights, ...] = ("f32", "bf16", "int8")
+    for weights in kinds:
+        light = lighter(model, weights)
+        yield "presage", weights, lambda batch, light=light: _ours(light, batch)  # type: ignore[misc]
+    half = theirs.to(torch.bfloat16)
+    yield "transformers", "bf16", lambda batch: _generate(half)
+    yield from _llama(model, args)
+
+
+def _ours(model: Transformer, batch: int) -> Write:
+    def write(prompts: torch.Tensor, new: int) -> int:
+        engine = Batcher(model, rows=batch, chunk=4096, kept=0)
+        found = written(engine, [Ask(row, new, Draw(0.0)) for row in prompts.tolist()])
+        return sum(len(one.ids) for one in found)
+
+    return write
+
+
+def _transformers(model: Transformer) -> Any:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config(**{k: v for k, v in config_to_hf(model.config).items() if k != "architectures"})
+    theirs = GPT2LMHeadModel(config).eval()
+    theirs.load_state_dict(tensors_to_hf(model_tensors(model), model.config), strict=False)
+    return theirs
+
+
+def _generate(theirs: Any) -> Write:
+    def write(prompts: torch.Tensor, new: int) -> int:
+        out = theirs.generate(
+            prompts,
+            attention_mask=torch.ones_like(prompts),
+            max_new_tokens=new,
+            min_new_tokens=new,
+            do_sample=False,
+            pad_token_id=0,
+        )
+        return int((out.shape[1] - prompts.shape[1]) * len(prompts))
+
+    return write
+
+
+def _llama(model: Transformer, args: Namespace) -> Iterator[tuple[str, str, Callable[[int], Write]]]:
+    """llama.cpp through xllamacpp, where it is installed."""
+    try:
+        import xllamacpp
+    except ImportError:
+        print("llama.cpp: skipped, xllamacpp is not installed")
+        return
+    from harness.exported import export
+
+    for weights in ("f32", "bf16", "q8_0"):
+        with tempfile.TemporaryDirectory() as folder:
+            file = export(model, Path(folder), weights)
+            yield "llama.cpp", weights, lambda batch, file=file: _served(xllamacpp, file, batch, args)  # type: ignore[misc]
+
+
+def _served(library: Any, file: Path, batch: int, args: Namespace) -> Write:
+    params = library.CommonParams()
+    params.model.path = str(file)
+    params.n_parallel = batch
+    params.n_ctx = batch * (args.prompt + args.new + 16)
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = args.threads
+    params.warmup = True
+    server = library.Server(params)
+
+    def one(ids: list[int], new: int, counts: list[int]) -> None:
+        asked = {"prompt": ids, "n_predict": new, "temperature": 0, "ignore_eos": True, "cache_prompt": False}
+        answer = server.handle_completions(asked | {"return_tokens": True})
+        answer = json.loads(answer) if isinstance(answer, str) else answer
+        counts.append(int(answer["tokens_predicted"]))
+
+    def write(prompts: torch.Tensor, new: int) -> int:
+        counts: list[int] = []
+        threads = [threading.Thread(target=one, args=(ids, new, counts)) for ids in prompts.tolist()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sum(counts)
+
+    return write
+
+
+def _rate(write: Write, prompts: torch.Tensor, new: int) -> float:
+    begun = time.perf_counter()
+    return write(prompts, new) / (time.perf_counter() - begun)
+
+
+def _weights_read(model: Transformer) -> int:
+    """Weights that a step reads: all but the tables of embeddings that are not the head."""
+    head = model.head.weight.numel()
+    return head + sum(p.numel() for block in model.blocks for p in block.parameters())
+
+
+def _copy_rate() -> float:
+    source = torch.ones(COPY_BYTES // 4)
+    target, best = source.clone(), float("inf")
+    for _ in range(8):
+        begun = time.perf_counter()
+        target.copy_(source)
+        best = min(best, time.perf_counter() - begun)
+    return 2 * COPY_BYTES / best
+
+
+if __name__ == "__main__":
+    entry(main)
