@@ -38,7 +38,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def base(shards: Path) -> Path:
-    return pretrain.run(tiny_run(shards, steps=6), shards.with_name("base")).path
+    return pretrain.run(tiny_run(shards, steps=12), shards.with_name("base")).path
 
 
 @pytest.fixture(scope="module")
