@@ -7,11 +7,13 @@ import contextlib
 import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from pydantic import Field
 
 from presage.core.config import Config
 from presage.core.errors import ConfigError
+from presage.infer.engine.asks import Ask
 from presage.serve.errors import ApiError
 from presage.serve.keys import Key
 from presage.serve.metrics import Metrics
@@ -85,7 +87,7 @@ class House:
     open_paths: frozenset[str] = frozenset()
     metrics: Metrics = field(default_factory=Metrics)
     quotas: Quotas = field(default_factory=Quotas)
-    mail: Mail = field(default_factory=Mail)
+    _mails: WeakKeyDictionary[asyncio.AbstractEventLoop, Mail] = field(default_factory=WeakKeyDictionary)
     draining: bool = False
     places: set[Place] = field(default_factory=set)
 
@@ -94,6 +96,11 @@ class House:
         self.metrics.gauge("sequences_waiting", lambda: self.runner.waiting)
         self.metrics.gauge("sequences_active", lambda: self.runner.active)
         self.metrics.gauge("requests_in_flight", lambda: len(self.places))
+
+    def work(self, asks: Sequence[Ask]) -> Work:
+        """Some sequences, not yet begun, whose events come to the loop that runs."""
+        loop = asyncio.get_running_loop()
+        return Work(self.runner, asks, self._mails.setdefault(loop, Mail(loop)))
 
     def check_room(self) -> None:
         """ApiError, 503, where no request is taken now."""
