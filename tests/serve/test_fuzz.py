@@ -21,9 +21,9 @@ from presage.serve.answers import Error
 from presage.serve.app import build_app
 from presage.serve.house import House
 from presage.serve.policy import Usage
-from tests.serve.house import NAME, URL, WordJudge, house
+from tests.serve.house import NAME, URL, WordJudge, house, served
 
-FEW, MANY, BRIEF = 25, 500, 8
+FEW, MANY, BRIEF, LONG = 25, 500, 8, 1 << 15
 SIGNS = ("Traceback", '.py"', " at 0x", "site-packages", "pydantic", "starlette")
 CHAT: dict[str, Any] = {"model": NAME, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 2}
 TEXT: dict[str, Any] = {"model": NAME, "prompt": "hi", "max_tokens": 2}
@@ -49,7 +49,7 @@ VALUES = st.recursive(
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[House]:
-    with house(usage=Usage(WordJudge()), settings={"max_tokens": 8}) as one:
+    with house(model=served(context=LONG), usage=Usage(WordJudge()), settings={"max_tokens": BRIEF}) as one:
         yield one
         assert not one.places and one.runner.active == one.runner.waiting == 0
 
