@@ -8,11 +8,13 @@ import copy
 import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from pydantic import Field
 
 from presage.core.config import Config
 from presage.core.errors import ConfigError
+from presage.infer.engine.asks import Ask
 from presage.serve.errors import ApiError
 from presage.serve.keys import Key
 from presage.serve.metrics import Metrics
@@ -86,7 +88,7 @@ class House:
     open_paths: frozenset[str] = frozenset()
     metrics: Metrics = field(default_factory=Metrics)
     quotas: Quotas = field(default_factory=Quotas)
-    mail: Mail = field(default_factory=Mail)
+    _mails: WeakKeyDictionary[asyncio.AbstractEventLoop, Mail] = field(default_factory=WeakKeyDictionary)
     draining: bool = False
     places: set[Place] = field(default_factory=set)
     others: dict[str, House] = field(default_factory=dict)
@@ -110,6 +112,11 @@ class House:
         other = copy.copy(self)
         other.served, other.runner, other.others = served, runner, {}
         self.others[served.id] = other
+
+    def work(self, asks: Sequence[Ask]) -> Work:
+        """Some sequences, not yet begun, whose events come to the loop that runs."""
+        loop = asyncio.get_running_loop()
+        return Work(self.runner, asks, self._mails.setdefault(loop, Mail(loop)))
 
     def check_room(self) -> None:
         """ApiError, 503, where no request is taken now."""
