@@ -19,6 +19,7 @@ from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     capability,
     card,
     chain,
+    chat,
     code,
     completion,
     contamination,

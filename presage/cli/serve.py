@@ -12,6 +12,7 @@ from presage.cli.grammar import MODELS, Place, Quiet, Whole, app, be_quiet, emit
 from presage.core.errors import PresageError
 
 if TYPE_CHECKING:
+    from presage.align.label_votes import Votes
     from presage.serve.policy import Usage
 
 keys = App(name="keys", help="Keys of `presage serve`, kept as hashes in a file.", group=MODELS)
@@ -29,6 +30,8 @@ def serve(
     port: Whole = 8000,
     keys: Path | None = None,
     name: str = "",
+    compare: str = "",
+    votes: Path | None = None,
     rows: Whole = 16,
     queue: Whole = 64,
     max_tokens: Whole = 4096,
@@ -47,6 +50,8 @@ def serve(
 ) -> None:
     """Serve a model on OpenAI's API until Ctrl-C or SIGTERM: chat, completions, JSON by a schema, tools, images.
 
+    A browser shows a page to talk with it at the address without /v1.
+
     Without keys it answers this machine alone. docs/serving.md says what it takes, and what it refuses.
 
     Parameters
@@ -59,6 +64,10 @@ def serve(
         The file of keys (`presage keys add`); whoever has none is refused.
     name
         What clients call the model; by default the run's name.
+    compare
+        A second run, or hf:DIR, that is served beside the first; the page shows answers of both side by side.
+    votes
+        A file that the page adds people's preferences to, as `presage label` does; it needs --compare.
     rows
         Sequences written at once.
     queue
@@ -92,6 +101,8 @@ def serve(
     from presage.infer.engine.runner import Runner
     from presage.serve.house import House, Settings, check_address
     from presage.serve.keys import read_keys
+    from presage.serve.page.facts import facts, run_of
+    from presage.serve.page.mount import OPEN, mount
     from presage.serve.served import Served
     from presage.serve.server import bound
     from presage.serve.server import serve as serving
@@ -101,20 +112,39 @@ def serve(
     settings = Settings.parse(values | {"deadline": deadline, "grace": grace}, where="serve")
     known = read_keys(keys) if keys else ()
     check_address(host, known)
+    specs = [run, compare] if compare else [run]
+    if votes and not compare:
+        raise PresageError("belongs to --compare", where="--votes")
     if not policy and (rubric or audit):
         raise PresageError("belongs to --policy", where="--rubric" if rubric else "--audit")
     limits = {"warn": warn_from, "block": block_from, "suspend": suspend_after}
     usage = _usage(policy, rubric, harmless, limits, audit, audit_contents) if policy else None
-    served = Served.open(run, set, name)
+    models = [Served.open(run, set, name), *([Served.open(compare, set)] if compare else [])]
     listening = bound(settings)
-    runner = Runner(Batcher(served.model, rows=rows)).start()
+    book = _votes(votes) if votes else None
+    runners = [Runner(Batcher(one.model, rows=rows)).start() for one in models]
     try:
+        house = House(models[0], runners[0], settings, known, usage, OPEN)
+        for other, runner in zip(models[1:], runners[1:], strict=True):
+            house.add(other, runner)
+        told = [facts(one.id, one.model, one.asking, run_of(spec)) for one, spec in zip(models, specs, strict=True)]
         emit([f"http://{_shown(host)}:{listening.getsockname()[1]}/v1"])
         if not quiet:
             warn([] if known else ["no keys: every program on this machine can ask"])
-        serving(House(served, runner, settings, known, usage), listening)
+        serving(house, listening, lambda app: mount(app, told, book.add if book else None))
     finally:
-        runner.stop(1.0)
+        for runner in runners:
+            runner.stop(1.0)
+        if book:
+            book.close()
+
+
+def _votes(path: Path) -> Votes:
+    from presage.align.label_votes import Votes
+    from presage.core.files import prepare_added
+
+    prepare_added(path)
+    return Votes.open(path)
 
 
 def _shown(host: str) -> str:

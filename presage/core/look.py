@@ -65,17 +65,17 @@ def displaced(run: RunDir) -> list[tuple[str, str]]:
 
 def changed_parents(run: RunDir) -> Iterator[tuple[str, RunDir]]:
     """(role, run) of parents that stand where config.json says with another content. One moved away is no damage."""
-    for role, path, recorded in _recorded(run):
+    for role, path, known in recorded(run):
         parent = RunDir(path)
-        if recorded["stage"] != FILE and parent.done and parent.digest != recorded["digest"]:
+        if known["stage"] != FILE and parent.done and parent.digest != known["digest"]:
             yield role, parent
 
 
-def _recorded(run: RunDir) -> Iterator[tuple[str, Path, dict[str, str]]]:
+def recorded(run: RunDir) -> Iterator[tuple[str, Path, dict[str, str]]]:
     """(role, where config.json says it stands, what origin.json says of it) of every parent and file."""
     places = flatten(run.read_json("config.json")["config"])
-    for role, recorded in run.origin["parents"].items():
-        yield role, Path(os.path.normpath(run.path / str(_at(places, role)))), recorded
+    for role, known in run.origin["parents"].items():
+        yield role, Path(os.path.normpath(run.path / str(_at(places, role)))), known
 
 
 def _told(run: RunDir, problems: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -120,8 +120,8 @@ def _bookkeeping(run: RunDir) -> Iterator[tuple[str, str]]:
 def _other_parents(run: RunDir) -> Iterator[tuple[str, str]]:
     for role, _ in changed_parents(run):
         yield "origin.json", f"parent '{role}' is not the run it was made from any more"
-    for role, path, recorded in _recorded(run):
-        if recorded["stage"] == FILE and path.is_file() and sha256(path) != recorded["digest"]:
+    for role, path, known in recorded(run):
+        if known["stage"] == FILE and path.is_file() and sha256(path) != known["digest"]:
             yield "origin.json", f"the file '{role}' is not the one it was made from any more"
 
 

@@ -19,6 +19,7 @@ from presage.serve.guard import Guard
 from presage.serve.house import House
 from presage.serve.moderations import Moderations
 from presage.serve.openapi import openapi
+from presage.serve.served import Served
 
 Mount = Callable[[Starlette], None]
 CODES = {404: ("not_found", "No such address."), 405: ("method_not_allowed", "Not by this method.")}
@@ -56,18 +57,19 @@ class Pages:
         self.house = house
 
     async def models(self, request: Request) -> Response:
-        """The one model that there is."""
-        return JSONResponse({"object": "list", "data": [self._model()]})
+        """All that are served."""
+        return JSONResponse({"object": "list", "data": [_model(one.served) for one in self.house.all]})
 
     async def model(self, request: Request) -> Response:
-        """The same by its name."""
-        if request.path_params["model"] != self.house.served.id:
+        """One by its name."""
+        known = {one.served.id: one.served for one in self.house.all}
+        if request.path_params["model"] not in known:
             raise ApiError(404, "The model does not exist.", code="model_not_found", param="model")
-        return JSONResponse(self._model())
+        return JSONResponse(_model(known[request.path_params["model"]]))
 
     async def health(self, request: Request) -> Response:
         """200 while requests are taken."""
-        if not getattr(self.house.runner, "alive", True):
+        if not all(getattr(one.runner, "alive", True) for one in self.house.all):
             return JSONResponse({"status": "broken"}, 503)
         if self.house.draining:
             return JSONResponse({"status": "draining"}, 503)
@@ -81,9 +83,9 @@ class Pages:
         """The schema of all this."""
         return JSONResponse(openapi(self.house))
 
-    def _model(self) -> dict[str, Any]:
-        served = self.house.served
-        return {"id": served.id, "object": "model", "created": served.created, "owned_by": "presage"}
+
+def _model(served: Served) -> dict[str, Any]:
+    return {"id": served.id, "object": "model", "created": served.created, "owned_by": "presage"}
 
 
 async def _refused(request: Request, error: Exception) -> Response:

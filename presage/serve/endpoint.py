@@ -38,9 +38,13 @@ class Endpoint(ABC, Generic[Form]):
             request = parsed(data, self.form)
             del data
             with self.house.place(scope["state"]["key"]) as place:
-                await while_there(receive, self.answer(request, place, Sending(scope, receive, send)))
+                await while_there(receive, self.worker(request).answer(request, place, Sending(scope, receive, send)))
         except PresageError as error:
             raise of_presage(error) from None
+
+    def worker(self, request: Form) -> Endpoint[Form]:
+        """Whoever answers this request."""
+        return self
 
     @abstractmethod
     async def answer(self, request: Form, place: Place, to: Sending) -> None:

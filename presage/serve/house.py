@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -88,15 +89,36 @@ class House:
     mail: Mail = field(default_factory=Mail)
     draining: bool = False
     places: set[Place] = field(default_factory=set)
+    others: dict[str, House] = field(default_factory=dict)
+    """Models beside this one, by their ids: all but the model and its engine is shared."""
 
     def __post_init__(self) -> None:
         check_address(self.settings.host, self.keys)
-        self.metrics.gauge("sequences_waiting", lambda: self.runner.waiting)
-        self.metrics.gauge("sequences_active", lambda: self.runner.active)
+        self.metrics.gauge("sequences_waiting", lambda: sum(one.runner.waiting for one in self.all))
+        self.metrics.gauge("sequences_active", lambda: sum(one.runner.active for one in self.all))
         self.metrics.gauge("requests_in_flight", lambda: len(self.places))
 
+<<<<<<< HEAD
     def check_room(self) -> None:
         """ApiError, 503, where no request is taken now."""
+=======
+    @property
+    def all(self) -> list[House]:
+        """Itself and those beside it."""
+        return [self, *self.others.values()]
+
+    def add(self, served: Served, runner: Writes) -> None:
+        """Serve another model beside this one. Raises ConfigError for one of the same name."""
+        if served.id in (one.served.id for one in self.all):
+            raise ConfigError(f"both are called '{served.id}'", where="serve", hint="--name calls the first otherwise")
+        other = copy.copy(self)
+        other.served, other.runner, other.others = served, runner, {}
+        self.others[served.id] = other
+
+    @contextlib.contextmanager
+    def place(self, key: Key | None) -> Iterator[Place]:
+        """A place for one request. Raises ApiError, 503, where there is none, 429 or 403 where its key may not ask."""
+>>>>>>> 46b6cd86309d0a1e7551f317449ba5d6aea638e9
         if self.draining:
             raise ApiError(503, "The server is shutting down.", code="shutting_down", retry_after=self.settings.grace)
         if len(self.places) >= self.settings.rows + self.settings.queue:

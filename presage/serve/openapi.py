@@ -80,18 +80,18 @@ def openapi(house: House) -> Schema:
 
 
 def _narrow(schemas: Schema, house: House) -> None:
-    """What depends on the model."""
-    size = house.served.vocabulary
+    """What depends on the models: what all of them take."""
+    size = min(one.served.vocabulary for one in house.all)
     for name in ("ChatRequest", "CompletionRequest"):
         fields = schemas[name]["properties"]
-        fields["model"] = {"type": "string", "enum": [house.served.id]}
+        fields["model"] = {"type": "string", "enum": [one.served.id for one in house.all]}
         ids = next(one for one in fields["logit_bias"]["anyOf"] if one["type"] == "object")
         values = ids.pop("patternProperties").popitem()[1]
         ids["patternProperties"] = {_below(size): values}
         ids["additionalProperties"] = False
     _bound_ids(schemas["CompletionRequest"]["properties"]["prompt"], size - 1)
     schemas["ChatRequest"]["allOf"] = [TOP, CHOICE, BOUND]
-    if not house.served.sees:
+    if not all(one.served.sees for one in house.all):
         content = schemas["UserMessage"]["properties"]["content"]
         content["anyOf"][1]["items"] = {"$ref": REF.format(model="TextPart")}
     if house.usage is not None:
@@ -141,7 +141,7 @@ def _get(path: str, answer: type[BaseModel], house: House) -> Schema:
     if path == "/health":
         found["responses"]["503"] = {"description": "not taking requests", "content": content}
     if "{model}" in path:
-        schema = {"type": "string", "enum": [house.served.id]}
+        schema = {"type": "string", "enum": [one.served.id for one in house.all]}
         found["parameters"] = [{"name": "model", "in": "path", "required": True, "schema": schema}]
     return found
 

@@ -38,6 +38,11 @@ class Writer(Endpoint[Form]):
     def pieces(self, head: Chunk, request: Form, plan: Plan) -> Pieces:
         """How it is told piece by piece."""
 
+    def worker(self, request: Form) -> Endpoint[Form]:
+        """The same for the model that is asked for, where several are served."""
+        other = self.house.others.get(request.model)
+        return self if other is None else type(self)(other)
+
     async def answer(self, request: Form, place: Place, to: Sending) -> None:
         """Answer one request."""
         check_model(self.house.served, request.model)

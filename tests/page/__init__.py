@@ -1,0 +1,1 @@
+"""The chat page, in a browser, and the chat in a terminal."""

@@ -1,0 +1,72 @@
+"""Texts that would run something if a page took them for markup: each calls __hit()."""
+
+from __future__ import annotations
+
+from itertools import product
+
+CALL = "__hit()"
+_TAGS = (
+    "img src=x",
+    "svg",
+    "body",
+    "video src=x",
+    "audio src=x",
+    "iframe",
+    "input autofocus",
+    "details open",
+    "marquee",
+)
+_HANDLERS = ("onerror", "onload", "onfocus", "onmouseover", "ontoggle", "onstart")
+_ALONE = (
+    f"<script>{CALL}</script>",
+    f"<ScRiPt>{CALL}</sCrIpT>",
+    f"</script><script>{CALL}</script>",
+    f"</textarea><script>{CALL}</script>",
+    f"</title><script>{CALL}</script>",
+    f"</pre></code></div><script>{CALL}</script>",
+    f'<script src="data:text/javascript,{CALL}"></script>',
+    f"<script type=module>{CALL}</script>",
+    f"<svg><script>{CALL}</script></svg>",
+    f"<svg><animate onbegin={CALL} attributeName=x dur=1s>",
+    f'<svg><use href="data:image/svg+xml,<svg id=x onload={CALL}>#x"></use></svg>',
+    f"<math><mtext></mtext><script>{CALL}</script></math>",
+    f'<iframe srcdoc="<script>parent.{CALL}</script>"></iframe>',
+    f'<iframe src="javascript:parent.{CALL}"></iframe>',
+    f'<object data="javascript:{CALL}"></object>',
+    f'<embed src="javascript:{CALL}">',
+    f'<a href="javascript:{CALL}" autofocus>x</a>',
+    f"[link](javascript:{CALL})",
+    f'![image](x" onerror="{CALL})',
+    "![image](https://example.com/x.png)",
+    "<img src=https://example.com/x.png>",
+    "<link rel=stylesheet href=https://example.com/x.css>",
+    "<style>@import 'https://example.com/x.css';</style>",
+    "<style>body{display:none}</style>",
+    f'<meta http-equiv=refresh content="0;url=javascript:{CALL}">',
+    '<meta http-equiv=refresh content="0;url=https://example.com">',
+    "<base href=https://example.com/>",
+    f'<form action="javascript:{CALL}"><input type=submit autofocus></form>',
+    f'<button formaction="javascript:{CALL}">x</button>',
+    f"<template><script>{CALL}</script></template>",
+    f'<noscript><p title="</noscript><img src=x onerror={CALL}>"></noscript>',
+    f"<!--><script>{CALL}</script>-->",
+    f"<![CDATA[<script>{CALL}</script>]]>",
+    f'"><script>{CALL}</script>',
+    f"'><img src=x onerror={CALL}>",
+    f'" autofocus onfocus="{CALL}',
+    f"`<img src=x onerror={CALL}>`",
+    f'```{CALL}"><script>{CALL}</script>\nx\n```',
+    f"```html\n<script>{CALL}</script>\n```",
+    f"~~~\n</code></pre><img src=x onerror={CALL}>\n~~~",
+    f"&lt;script&gt;{CALL}&lt;/script&gt;",
+    f"&#60;img src=x onerror={CALL}&#62;",
+    f"\\u003cscript\\u003e{CALL}\\u003c/script\\u003e",
+    f"<scr\x00ipt>{CALL}</scr\x00ipt>",
+    f"<img\x0bsrc=x\x0conerror={CALL}>",
+    f"{{{{constructor.constructor('{CALL}')()}}}}",
+    f"${{{CALL}}}",
+    f"javascript:{CALL}",
+    f"data:text/html,<script>{CALL}</script>",
+    f"\u202e<script>{CALL}</script>",
+)
+PAYLOADS = (*_ALONE, *(f"<{tag} {handler}={CALL}>" for tag, handler in product(_TAGS, _HANDLERS)))
