@@ -8,12 +8,12 @@ is faster than copying, so that shares above one can occur).
 
 from __future__ import annotations
 
-import json
+import importlib.util
 import tempfile
-import threading
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -133,9 +133,7 @@ def _generate(theirs: Any) -> Write:
 
 def _llama(model: Transformer, args: Namespace) -> Iterator[tuple[str, str, Callable[[int], Write]]]:
     """llama.cpp through xllamacpp, where it is installed."""
-    try:
-        import xllamacpp
-    except ImportError:
+    if importlib.util.find_spec("xllamacpp") is None:
         print("llama.cpp: skipped, xllamacpp is not installed")
         return
     from harness.exported import export
@@ -143,32 +141,18 @@ def _llama(model: Transformer, args: Namespace) -> Iterator[tuple[str, str, Call
     for weights in ("f32", "bf16", "q8_0"):
         with tempfile.TemporaryDirectory() as folder:
             file = export(model, Path(folder), weights)
-            yield "llama.cpp", weights, lambda batch, file=file: _served(xllamacpp, file, batch, args)  # type: ignore[misc]
+            yield "llama.cpp", weights, lambda batch, file=file: _served(file, batch, args)  # type: ignore[misc]
 
 
-def _served(library: Any, file: Path, batch: int, args: Namespace) -> Write:
-    params = library.CommonParams()
-    params.model.path = str(file)
-    params.n_parallel = batch
-    params.n_ctx = batch * (args.prompt + args.new + 16)
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = args.threads
-    params.warmup = True
-    server = library.Server(params)
+def _served(file: Path, batch: int, args: Namespace) -> Write:
+    from harness.llama_cpp import LlamaCpp
 
-    def one(ids: list[int], new: int, counts: list[int]) -> None:
-        asked = {"prompt": ids, "n_predict": new, "temperature": 0, "ignore_eos": True, "cache_prompt": False}
-        answer = server.handle_completions(asked | {"return_tokens": True})
-        answer = json.loads(answer) if isinstance(answer, str) else answer
-        counts.append(int(answer["tokens_predicted"]))
+    room = args.prompt + args.new + 16
+    server = LlamaCpp(file, room, threads=args.threads, parallel=batch, flash=True)
 
     def write(prompts: torch.Tensor, new: int) -> int:
-        counts: list[int] = []
-        threads = [threading.Thread(target=one, args=(ids, new, counts)) for ids in prompts.tolist()]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return sum(counts)
+        with ThreadPoolExecutor(batch) as pool:
+            return sum(map(len, pool.map(lambda ids: server.greedy(ids, new), prompts.tolist())))
 
     return write
 

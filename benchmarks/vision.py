@@ -207,7 +207,7 @@ TASKS = (
     Task("words", (("words", 100_000),), (("words", 600),), "0.95", grid=Grid(patch=8, merge=2), more=1),
     Task(
         "bars",
-        (("bars", 15_000),),
+        (("bars", 12_000),),
         (("bars", 1000),),
         "value 0.85, largest 0.95",
         grid=Grid(patch=8, merge=2),
@@ -240,7 +240,7 @@ TASKS = (
     ),
     Task(
         "nlvr",
-        (("nlvr", 0), ("statements", 25_000)),
+        (("nlvr", 0), ("statements", 12_000)),
         (("nlvr", 0),),
         "0.60 aimed at",
         grid=Grid(patch=8, merge=2),
@@ -264,7 +264,7 @@ TASKS = (
     ),
     Task(
         "emoji",
-        (("noto_emoji", 0),),
+        (("noto_emoji", 6000),),
         (("noto_emoji", 0),),
         "chance beside",
         grid=Grid(patch=8, merge=2),

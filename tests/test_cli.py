@@ -155,6 +155,9 @@ def test_bad_input_is_one_line_and_exit_code_2(
         (["forecast", "fit", "points.csv", "--at", "inf"], "--at must be positive and finite"),
         (["check"], "requires an argument"),
         (["export", "a", "--to", "onnx", "--out", "b"], "onnx"),
+        (["export", "a", "--to", "gguf", "--type", "q4_0", "--out", "b"], "q4_0"),
+        (["export", "a", "--to", "gguf", "--shard-size", "1GB", "--out", "b"], "--shard-size is of --to hf"),
+        (["export", "a", "--type", "f32", "--out", "b"], "--type of --to gguf"),
     ],
 )
 def test_a_bad_command_line_is_one_line_and_exit_code_2(

@@ -10,21 +10,26 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 
 class LlamaCpp:
-    """One file, on one thread, with keys and values in fp32: what else differs from us is the file or the program.
+    """One file, with keys and values in fp32: what else differs from us is the file or the program.
 
-    printable: an id whose text is whole; the server says nothing of the place of a token that is part of a character.
+    context: of one request, of which `parallel` are answered at once. printable: an id whose text is whole; the server
+    says nothing of the place of a token that is part of a character.
     """
 
-    def __init__(self, file: Path, context: int, printable: int = 32) -> None:
+    def __init__(
+        self, file: Path, context: int, printable: int = 32, *, threads: int = 1, parallel: int = 1, flash: bool = False
+    ) -> None:
         import xllamacpp
 
         whole = xllamacpp.ggml_type.GGML_TYPE_F32
         given = xllamacpp.CommonParams()
         given.model.path = str(file)
-        given.n_ctx = given.n_batch = context
-        given.n_parallel = given.cpuparams.n_threads = 1
+        given.n_ctx = given.n_batch = context * parallel
+        given.n_parallel = parallel
+        given.cpuparams.n_threads = given.cpuparams_batch.n_threads = threads
         given.cache_type_k = given.cache_type_v = whole
-        given.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        if not flash:
+            given.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         given.warmup = given.fit_params = False
         given.use_jinja = True
         given.verbosity = 0

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from presage.align.label_log import Log, Mark
 from presage.align.label_tasks import some_rows
 from presage.core.errors import DataError
+from presage.core.files import json_line
 
 SKIPPED = ".skipped"
 """What is put to the name of the labels for those that were skipped."""
@@ -170,7 +171,7 @@ class Book:
     def _skip(self, body: Mapping[str, Any]) -> None:
         id = self._asked()
         row = {"id": id, "who": self.sheet.who, "when": _now()}
-        mark = self._skips.add(f"{json.dumps(row, ensure_ascii=False)}\n".encode())
+        mark = self._skips.add(json_line(row))
         self._steps.append(_Step(self._skips, mark, id, None))
         self._skipped.add(id)
         self._back = None

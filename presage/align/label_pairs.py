@@ -6,7 +6,6 @@ names. Here names stand in the file as `sources`, which the page is never told.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from presage.align.label_tasks import Task, as_turns, kept, rows_of
 from presage.align.records import messages_of, prompt_of
 from presage.align.winrate import blind
-from presage.core.files import atomic_write
+from presage.core.files import write_rows
 from presage.core.seeds import derive
 from presage.data.verbs import Decoding, Generation, LanguageModel, Message
 from presage.tasks.readers.rows import Row
@@ -63,8 +62,7 @@ def pairs(requests: Sequence[Request], written: Mapping[str, Sequence[str]], see
 
 def write_tasks(path: Path, tasks: Sequence[Task]) -> None:
     """A file of tasks, whole or not at all. Raises RunError when the disk is full."""
-    with atomic_write(path) as file:
-        file.writelines(f"{json.dumps(_row(one), ensure_ascii=False)}\n".encode() for one in tasks)
+    write_rows(path, map(_row, tasks))
 
 
 def _row(task: Task) -> dict[str, Any]:

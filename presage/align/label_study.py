@@ -17,7 +17,6 @@ two. Which of them a person is given is drawn by their name, or told by a number
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from presage.align.label_compare import checked_name
 from presage.align.label_tasks import rows_of, some_rows
 from presage.core.errors import ConfigError, DataError
 from presage.core.estimates import LEVEL
+from presage.core.files import json_line
 from presage.core.seeds import derive, stream
 from presage.tasks.readers.rows import Row
 
@@ -118,7 +118,7 @@ class Studying:
             "answer": said,
             "sha256": _digest(self._text(id)),
         }
-        return f"{json.dumps(row, ensure_ascii=False)}\n".encode()
+        return json_line(row)
 
     def answered(self, path: Path) -> Collection[str]:
         """What the person has answered. Raises DataError where it was of another quiz, or of other texts."""

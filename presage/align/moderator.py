@@ -14,15 +14,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 import torch
 
 from presage.align import finetune
 from presage.align.card_moderation import CLASSES
 from presage.align.finetune_data import Item, own
-from presage.align.finetune_inputs import Marks, batch, encode, grouped
-from presage.align.finetune_model import Net, Objective, base_of, built, predicted
+from presage.align.finetune_inputs import MARKS, Marks, batch, encode, grouped
+from presage.align.finetune_model import Objective, predicted
 from presage.align.rbrm import Case as Judged
 from presage.align.rbrm import Classifier, ModelJudge
 from presage.align.rubric import quoted, read_rubric
@@ -30,8 +30,7 @@ from presage.core.errors import ConfigError, did_you_mean
 from presage.core.run import RunDir, load_config
 from presage.data.bpe import Tokenizer
 from presage.data.verbs import Continuation, LanguageModel
-from presage.model.transformer import Transformer
-from presage.model.weights import load_tensors
+from presage.model.weights import load_run
 
 Scores = Mapping[str, float]
 
@@ -108,14 +107,12 @@ class Labels:
         if harmless not in data.classes:
             hint = f"--harmless LABEL; {did_you_mean(harmless, data.classes)}"
             raise ConfigError(f"no label '{harmless}'", where=run, hint=hint)
-        base = base_of(run)
-        self.name, self.classes, self.harmless = RunDir(run).path.resolve().name, data.classes, harmless
-        self.tokenizer = Tokenizer.load(base.tokenizer)
-        self.model: Net = built(base.shape, 0)
-        load_tensors(cast(Transformer, self.model), base.tensors or {}, run)
+        self.model, tokenizer = load_run(run)
         self.model.eval()
-        self.marks = Marks.after(base.shape.vocab_size - 3)
-        self.context = config.context or base.shape.context_length
+        self.name, self.classes, self.harmless = run.resolve().name, data.classes, harmless
+        self.tokenizer = Tokenizer.load(tokenizer)
+        self.marks = Marks.after(self.model.config.vocab_size - MARKS)
+        self.context = config.context or self.model.config.context_length
 
     def scores(self, cases: Sequence[Case]) -> list[Scores]:
         """One a case, in order; of a text longer than the context, its beginning."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,11 +24,10 @@ from typing import Any, ClassVar
 
 from presage.align.card_items import within
 from presage.align.card_risks import DOMAINS, RISKS
-from presage.align.records import mend, messages_of
+from presage.align.records import append_line, messages_of
 from presage.align.rubric import KINDS
 from presage.core.errors import DataError, did_you_mean
 from presage.core.estimates import Estimate, of_mean
-from presage.core.files import cannot_write
 from presage.core.strict import half_surrogate
 from presage.data.verbs import Message
 from presage.tasks.readers.rows import Row, json_lines, shown
@@ -106,14 +104,7 @@ def append_attempt(path: Path, one: Attempt) -> None:
     text = json.dumps(_line(one), ensure_ascii=False)
     if half_surrogate(text) or _attempt(Row(f"record {one.id}", one.id, _line(one))) != one:
         raise DataError("would not be the same when read again", where=f"record {one.id}")
-    if path.exists():
-        mend(path)
-    try:
-        with open(path, "ab", buffering=0) as file:
-            file.write(f"{text}\n".encode())
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    append_line(path, f"{text}\n".encode())
 
 
 def _line(one: Attempt) -> dict[str, Any]:

@@ -12,6 +12,7 @@ Interrupted between steps, a run goes on to the bit on a CPU.
 
 from __future__ import annotations
 
+import copy
 import shutil
 import statistics
 import time
@@ -301,7 +302,7 @@ def _models(
     reward = _reward(config, vocabulary, device)
     models = Models(policy, Optimizer(policy, config.optim), reference)
     if LEARNERS[config.objective.name].needs_values:
-        begun = _reward(config, vocabulary, device) or with_scores(reference, 1, config.seed)
+        begun = copy.deepcopy(reward) or with_scores(reference, 1, config.seed)
         models.value = begun.requires_grad_(True).eval()
         models.value_optimizer = Optimizer(models.value, config.value_optim)
     if config.mean_decay is not None:

@@ -70,5 +70,7 @@ def import_(directory: Path, /, *, out: Place) -> None:
     """
     from presage.model import exchange
 
-    exchange.import_hf(directory, out)
+    run = exchange.import_hf(directory, out)
+    foreign = run.value("tokenizer") == "foreign"
+    warn(["its tokenizer is none that the stages read; it can be exported, and examined as hf:DIR"] if foreign else [])
     emit([str(out)])

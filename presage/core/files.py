@@ -8,7 +8,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,21 @@ def atomic_write(path: Path) -> Iterator[Any]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def json_line(row: Any) -> bytes:
+    """A row as its line of JSON, newline and all."""
+    return f"{json.dumps(row, ensure_ascii=False)}\n".encode()
+
+
+def write_rows(path: Path, rows: Iterable[Any]) -> int:
+    """A file of JSON lines that appears when it is whole; returns how many. Raises RunError when the disk is full."""
+    count = 0
+    with atomic_write(path) as file:
+        for row in rows:
+            file.write(json_line(row))
+            count += 1
+    return count
 
 
 def prepare_new(path: Path, option: str = "--out") -> None:

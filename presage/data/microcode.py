@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -26,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from presage.core.errors import DataError
-from presage.core.files import atomic_write
+from presage.core.files import write_rows
 from presage.core.seeds import stream
 from presage.data.documents import Document
 from presage.data.microcode_families import ARGUMENTS, LEVELS, Combination, combinations, frozen, probes
@@ -90,9 +89,7 @@ def documents(seed: int, count: int, levels: Sequence[int] = LEVELS) -> Iterator
 
 def write(path: Path, texts: Iterable[Document]) -> None:
     """Documents as JSON lines of source, path and text, which a corpus reads by their "text"."""
-    with atomic_write(path) as file:
-        for text in texts:
-            file.write(json.dumps(asdict(text), ensure_ascii=False).encode() + b"\n")
+    write_rows(path, map(asdict, texts))
 
 
 def problems(seed: int, count: int, levels: Sequence[int] = LEVELS) -> list[Problem]:

@@ -12,13 +12,15 @@ from pydantic import Field
 from presage.core.config import Config
 from presage.core.errors import ConfigError, CorruptError, RunError
 from presage.core.files import digest_of, sha256
+from presage.data.bpe import Tokenizer
 from presage.infer.asking import Asking
 from presage.infer.foreign import ForeignEngine
 from presage.infer.local import Engine, Facts, LocalModel
 from presage.infer.own import OwnEngine
 from presage.infer.templated import Templated
-from presage.infer.text import OF_MODEL, OF_TOKENIZER, ForeignText, OwnText, Text
+from presage.infer.text import OF_MODEL, OF_TOKENIZER, TOKENIZER, ForeignText, OwnText, Text
 from presage.model.exchange import load_hf, weight_files
+from presage.model.hf_framing import is_ours
 from presage.model.huggingface import NotOurs
 from presage.model.weights import MODEL_FILE, checkpoint, load_writer
 
@@ -96,7 +98,11 @@ def open_hf(folder: str, settings: Settings) -> LocalModel:
     begin = settings.begin is True
     engine, facts = _engine(path, settings)
     text = ForeignText.load(path, literal=begin)
-    asking = replace(_asking(text, engine.context, begin, settings), foreign=Templated.load(path))
+    asking, template = _asking(text, engine.context, begin, settings), Templated.load(path)
+    if template is not None and is_ours(template.template, path / TOKENIZER):
+        asking = replace(asking, chat=Tokenizer.load(path / TOKENIZER))
+    else:
+        asking = replace(asking, foreign=template)
     return LocalModel(f"hf:{path.resolve().name}", engine, asking, facts)
 
 

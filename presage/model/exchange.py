@@ -10,9 +10,10 @@ from typing import Literal
 from torch import Tensor
 
 from presage.core.config import Config
-from presage.core.errors import RunError
+from presage.core.errors import PresageError, RunError
 from presage.core.run import RunDir, atomic_write, sha256
 from presage.data.attempt import attempt
+from presage.data.bpe import Tokenizer
 from presage.model.config import ModelConfig
 from presage.model.hf_framing import (
     CHAT,
@@ -36,7 +37,7 @@ from presage.model.weights import (
     MODEL_FILE,
     check_shapes,
     filled,
-    load_run,
+    load_writer,
     model_tensors,
     write_manifest,
     write_tensors,
@@ -68,10 +69,11 @@ def export_hf(
     config.json, generation_config.json, model.safetensors (fp32, above `shard_size` in shards), tokenizer.json,
     tokenizer_config.json with the chat template, README.md; of a model that sees, those of its trunk, with
     vision.safetensors and vision_config.json beside them. Raises ConfigError when no Hugging Face class computes this
-    model (GPT-3's banded layers), RunError when `out` is not empty; either way nothing is written.
+    model (GPT-3's banded layers) or it writes nothing (a reward's), RunError when `out` is not empty; then nothing
+    is written.
     """
     most = in_bytes(shard_size)
-    model, tokenizer = load_run(run, step)
+    model, tokenizer = load_writer(run, step)
     kind = FAMILIES[family_of(model.config)].architecture
     texts = framing(Path(run), tokenizer, model.config)
     template = template_of(texts, run)
@@ -148,10 +150,19 @@ def import_hf(source: Path | str, out: Path | str) -> RunDir:
         for name, text in kept.items():
             with atomic_write(run.artifact(name)) as file:
                 file.write(text.encode())
+        run.result("tokenizer", "read" if _is_read(files["tokenizer.json"]) else "foreign")
         run.result("chat_template", "none" if template is None else CHAT if ours else "foreign")
         run.result("n_params", config.n_params, unit="parameters")
         run.result("n_params_non_embedding", config.n_params_non_embedding, unit="parameters")
     return RunDir.open(out, "import")
+
+
+def _is_read(tokenizer: Path) -> bool:
+    """Whether the stages read it."""
+    try:
+        return Tokenizer.load(tokenizer).eot >= 0
+    except PresageError:
+        return False
 
 
 def load_hf(source: Path | str) -> Transformer:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from presage.core.errors import PresageError
-from presage.core.run import RunDir
+from presage.core.run import FILE, RunDir
 from presage.model.config import ModelConfig
 
 UNKNOWN = "unknown"
@@ -60,16 +60,26 @@ def lineage(run: RunDir) -> list[Link]:
 
 def _parents(run: RunDir) -> Iterator[Link]:
     """Its parents, as its origin.json names them, at the places that its config.json says."""
-    config = run.read_object("config.json", config=dict)["config"]
-    origin = run.origin if (run.path / "origin.json").is_file() else {}
-    for role, parent in origin.get("parents", {}).items():
-        if parent["stage"] == "file":
+    config = _config(run)
+    for role, parent in _made_from(run).items():
+        if parent["stage"] == FILE:
             continue
         place: Any = config
         for key in role.split("."):
             place = place[int(key) if isinstance(place, list) else key]
         path = run.path / str(place)
         yield Link(path.resolve().name, parent["stage"], parent["digest"], _same(path, parent["digest"]))
+
+
+def _made_from(run: RunDir) -> dict[str, dict[str, str]]:
+    """{role: stage and digest} of runs and files."""
+    parents: dict[str, dict[str, str]] = run.origin.get("parents", {}) if (run.path / "origin.json").is_file() else {}
+    return parents
+
+
+def _config(run: RunDir) -> dict[str, Any]:
+    config: dict[str, Any] = run.read_object("config.json", config=dict)["config"]
+    return config
 
 
 def _same(path: Path, digest: str) -> RunDir | None:
@@ -102,7 +112,7 @@ def card(path: Path, config: ModelConfig, kind: str, licence: str = UNKNOWN, cha
         "## Data",
         "\n".join(_data(links)),
         "## Limits",
-        "\n".join(_limits(links)),
+        "\n".join(_limits(links, config.scores or 0)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -111,6 +121,8 @@ def _figures(links: list[Link]) -> str:
     rows = []
     for link in links:
         results = link.run.results() if link.run else {}
+        if link.run and not _config(link.run).get("decontaminate"):
+            results.pop("removed/contaminated", None)  # nothing was looked for
         rows += [
             (link.name, _FIGURES[name], _value(results[name]), f"{link.name}/result.json, {name}")
             for name in _FIGURES
@@ -129,9 +141,14 @@ def _value(entry: Mapping[str, Any]) -> str:
 
 def _data(links: list[Link]) -> Iterator[str]:
     for link in links:
-        if link.run is None or link.stage not in ("corpus", "import"):
+        if link.run is None:
             continue
-        config = link.run.read_object("config.json", config=dict)["config"]
+        files = {role: one["digest"] for role, one in _made_from(link.run).items() if one["stage"] == FILE}
+        for role, digest in files.items():
+            yield f"- {link.name}: a file, `{role}` of its config, sha256 {digest}"
+        if link.stage not in ("corpus", "import"):
+            continue
+        config = _config(link.run)
         for source in config.get("sources", []):
             said = [f"licence {source.get('licence') or UNKNOWN}", source.get("dates"), source.get("about")]
             yield f"- {link.name}: {source.get('name')} ({'; '.join(filter(None, said))})"
@@ -141,15 +158,17 @@ def _data(links: list[Link]) -> Iterator[str]:
         yield "- No corpus run is beside this model: what text it was trained on is not known here."
 
 
-def _limits(links: list[Link]) -> Iterator[str]:
+def _limits(links: list[Link], scores: int) -> Iterator[str]:
     corpora = [link.run for link in links if link.run and link.stage == "corpus"]
-    cleaned = [one for one in corpora if one.read_object("config.json", config=dict)["config"].get("decontaminate")]
+    cleaned = [one for one in corpora if _config(one).get("decontaminate")]
     names = ", ".join(one.path.resolve().name for one in cleaned)
     yield (
         f"- Items of tests were looked for in {names} and removed."
         if cleaned
         else ("- Nobody looked for items of tests in what it was trained on, as far as these runs say.")
     )
+    if scores:
+        yield f"- {scores} numbers that the run reads off each state beside the logits are not in these files."
     yield "- Its answers were not examined for this page: no figure above is of its behaviour, its safety or its use."
     away = [link.name for link in links if link.run is None]
     if away:

@@ -6,10 +6,9 @@ of them write the small functions they have read: there their probabilities are 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from presage.core.files import atomic_write
+from presage.core.files import write_rows
 from presage.core.run import RunDir
 from presage.evaluate import run as stage
 from presage.evaluate import scan as scan_stage
@@ -54,9 +53,6 @@ def scan(corpus: Path, seed: int, *, problems: int, levels: tuple[int, ...]) -> 
 
 def scores(tried: RunDir, scanned: RunDir, file: Path) -> scores_stage.Config:
     """The target's pass rates as a file of scores, to be joined with the scan."""
-    with atomic_write(file) as out:
-        for row in tried.read_table("samples"):
-            n = int(row["n"])
-            score = {"id": row["problem"], "score": int(row["passed"]) / n, "n": n, "task": "microcode"}
-            out.write(json.dumps(score).encode() + b"\n")
+    rows = ((row["problem"], int(row["passed"]), int(row["n"])) for row in tried.read_table("samples"))
+    write_rows(file, ({"id": id, "score": passed / n, "n": n, "task": "microcode"} for id, passed, n in rows))
     return scores_stage.Config(scores=(Path("..") / file.name,), contamination=scanned.path)

@@ -32,6 +32,7 @@ class Endpoint(ABC, Generic[Form]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         limits = self.house.settings
+        self.house.check_room()  # before anything is read: saying no must cost little
         data = await read_body(scope, receive, limits.body, limits.body_seconds)
         try:
             request = parsed(data, self.form)

@@ -48,8 +48,8 @@ class ApiError(Exception):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Of its answer. What was not read of a request's body cannot be told from a next request."""
-        found = {"connection": "close"} if self.status in (408, 413, 431) else {}
+        """Of its answer. Where a body may not have been read whole, what comes of it is no next request."""
+        found = {"connection": "close"} if self.status in (408, 413, 431, 503) else {}
         if self.retry_after is not None:
             found["retry-after"] = str(max(1, round(self.retry_after)))
         return found | ({"www-authenticate": "Bearer"} if self.status == 401 else {})

@@ -19,7 +19,7 @@ from presage.serve.metrics import Metrics
 from presage.serve.policy import Usage
 from presage.serve.quota import Quotas
 from presage.serve.served import Served
-from presage.serve.work import Work, Writes
+from presage.serve.work import Mail, Work, Writes
 
 LOCAL = "127.0.0.1"
 RETRY = 1.0
@@ -86,6 +86,7 @@ class House:
     open_paths: frozenset[str] = frozenset()
     metrics: Metrics = field(default_factory=Metrics)
     quotas: Quotas = field(default_factory=Quotas)
+    mail: Mail = field(default_factory=Mail)
     draining: bool = False
     places: set[Place] = field(default_factory=set)
     others: dict[str, House] = field(default_factory=dict)
@@ -97,6 +98,10 @@ class House:
         self.metrics.gauge("sequences_active", lambda: sum(one.runner.active for one in self.all))
         self.metrics.gauge("requests_in_flight", lambda: len(self.places))
 
+<<<<<<< HEAD
+    def check_room(self) -> None:
+        """ApiError, 503, where no request is taken now."""
+=======
     @property
     def all(self) -> list[House]:
         """Itself and those beside it."""
@@ -113,10 +118,16 @@ class House:
     @contextlib.contextmanager
     def place(self, key: Key | None) -> Iterator[Place]:
         """A place for one request. Raises ApiError, 503, where there is none, 429 or 403 where its key may not ask."""
+>>>>>>> 46b6cd86309d0a1e7551f317449ba5d6aea638e9
         if self.draining:
             raise ApiError(503, "The server is shutting down.", code="shutting_down", retry_after=self.settings.grace)
         if len(self.places) >= self.settings.rows + self.settings.queue:
             raise ApiError(503, "The server is at its limit of requests.", code="overloaded", retry_after=RETRY)
+
+    @contextlib.contextmanager
+    def place(self, key: Key | None) -> Iterator[Place]:
+        """A place for one request. Raises ApiError, 503, where there is none, 429 or 403 where its key may not ask."""
+        self.check_room()
         if key is not None:
             if self.usage is not None:
                 self.usage.check(key)

@@ -127,7 +127,7 @@ def _below(limit: int) -> str:
 def _post(request: type[BaseModel], answer: type[BaseModel], streamed: bool) -> Schema:
     content: Schema = {"application/json": {"schema": {"$ref": REF.format(model=answer.__name__)}}}
     if streamed:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
+        content["text/event-stream"] = {}
     body = {"application/json": {"schema": {"$ref": REF.format(model=request.__name__)}}}
     return {
         "requestBody": {"required": True, "content": body},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -38,13 +39,45 @@ class Writes(Protocol):
         ...
 
 
+Queue = asyncio.Queue[tuple[int, Event] | ApiError]
+
+
+class Mail:
+    """From the engine's thread to the loop: what comes while the loop is busy is handed over at once."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._held: deque[tuple[Queue, tuple[int, Event]]] = deque()
+        self._called = False
+
+    def serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Deliver to this loop; what was meant for another, which is closed by now, is forgotten."""
+        if loop is not self._loop:
+            self._loop, self._called = loop, False
+            self._held.clear()
+
+    def post(self, queue: Queue, item: tuple[int, Event]) -> None:
+        """In the engine's thread."""
+        self._held.append((queue, item))
+        if not self._called and self._loop is not None:
+            self._called = True
+            with contextlib.suppress(RuntimeError):  # a loop that is closed wants no more events
+                self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._called = False  # first: what is posted from here on calls again
+        while self._held:
+            queue, item = self._held.popleft()
+            queue.put_nowait(item)
+
+
 class Work:
     """Some sequences until each has ended, or until `close`: then none is left at the engine."""
 
-    def __init__(self, runner: Writes, asks: Sequence[Ask]) -> None:
-        self._runner, self._asks = runner, asks
-        self._queue: asyncio.Queue[tuple[int, Event] | ApiError] = asyncio.Queue()
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, runner: Writes, asks: Sequence[Ask], mail: Mail) -> None:
+        self._runner, self._asks, self._mail = runner, asks, mail
+        self._queue: Queue = asyncio.Queue()
+        mail.serve(asyncio.get_running_loop())
         self._open: dict[int, Future[int]] = {}
 
     async def events(self) -> AsyncIterator[tuple[int, Event]]:
@@ -101,5 +134,4 @@ class Work:
             self._runner.cancel(future.result())
 
     def _sink(self, number: int, event: Event) -> None:
-        with contextlib.suppress(RuntimeError):  # a loop that is closed wants no more events
-            self._loop.call_soon_threadsafe(self._queue.put_nowait, (number, event))
+        self._mail.post(self._queue, (number, event))

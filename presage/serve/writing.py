@@ -122,7 +122,7 @@ class Pieces:
 async def written(house: House, place: Place, plan: Plan) -> AsyncIterator[tuple[int, str]]:
     """(number of the sequence, piece) until all have ended."""
     begun: float | None = time.perf_counter()
-    work = place.begin(Work(house.runner, plan.asks))
+    work = place.begin(Work(house.runner, plan.asks, house.mail))
     async for number, event in work.events():
         if begun is not None:
             house.metrics.observe("time_to_first_token", time.perf_counter() - begun)

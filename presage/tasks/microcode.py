@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from presage.core.errors import DataError, did_you_mean
-from presage.core.files import atomic_write
+from presage.core.files import write_rows
 from presage.core.strict import read_json
 from presage.data.microcode import INDENT, Case, Problem
 from presage.data.microcode_families import LEVELS
@@ -84,10 +83,12 @@ _KINDS["tests"] = list
 
 def save(path: Path, problems: Iterable[Problem]) -> None:
     """Problems as JSON, one a line."""
-    with atomic_write(path) as file:
-        for problem in problems:
-            tests = [{"args": list(case.args), "expected": case.expected} for case in problem.tests]
-            file.write(json.dumps(asdict(problem) | {"tests": tests}, ensure_ascii=False).encode() + b"\n")
+    write_rows(path, map(_row, problems))
+
+
+def _row(problem: Problem) -> dict[str, Any]:
+    tests = [{"args": list(case.args), "expected": case.expected} for case in problem.tests]
+    return asdict(problem) | {"tests": tests}
 
 
 def load(path: Path) -> list[Problem]:

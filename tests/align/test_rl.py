@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from presage.align import reward, rl, sft
+from presage.align.fitting import reward_model
 from presage.align.grading import Grader
 from presage.align.learners import LEARNERS, NAMES, Name, Objective
 from presage.align.policy import Models, Update, kl_of
@@ -236,6 +237,18 @@ def test_resumed_it_is_the_same_to_the_bit(trained: tuple[Path, Path], tmp_path:
     (newest_checkpoint(broken) / "MANIFEST").unlink()  # a kill before the last checkpoint was whole
     again = rl.run(config, broken, resume=True)
     assert outcome(again.path) == outcome(whole.path) and weights(again.path) == weights(whole.path)
+
+
+def test_the_reward_model_is_read_once_and_not_what_the_values_learn_on(
+    trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Transformer] = []
+    monkeypatch.setattr(rl, "reward_model", lambda *given: read.append(reward_model(*given)) or read[-1])
+    policy, rewards = trained
+    before = [one.clone() for one in reward_model(rewards, policy / "artifacts" / "tokenizer.json").parameters()]
+    rl.run(rl_config(policy, tmp_path, reward=rewards, steps=2), tmp_path / "rl")
+    (one,) = read
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), before, strict=True))
 
 
 def test_training_ends_where_kl_leaves_its_bound(trained: tuple[Path, Path], tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import gzip
 import json
 import random
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -252,6 +254,35 @@ def test_published_ranks_on_many_languages(name: str, request: pytest.FixtureReq
         ids = tokenizer.encode(text)
         assert tokenizer.decode(ids) == text
         assert ids == slow_encode(text, tokenizer.ranks, PATTERNS[tokenizer.pattern])
+
+
+def test_texts_are_composed_as_qwen_composes_them(tmp_path: Path) -> None:
+    own = Tokenizer.train(["cafe\u0301 café na\u0131ve 12345 words"] * 9, 270, "qwen2")
+    qwen = Tokenizer(own.ranks, own.specials, "qwen2", nfc=True)
+    (tmp_path / "t.json").write_text(qwen.to_json())
+    hf = HfTokenizer.from_file(str(tmp_path / "t.json"))
+    texts = ["cafe\u0301 12345", "\u1100\u1161\u11a8 e\u0301\u0302", "a\u212b\r\n\r\nb's"]
+    for tokenizer in (qwen, Tokenizer.load(tmp_path / "t.json")):
+        assert [tokenizer.encode(text) for text in texts] == [one.ids for one in hf.encode_batch(texts)]
+    assert qwen.encode(texts[0]) != own.encode(texts[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: state.update(normalizer={"type": "Lowercase"}), "normalizer .*Lowercase"),
+        (lambda state: state["pre_tokenizer"]["pretokenizers"][1].update(add_prefix_space=True), "add_prefix_space"),
+        (lambda state: state["model"]["merges"].reverse(), "merges that are not in the order of ids"),
+    ],
+)
+def test_what_would_be_encoded_otherwise_is_refused(
+    change: Callable[[dict[str, Any]], None], message: str, tmp_path: Path
+) -> None:
+    state = json.loads(Tokenizer.train(["some text to learn from"] * 9, 262).to_json())
+    change(state)
+    (tmp_path / "t.json").write_text(json.dumps(state))
+    with pytest.raises(CorruptError, match=message):
+        Tokenizer.load(tmp_path / "t.json")
 
 
 def test_gpt2_through_hugging_face(gpt2: Tokenizer, shared: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,9 @@ def both(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tokeni
     return own, auto.AutoTokenizer.from_pretrained(out, local_files_only=True)
 
 
-said = st.text(st.characters(codec="utf-8"), max_size=40).filter(lambda text: EOT not in text)
+# Assigned in Unicode 3.2: of later characters the engines' tables differ in what is a letter.
+OLD = st.characters(codec="utf-8").filter(lambda one: unicodedata.ucd_3_2_0.category(one) != "Cn")
+said = st.text(OLD, max_size=40).filter(lambda text: EOT not in text)
 turns = st.builds(Message, st.sampled_from(["system", "user", "assistant"]), said)
 
 
@@ -229,12 +232,15 @@ def test_an_imported_model_goes_through_the_stages(tmp_path: Path) -> None:
     assert config["chat_template"] == written(EOT, [EOT])
     assert import_hf(out, tmp_path / "back").value("chat_template") == "chat"
     assert open_model(str(tmp_path / "back")).identity()["template"] == "chat"
+    assert open_model(f"hf:{out}").identity()["template"] == "chat"
 
     page = (out / "README.md").read_text()
     loss = trained.results()["val/loss"]["value"]
     assert f"{loss:.4f}" in page and 'license: "cc0-1.0"' in page and imported.digest in page
     assert "| import | import |" in page and "sha256" in page and "corpus run is beside" in page
+    assert "a file, `data.0` of its config" in page
     own = (tmp_path / "hf" / "README.md").read_text()
     corpus = RunDir.open(tmp_path / "base" / "corpus")
     assert f"{corpus.value('train/documents'):,}" in own and corpus.digest in own and "Nobody looked for items" in own
+    assert "documents removed" not in own
     assert "mine (licence unknown)" in own and "unknown, nobody has said one" in own

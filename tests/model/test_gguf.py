@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from benchmarks.harness.llama_cpp import LlamaCpp
+from presage.cli import models
 from presage.core.errors import ConfigError, RunError
 from presage.data.bpe import EOT, Tokenizer
 from presage.model import gguf
@@ -117,6 +118,18 @@ def test_what_llama_cpp_has_not_is_refused(
     with pytest.raises(ConfigError, match=message):
         export_gguf(run, tmp_path / "file.gguf")
     assert not list(tmp_path.glob("*.gguf*"))
+
+
+def test_the_verb_says_what_stays_fp32(
+    tokenizer_json: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(tmp_path / "run", lively(EXPORTED["qwen3-gqa"]), tokenizer_json)  # d_model 48: one block and a half
+    models.export(run, to="gguf", out=tmp_path / "a.gguf", type="q8_0", license="mit")
+    said = capsys.readouterr()
+    assert (
+        said.out == f"{tmp_path / 'a.gguf'}\n" and "matrices stay f32: their rows are not of whole blocks" in said.err
+    )
+    assert value(read(tmp_path / "a.gguf"), "general.license") == "mit"
 
 
 def test_a_file_that_is_there_is_not_touched(tokenizer_json: Path, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ words in which they do.
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,7 +20,7 @@ from typing import Any, Literal, get_args
 from presage.align.world.grammar import deeds, frames
 from presage.align.world.plain_words import THEMES, Theme
 from presage.core.errors import DataError
-from presage.core.files import atomic_write
+from presage.core.files import write_rows
 from presage.core.seeds import stream
 from presage.tasks.readers.rows import Row, json_lines
 from presage.tasks.readers.sources import source
@@ -122,8 +121,7 @@ def _of_theme(theme: Theme) -> Iterable[Pair]:
 
 def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
     """Pairs as JSON lines, whole or not at all. Raises RunError when the disk is full."""
-    with atomic_write(path) as file:
-        file.writelines(f"{json.dumps(_row(pair), ensure_ascii=False)}\n".encode() for pair in pairs)
+    write_rows(path, map(_row, pairs))
 
 
 def _row(pair: Pair) -> dict[str, Any]:

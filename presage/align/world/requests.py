@@ -12,7 +12,6 @@ Half of a draw is disallowed, a quarter allowed deeds, most of them twins of the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -25,7 +24,7 @@ from presage.align.rbrm import REQUESTS
 from presage.align.rbrm import Request as RequestKind
 from presage.align.world.grammar import CATEGORIES, Category, Deed, Frame, deeds, frames
 from presage.core.errors import DataError
-from presage.core.files import atomic_write
+from presage.core.files import write_rows
 from presage.core.seeds import stream
 from presage.data.microcode import Case, problem_of
 from presage.data.microcode_families import ARGUMENTS, Combination, combinations
@@ -166,8 +165,7 @@ def _twins(chance: np.random.Generator, asked: Sequence[tuple[Deed, Frame]], mos
 
 def write_requests(path: Path, asked: Iterable[Request]) -> None:
     """Requests as JSON lines, whole or not at all. Raises RunError when the disk is full."""
-    with atomic_write(path) as file:
-        file.writelines(f"{json.dumps(_row(one), ensure_ascii=False)}\n".encode() for one in asked)
+    write_rows(path, map(_row, asked))
 
 
 def _row(one: Request) -> dict[str, Any]:

@@ -11,7 +11,6 @@ contract), outcome, differs, model (its identity), seed; verdict and reviewer, b
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from presage.align.refusals import refusal
 from presage.align.rubric import quoted
 from presage.align.world.boundary import difference
 from presage.core.errors import ConfigError, DataError
-from presage.core.files import atomic_write
+from presage.core.files import write_rows
 from presage.core.seeds import derive
 from presage.data.verbs import Completion, Decoding, Generation, Message, Writer
 from presage.tasks.readers.rows import Row, json_lines
@@ -130,8 +129,7 @@ def tally(found: Iterable[Rewriting]) -> dict[Outcome, int]:
 def write_rewritings(path: Path, model: Writer, seed: int, found: Iterable[Rewriting]) -> None:
     """Rewritings as JSON lines, every one of them, whole or not at all. Raises RunError when the disk is full."""
     identity = model.identity()
-    with atomic_write(path) as file:
-        file.writelines(f"{json.dumps(_row(one, identity, seed), ensure_ascii=False)}\n".encode() for one in found)
+    write_rows(path, (_row(one, identity, seed) for one in found))
 
 
 def _row(one: Rewriting, identity: Any, seed: int) -> dict[str, Any]:

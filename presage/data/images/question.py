@@ -8,14 +8,13 @@ The line is a demonstration in OpenAI's form that training reads, with what exam
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from presage.core.errors import DataError
-from presage.core.files import atomic_write
+from presage.core.files import write_rows
 from presage.core.strict import half_surrogate
 from presage.data.documents import json_lines
 from presage.data.images.parts import Mixed, Picture, read_content, written
@@ -80,12 +79,7 @@ def write_questions(
     path: Path, questions: Iterable[Question], *, form: str = "image", steps: bool = False, more: bool = False
 ) -> int:
     """One line each, in a file that appears when it is whole; returns how many. form, steps, more: of the messages."""
-    count = 0
-    with atomic_write(path) as file:
-        for question in questions:
-            file.write((json.dumps(_row(question, form, steps, more), ensure_ascii=False) + "\n").encode())
-            count += 1
-    return count
+    return write_rows(path, (_row(question, form, steps, more) for question in questions))
 
 
 def read_questions(path: Path) -> Iterator[Question]:

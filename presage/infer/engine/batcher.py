@@ -6,9 +6,10 @@ id for every row that has been read to its end. Prompts that begin alike share w
 The slow twin is presage.model.decode.write: the same ids, to rounding.
 
 At temperature 0, in fp32 on a CPU, a request gets the same ids alone and in any company. Its attention has the same
-shapes whatever else is in a pass, and a product gives each row the same bits from LEAST rows on. Fewer are computed as
-they are, which is faster and differs in the last bits; where these could decide between two ids, all that the row holds
-is read once more with LEAST rows at least. `steady` computes everything so: then log P, too, are the same to the bit.
+shapes whatever else is in a pass, and a product gives each row the same bits from some number of rows on (lighter.py).
+Fewer are computed as they are, which is faster and differs in the last bits; where these could decide between two ids,
+all that the row holds is read once more with so many rows. `steady` computes everything so: then log P, too, are the
+same to the bit.
 """
 
 from __future__ import annotations
@@ -25,14 +26,12 @@ from torch import Tensor
 from presage.core.errors import ConfigError, PresageError, RunError
 from presage.infer.engine.asks import Ask, Event, Finish, Ranked
 from presage.infer.engine.drawing import Chooser, drawn, ranked
+from presage.infer.engine.lighter import least_rows
 from presage.infer.engine.slots import BLOCK, Feed, Kept, Slots, shared
 from presage.model.decode import Written, known_ids
 from presage.model.splice import eyes
 from presage.model.transformer import Transformer
 
-LEAST, FEW = 16, 8
-"""From LEAST rows on a product gives each the same bits, however many there are; from FEW on it costs no more to have
-LEAST (a Xeon's fp32: 0.34 ms for 1, 1.02 for 8, 1.07 for 16)."""
 NEAR = 1e-3
 """Of the larger of 1 and the highest logit: nearer to it than this, a second one may owe its place to rounding."""
 
@@ -71,7 +70,8 @@ class Batcher:
         self, model: Transformer, *, rows: int = 16, chunk: int = 256, kept: int | None = None, steady: bool = False
     ) -> None:
         self.model, self.most_rows, self.chunk = model, rows, max(BLOCK, chunk // BLOCK * BLOCK)
-        self.few = 0 if steady else FEW
+        self.least, few = least_rows(model)
+        self.few = 0 if steady else few
         self.context = model.config.context_length
         self.device = model.embed.weight.device
         self.slots = Slots(model.config.n_layers, rows, self.context, self.device)
@@ -205,7 +205,7 @@ class Batcher:
         """States of the tokens fed, [M, D]."""
         positions = slots.begin([feed for _, feed in fed])
         ids = [row.ids[row.begin + feed.start : row.begin + feed.start + feed.tokens] for row, feed in fed]
-        filling = _filling(sum(map(len, ids)), few)
+        filling = self._filling(sum(map(len, ids)), few)
         tokens = torch.tensor([*(one for some in ids for one in some), *[0] * filling], device=self.device)
         x = self._embedded(tokens, [row for row, _ in fed], ids)
         positions = torch.cat([positions, positions.new_zeros(1, filling)], dim=1)
@@ -297,8 +297,12 @@ class Batcher:
 
     def _logits(self, states: Tensor, few: int) -> Tensor:
         """[B, V] in fp32."""
-        filled = torch.cat([states, states.new_zeros(_filling(len(states), few), states.shape[1])])
+        filled = torch.cat([states, states.new_zeros(self._filling(len(states), few), states.shape[1])])
         return self.model.logits(filled)[: len(states)].float()
+
+    def _filling(self, rows: int, few: int) -> int:
+        """How many rows to compute besides."""
+        return self.least - rows if few <= rows < self.least else 0
 
     def _read_prompts(self, feeds: Sequence[Feed], hidden: Tensor) -> None:
         """log P of prompts that were asked for, of the ids that follow the tokens just read."""
@@ -324,11 +328,6 @@ class Batcher:
         names = [digest - place for digest, part in zip(digests, parts, strict=True) for place in range(len(part))]
         tags = [one if one >= 0 or -1 - one >= len(names) else names[-1 - one] for one in ask.ids]
         return torch.cat(parts), tags
-
-
-def _filling(rows: int, few: int) -> int:
-    """How many rows to compute besides."""
-    return LEAST - rows if few <= rows < LEAST else 0
 
 
 def _shares(row: _Row) -> bool:

@@ -1,5 +1,7 @@
-"""A model whose products are computed in fewer bits: faster to decode, and no longer quite the same model.
+"""A model laid out for decoding, where products have few rows. In fewer bits it is faster, and not quite the same.
 
+f32: weights lie as they are read, inputs by outputs, which takes half the time for 4 to 16 rows, and gives each of two
+rows and more the same bits.
 int8: weights by output, in steps of their largest over 127; what they are multiplied with by token, likewise, at the
 time (Dettmers et al. 2022, without their outliers). The sums are whole numbers, hence exact: a token's result does not
 depend on others. bf16: both rounded to bfloat16, sums in fp32, which pays where the processor has AMX.
@@ -19,6 +21,22 @@ from presage.model.transformer import Transformer
 Weights = Literal["f32", "bf16", "int8"]
 STEPS = 127
 TINY = 1e-12
+
+
+class FloatLinear(nn.Module):
+    """A linear layer's product in fp32; [..., K] -> [..., N]."""
+
+    weight: Tensor
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.register_buffer("weight", linear.weight.detach().float().t().contiguous())
+        self.bias = linear.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.flatten(0, -2)
+        out = torch.mm(rows, self.weight) if self.bias is None else torch.addmm(self.bias, rows, self.weight)
+        return out.view(*x.shape[:-1], -1)
 
 
 class Int8Linear(nn.Module):
@@ -58,12 +76,16 @@ class BFloat16Linear(nn.Module):
         return out if self.bias is None else out + self.bias
 
 
+def least_rows(model: Transformer) -> tuple[int, int]:
+    """From how many rows on a product of the model gives each the same bits; and from how many it costs no more to
+    compute so many. For weights as they are trained, a Xeon's fp32 takes 0.34 ms for 1, 1.02 for 8, 1.07 for 16."""
+    return (16, 8) if isinstance(model.head, nn.Linear) else (2, 2)
+
+
 def lighter(model: Transformer, weights: Weights) -> Transformer:
     """A copy for decoding whose blocks and head compute in `weights`; embeddings, norms, attention and an image
-    encoder stay as they are. f32: the model itself."""
-    if weights == "f32":
-        return model
-    kind = {"int8": Int8Linear, "bf16": BFloat16Linear}[weights]
+    encoder stay as they are."""
+    kind = {"f32": FloatLinear, "bf16": BFloat16Linear, "int8": Int8Linear}[weights]
     with torch.no_grad():
         light = copy.deepcopy(model).eval()
         for block in light.blocks:

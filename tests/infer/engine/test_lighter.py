@@ -9,12 +9,12 @@ from torch import nn
 from presage.infer.engine.asks import Ask, Draw
 from presage.infer.engine.batcher import Batcher
 from presage.infer.engine.lighter import Int8Linear, Weights, lighter
-from tests.infer.engine.test_batcher import answers, ids, model, prompts
+from tests.infer.engine.test_batcher import SHAPES, answers, ids, model, prompts
 
 
 def test_int8_is_rounded_and_summed_as_told() -> None:
     torch.manual_seed(0)
-    linear, x = nn.Linear(40, 24), torch.randn(2, 5, 40)
+    linear, x = nn.Linear(40, 24).requires_grad_(False), torch.randn(2, 5, 40)
     found = Int8Linear(linear)(x)
     weights = (linear.weight / (linear.weight.abs().amax(1, keepdim=True) / 127)).round().double()
     values = (x / (x.abs().amax(-1, keepdim=True) / 127)).round().double()
@@ -34,13 +34,20 @@ def test_a_lighter_model_is_near_and_leaves_the_other_alone(name: str, weights: 
         exact, light = one(tokens), lighter(one, weights)(tokens)
     assert 1e-4 < float((exact - light).norm() / exact.norm()) < 0.06
     assert all(torch.equal(before[key], value) for key, value in one.state_dict().items())
-    assert lighter(one, "f32") is one
 
 
-def test_int8_in_company_is_the_same_to_the_bit() -> None:
-    light = lighter(model(), "int8")
+@pytest.mark.parametrize("name", SHAPES)
+def test_f32_is_the_same_model(name: str) -> None:
+    one, tokens = model(name), torch.arange(60)[None]
+    with torch.no_grad():
+        assert torch.allclose(one(tokens), lighter(one, "f32")(tokens), atol=1e-4)
+
+
+@pytest.mark.parametrize("weights", ["f32", "int8"])
+def test_in_company_it_is_the_same_to_the_bit(weights: Weights) -> None:
+    light = lighter(model(), weights)
     asks = [Ask(p, 15, Draw(0.0)) for p in prompts(12, seed=4)]
-    alone = [answers(Batcher(light, rows=1, kept=0), [ask])[0] for ask in asks]
-    together = answers(Batcher(light, rows=7), asks)
+    alone = [answers(Batcher(light, rows=1, kept=0, steady=True), [ask])[0] for ask in asks]
+    together = answers(Batcher(light, rows=7, steady=True), asks)
     assert [[e.logprob for e in events] for events in alone] == [[e.logprob for e in events] for events in together]
     assert [ids(events) for events in alone] == [ids(events) for events in together]
