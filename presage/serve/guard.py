@@ -68,7 +68,7 @@ class Guard:
     def _caller(self, scope: Scope) -> Key | None:
         """Whose key this is; None where nobody needs one. Raises ApiError."""
         headers = scope["headers"]
-        if sum(len(name) + len(value) for name, value in headers) > LONGEST_HEAD:
+        if sum(len(name) + len(value) + len(b": \r\n") for name, value in headers) > LONGEST_HEAD:
             raise ApiError(431, "The headers are too long.", code="headers_too_large")
         if not self.house.keys:
             self._check_host([value for name, value in headers if name.lower() == b"host"])

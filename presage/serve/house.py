@@ -8,11 +8,13 @@ import copy
 import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from pydantic import Field
 
 from presage.core.config import Config
 from presage.core.errors import ConfigError
+from presage.infer.engine.asks import Ask
 from presage.serve.errors import ApiError
 from presage.serve.keys import Key
 from presage.serve.metrics import Metrics
@@ -86,7 +88,7 @@ class House:
     open_paths: frozenset[str] = frozenset()
     metrics: Metrics = field(default_factory=Metrics)
     quotas: Quotas = field(default_factory=Quotas)
-    mail: Mail = field(default_factory=Mail)
+    _mails: WeakKeyDictionary[asyncio.AbstractEventLoop, Mail] = field(default_factory=WeakKeyDictionary)
     draining: bool = False
     places: set[Place] = field(default_factory=set)
     others: dict[str, House] = field(default_factory=dict)
@@ -98,10 +100,6 @@ class House:
         self.metrics.gauge("sequences_active", lambda: sum(one.runner.active for one in self.all))
         self.metrics.gauge("requests_in_flight", lambda: len(self.places))
 
-<<<<<<< HEAD
-    def check_room(self) -> None:
-        """ApiError, 503, where no request is taken now."""
-=======
     @property
     def all(self) -> list[House]:
         """Itself and those beside it."""
@@ -115,10 +113,13 @@ class House:
         other.served, other.runner, other.others = served, runner, {}
         self.others[served.id] = other
 
-    @contextlib.contextmanager
-    def place(self, key: Key | None) -> Iterator[Place]:
-        """A place for one request. Raises ApiError, 503, where there is none, 429 or 403 where its key may not ask."""
->>>>>>> 46b6cd86309d0a1e7551f317449ba5d6aea638e9
+    def work(self, asks: Sequence[Ask]) -> Work:
+        """Some sequences, not yet begun, whose events come to the loop that runs."""
+        loop = asyncio.get_running_loop()
+        return Work(self.runner, asks, self._mails.setdefault(loop, Mail(loop)))
+
+    def check_room(self) -> None:
+        """ApiError, 503, where no request is taken now."""
         if self.draining:
             raise ApiError(503, "The server is shutting down.", code="shutting_down", retry_after=self.settings.grace)
         if len(self.places) >= self.settings.rows + self.settings.queue:

@@ -43,23 +43,17 @@ Queue = asyncio.Queue[tuple[int, Event] | ApiError]
 
 
 class Mail:
-    """From the engine's thread to the loop: what comes while the loop is busy is handed over at once."""
+    """From the engine's thread to a loop: what comes while the loop is busy is handed over at once."""
 
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._held: deque[tuple[Queue, tuple[int, Event]]] = deque()
         self._called = False
-
-    def serve(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Deliver to this loop; what was meant for another, which is closed by now, is forgotten."""
-        if loop is not self._loop:
-            self._loop, self._called = loop, False
-            self._held.clear()
 
     def post(self, queue: Queue, item: tuple[int, Event]) -> None:
         """In the engine's thread."""
         self._held.append((queue, item))
-        if not self._called and self._loop is not None:
+        if not self._called:
             self._called = True
             with contextlib.suppress(RuntimeError):  # a loop that is closed wants no more events
                 self._loop.call_soon_threadsafe(self._deliver)
@@ -77,7 +71,6 @@ class Work:
     def __init__(self, runner: Writes, asks: Sequence[Ask], mail: Mail) -> None:
         self._runner, self._asks, self._mail = runner, asks, mail
         self._queue: Queue = asyncio.Queue()
-        mail.serve(asyncio.get_running_loop())
         self._open: dict[int, Future[int]] = {}
 
     async def events(self) -> AsyncIterator[tuple[int, Event]]:

@@ -15,7 +15,6 @@ from presage.serve.errors import ApiError
 from presage.serve.house import House, Place
 from presage.serve.policy import PASSED, Case, Finding, Side
 from presage.serve.wire import Drawn
-from presage.serve.work import Work
 
 Form = TypeVar("Form", bound=Drawn)
 Chunk = Mapping[str, Any]
@@ -122,7 +121,7 @@ class Pieces:
 async def written(house: House, place: Place, plan: Plan) -> AsyncIterator[tuple[int, str]]:
     """(number of the sequence, piece) until all have ended."""
     begun: float | None = time.perf_counter()
-    work = place.begin(Work(house.runner, plan.asks, house.mail))
+    work = place.begin(house.work(plan.asks))
     async for number, event in work.events():
         if begun is not None:
             house.metrics.observe("time_to_first_token", time.perf_counter() - begun)

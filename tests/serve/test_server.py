@@ -20,6 +20,7 @@ import httpx
 import openai
 import pytest
 
+from presage.cli import main
 from presage.data.bpe import Tokenizer
 from presage.model.config import qwen3
 from tests.imports import ROOT
@@ -202,17 +203,18 @@ def _posted(port: int, body: dict[str, Any]) -> tuple[int, str]:
     return answer.status_code, answer.text
 
 
-def test_the_command_serves_a_run(tmp_path: Path) -> None:
+def test_the_command_serves_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tokenizer = tmp_path / "tokenizer.json"
     tokenizer.write_text(Tokenizer.train([TEXT * 4], 300).to_json())
     run = make_run(tmp_path / "target", lively(qwen3(300, 64, 1, 16, n_heads=2, n_kv_heads=2, d_head=8)), tokenizer)
     keys = tmp_path / "keys.json"
-    command = [sys.executable, "-m", "presage", "keys", "add", "ada", "--file", str(keys)]
-    secret = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout
+    secret = _said(capsys, "keys", "add", "ada", "--file", str(keys))
+    assert _said(capsys, "keys", "add", "bob", "--file", str(keys)) != secret
+    assert _said(capsys, "keys", "remove", "bob", "--file", str(keys)) == ""
     arguments = ("-m", "presage", "serve", str(run), "--port", "0", "--keys", str(keys))
     policy = ("--policy", str(run), "--block-from", "1", "--warn-from", "1", "--audit", str(tmp_path / "audit"))
     with server(*arguments, *policy) as (process, port):
-        api = openai.OpenAI(api_key=secret.strip(), base_url=f"http://127.0.0.1:{port}/v1", max_retries=0)
+        api = openai.OpenAI(api_key=secret, base_url=f"http://127.0.0.1:{port}/v1", max_retries=0)
         answer = api.chat.completions.create(
             model="target", messages=[{"role": "user", "content": "hi"}], max_tokens=3, timeout=LIMIT
         )
@@ -221,6 +223,15 @@ def test_the_command_serves_a_run(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(LIMIT) == 0
         assert process.stderr is not None and process.stderr.read() == ""
+
+
+def _said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        assert main(arguments) == 0
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    return capsys.readouterr().out.strip()
 
 
 @pytest.mark.parametrize(
@@ -235,8 +246,6 @@ def test_the_command_serves_a_run(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from presage.cli import main
-
     handler = signal.getsignal(signal.SIGTERM)
     try:
         assert main(["serve", *arguments]) == 2
