@@ -246,6 +246,20 @@ def test_conversations_are_kept_named_deleted_and_carried_away(browser: Any, tmp
         assert "damaged: nothing was imported" in page.locator("#alarm").inner_text()
 
 
+def test_where_the_browser_keeps_nothing_the_page_works_and_says_so(browser: Any) -> None:
+    barred = """for (const name of ["localStorage", "sessionStorage"])
+      Object.defineProperty(window, name, { get() { throw new DOMException("barred", "SecurityError"); } });"""
+    with served() as server, page_of(browser) as (page, _):
+        page.add_init_script(barred)
+        page.goto(server.url)
+        assert answered(page, "hi") == "Hello there, this is it."
+        assert "no room for more" in page.locator("#alarm").inner_text()
+        page.click("#theme")
+        page.hover("#list li >> nth=0")
+        page.get_by_label("Delete “hi”").click()
+        assert page.locator("#list .talk").count() == 0
+
+
 def test_a_base_model_goes_on_with_texts_and_says_so(browser: Any) -> None:
     offered = {"text": "2 + 2 =", "mode": "continue", "about": "solved", "max_tokens": 3, "stop": ["\n"], "images": []}
     base = about("base", chat=False, note="This model goes on with a text.", prompts=[offered])

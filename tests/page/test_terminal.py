@@ -7,7 +7,6 @@ import json
 import os
 import pty
 import select
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,18 +15,20 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from presage import cli
 from presage.align.records import read_demonstrations
-from presage.core.errors import DataError, PresageError
+from presage.core.errors import DataError, PresageError, did_you_mean
 from presage.data.bpe import Tokenizer
 from presage.data.verbs import Message, Prompt
 from presage.infer.directories import Settings, open_run
 from presage.model.config import qwen3
 from presage.serve.terminal.speaker import Engine, How, Took, Whole, speaker_of
-from presage.serve.terminal.talk import Done, Talk
+from presage.serve.terminal.talk import COMMANDS, Done, Talk
 from tests.imports import ROOT
 from tests.model.shapes import TEXT, lively, make_run
 
 ENDLESS = 1000000
+HINT = did_you_mean("nothing", COMMANDS)
 
 
 class Echo:
@@ -171,14 +172,26 @@ def test_the_engine_says_what_the_model_writes(run: Path) -> None:
     engine.close()
 
 
-def test_a_pipe_gives_prompts_and_takes_answers_alone(run: Path) -> None:
-    command = [sys.executable, "-m", "presage", "chat", str(run), "--each", "--temperature", "0", "--max-tokens", "5"]
-    lines = b"the cat\n/set max_tokens 3\n\nthe dog\n/nothing\n"
-    done = subprocess.run(command, cwd=ROOT, input=lines, capture_output=True, timeout=60)
-    assert done.returncode == 2
-    assert done.stderr.decode().splitlines()[-1].startswith("presage: no command /nothing")
-    assert b"max_tokens = 3" in done.stderr and b"max_tokens" not in done.stdout
-    assert done.stdout.count(b"\n") >= 2 and b"\x1b" not in done.stdout
+def test_a_pipe_gives_prompts_and_takes_answers_alone(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Prompt] = []
+    speak = Engine.speak
+    monkeypatch.setattr(
+        Engine, "speak", lambda self, prompt, *rest: (asked.append(prompt), speak(self, prompt, *rest))[1]
+    )
+    for each, turns in ((["--each"], [1, 1]), ([], [1, 3])):
+        lines = b"the cat\r\n/set max_tokens 3\n\nthe dog\n/nothing\nnever asked\n"
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
+        assert cli.main(["chat", str(run), "--temperature", "0", "--max-tokens", "5", *each]) == 2
+        said = capsys.readouterr()
+        assert said.err.splitlines() == ["max_tokens = 3", "presage: no command /nothing (" + HINT + ")"]
+        assert said.out.count("\n") >= 2 and "max_tokens" not in said.out and "\x1b" not in said.out
+        assert [len(prompt) for prompt in asked] == turns
+        asked.clear()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\n")))
+    assert cli.main(["chat", str(run)]) == 2
+    assert capsys.readouterr().err == "presage: standard input, line 1: not UTF-8\n"
 
 
 def test_ctrl_c_stops_an_answer_and_not_the_program(run: Path) -> None:
@@ -196,6 +209,8 @@ def test_ctrl_c_stops_an_answer_and_not_the_program(run: Path) -> None:
         os.write(terminal, b"\x03")
         screen.heard(b"(stopped)")
         screen.heard(b"tokens/s")
+        screen.heard(b"> ")
+        time.sleep(0.3)  # until it listens
         os.write(terminal, b"\x03")
         screen.heard(b"(/quit or Ctrl-D ends)")
         os.write(terminal, b"/set max_tokens 4\r")

@@ -30,11 +30,20 @@ class Session:
         self._hello()
         try:
             for line in self._typed_lines() if self.typed else self._piped_lines():
-                self._take(line)
+                self._taken(line)
         except Done:
             pass
         finally:
             self.talk.speaker.close()
+
+    def _taken(self, line: str) -> None:
+        """What a line asks for; a second Ctrl-C, after that which stopped an answer, ends no more than the first."""
+        try:
+            self._take(line)
+        except KeyboardInterrupt:
+            if not self.typed:
+                raise
+            self._tell("")
 
     def _hello(self) -> None:
         if self.typed and not self.quiet:
@@ -47,7 +56,7 @@ class Session:
             import readline  # noqa: F401 - gives `input` its history and editing
         while True:
             try:
-                yield input(PROMPT)
+                yield input(self._prompt())
             except KeyboardInterrupt:
                 self._tell("\n(/quit or Ctrl-D ends)")
             except EOFError:
@@ -55,6 +64,13 @@ class Session:
                 return
             except UnicodeDecodeError:
                 self._tell("what was typed is no UTF-8")
+
+    def _prompt(self) -> str:
+        """What stands before what is typed, and never among answers that go to a file."""
+        if sys.stdout.isatty():
+            return PROMPT
+        self._tell(PROMPT, end="")
+        return ""
 
     def _piped_lines(self) -> Iterator[str]:
         for number, line in enumerate(sys.stdin.buffer, 1):

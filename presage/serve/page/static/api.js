@@ -8,11 +8,21 @@ export class Refused extends Error {
   }
 }
 
-let key = sessionStorage.getItem("presage.chat/key") || "";
+const KEY = "presage.chat/key";
+let key = "";
+try {
+  key = sessionStorage.getItem(KEY) || "";
+} catch {
+  // no storage: asked for again after a reload
+}
 export const hasKey = () => Boolean(key);
 export function setKey(text) {
   key = text.trim();
-  sessionStorage.setItem("presage.chat/key", key);
+  try {
+    sessionStorage.setItem(KEY, key);
+  } catch {
+    // kept here alone
+  }
 }
 
 async function ask(place, options = {}) {

@@ -28,17 +28,28 @@ export function fresh(mode, model) {
   return { id: id(), title: "", named: false, made: now, changed: now, system: "", mode, model, messages: [] };
 }
 
-export function all() {
-  const found = [];
-  for (let n = 0; n < localStorage.length; n++) {
-    const name = localStorage.key(n);
-    if (name?.startsWith(`${PREFIX}talk/`)) found.push(talk(read(name.slice(PREFIX.length))));
+// The names of what is kept; none where the browser keeps nothing for this page.
+function names() {
+  try {
+    return Object.keys(localStorage);
+  } catch {
+    return [];
   }
+}
+
+export function all() {
+  const found = names().filter((name) => name.startsWith(`${PREFIX}talk/`)).map((name) => talk(read(name.slice(PREFIX.length))));
   return found.filter(Boolean).sort((a, b) => b.changed - a.changed);
 }
 
 export const keep = (one) => write(`talk/${one.id}`, one);
-export const remove = (one) => localStorage.removeItem(`${PREFIX}talk/${one.id}`);
+export function remove(one) {
+  try {
+    localStorage.removeItem(`${PREFIX}talk/${one.id}`);
+  } catch {
+    // nothing was kept
+  }
+}
 export const settings = () => read("settings") || {};
 export const keepSettings = (values) => write("settings", values);
 
