@@ -52,6 +52,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="of training")
     parser.add_argument("--prompts", type=int, default=3, help=f"continued by {NEW} ids")
     parser.add_argument("--windows", type=int, default=2, help=f"held-out windows of {WINDOW} ids, for perplexity")
+    parser.add_argument("--gpt2", type=Path, metavar="DIR", help="GPT-2's encoder.json and vocab.bpe, plain or packed")
+    parser.add_argument("--cl100k", type=Path, metavar="FILE", help="the published ranks")
     parser.add_argument("--texts", type=Path, metavar="FILE", help="JSON lines with paras, as UDHR's: also tokenised")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -211,16 +213,24 @@ def _tokenised(args: Namespace, folder: Path) -> str:
     if args.texts:
         rows = map(json.loads, read_bytes(args.texts).decode().splitlines())
         texts["languages"] = ["\n".join(row["paras"])[:2000] for row in rows]
+    learned = [text for some in texts.values() for text in some]  # merges of every script, where splits would show
+    found = {f"{pattern}, trained here": Tokenizer.train(learned, 8192, pattern) for pattern in PATTERNS}
+    if args.gpt2:
+        files = (next(args.gpt2.glob(f"{name}*")) for name in ("encoder.json", "vocab.bpe"))
+        found["gpt2, published"] = Tokenizer.from_gpt2_files(*files)
+    if args.cl100k:
+        found["cl100k, published"] = Tokenizer.from_ranks_file(args.cl100k, "cl100k")
+        found["qwen2, with cl100k's tokens"] = Tokenizer.from_ranks_file(args.cl100k, "qwen2")
     rows = []
-    for pattern in PATTERNS:
-        own = Tokenizer.train(topics.values(), VOCAB, pattern)
-        (folder / f"{pattern}.json").write_text(own.to_json())
-        run = _run(folder / pattern, build(SHAPES["Qwen3"], 0), folder / f"{pattern}.json")
-        there = _there(run, folder / f"{pattern}.gguf", "f32")
+    for name, own in found.items():
+        (folder / f"{name}.json").write_text(own.to_json())
+        shape = qwen3(own.n_vocab, CONTEXT, 1, 32)
+        there = _there(_run(folder / name, build(shape, 0), folder / f"{name}.json"), folder / f"{name}.gguf", "f32")
         counts = ["not measured" if there is None else _differing(there, own, some) for some in texts.values()]
-        rows.append([pattern, f"`{PRE[pattern]}`", *counts])
+        rows.append([name, f"{own.n_vocab:,}", f"`{PRE[own.pattern]}`", *counts])
+        print(f"exchange: {name}", file=sys.stderr)
     said = "Texts that llama.cpp's tokenizer, by the name in the file, encodes otherwise than ours:"
-    return "\n\n".join([said, table(["split pattern", "its name there", *texts], rows)])
+    return "\n\n".join([said, table(["split pattern", "tokens", "its name there", *texts], rows)])
 
 
 def _differing(there: LlamaCpp, own: Tokenizer, texts: Sequence[str]) -> str:
