@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -33,6 +33,7 @@ def serve(
     compare: str = "",
     votes: Path | None = None,
     rows: Whole = 16,
+    weights: Literal["f32", "bf16", "int8"] = "f32",
     queue: Whole = 64,
     max_tokens: Whole = 4096,
     deadline: float = 600.0,
@@ -70,6 +71,9 @@ def serve(
         A file that the page adds people's preferences to, as `presage label` does; it needs --compare.
     rows
         Sequences written at once.
+    weights
+        What products are computed in. bf16 and int8 are faster where the processor has instructions for them, and no
+        longer quite the model: docs/serving.md has figures.
     queue
         Requests that may wait; one more is told 503.
     max_tokens
@@ -119,7 +123,7 @@ def serve(
         raise PresageError("belongs to --policy", where="--rubric" if rubric else "--audit")
     limits = {"warn": warn_from, "block": block_from, "suspend": suspend_after}
     usage = _usage(policy, rubric, harmless, limits, audit, audit_contents) if policy else None
-    models = [Served.open(run, set, name), *([Served.open(compare, set)] if compare else [])]
+    models = [Served.open(run, set, name, weights), *([Served.open(compare, set, weights=weights)] if compare else [])]
     listening = bound(settings)
     book = _votes(votes) if votes else None
     runners = [Runner(Batcher(one.model, rows=rows)).start() for one in models]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,7 @@ from presage.data.bpe import Tokenizer, spelled
 from presage.data.chat import NEXT_TURN
 from presage.data.verbs import Prompt
 from presage.infer.asking import Asking, Ids
+from presage.infer.engine.lighter import Weights, lighter
 from presage.infer.local import LocalModel
 from presage.infer.looking import Look
 from presage.infer.opening import is_url, opened
@@ -42,15 +43,16 @@ class Served:
     created: int = field(default_factory=lambda: int(time.time()))
 
     @classmethod
-    def open(cls, spec: str, settings: Sequence[str] = (), name: str = "") -> Served:
-        """A run or hf:DIR. Raises what opening it raises, ConfigError for what our engine does not compute."""
+    def open(cls, spec: str, settings: Sequence[str] = (), name: str = "", weights: Weights = "f32") -> Served:
+        """A run or hf:DIR, laid out for decoding. Raises what opening it raises, ConfigError for what our engine does
+        not compute."""
         if is_url(spec):
             raise ConfigError("an endpoint serves itself", where=spec, hint="give a run or hf:DIR")
         model = opened(spec, settings=settings)
         if not isinstance(model, LocalModel) or not isinstance(model.engine, OwnEngine):
             hint = "it is one that only transformers computes; `presage import` says why"
             raise ConfigError("our engine does not compute this model", where=spec, hint=hint)
-        return cls(name or model.name, model.engine, model.asking)
+        return cls(name or model.name, replace(model.engine, model=lighter(model.engine.model, weights)), model.asking)
 
     @property
     def model(self) -> Transformer:

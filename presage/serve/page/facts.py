@@ -49,7 +49,7 @@ def run_of(spec: str) -> Path | None:
 
 
 def _facts(model: Transformer | None, asking: Asking, run: RunDir | None) -> Iterator[tuple[str, str]]:
-    yield "Parameters", counted(sum(one.numel() for one in model.parameters())) if model is not None else ""
+    yield "Parameters", counted(model.config.n_params) if model is not None else ""
     yield "Context", f"{asking.context:,} tokens"
     if run is None:
         yield "From", "a Hugging Face directory; what it was trained on is not written there"
