@@ -15,12 +15,13 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from harness.report import entry, options, publish, table
 
 from presage.core.workers import usable_cores
+from presage.data.loader import Tokens, evaluation_windows
 from presage.infer.engine.asks import Ask, Draw
 from presage.infer.engine.batcher import Batcher, written
 from presage.infer.engine.lighter import Weights, lighter
@@ -28,10 +29,12 @@ from presage.model.config import ModelConfig, gpt2
 from presage.model.hf_tensors import tensors_to_hf
 from presage.model.huggingface import config_to_hf
 from presage.model.transformer import Transformer, build
-from presage.model.weights import model_tensors
+from presage.model.weights import load_run, model_tensors
 
 BATCHES = (1, 16)
 COPY_BYTES = 256 << 20
+TOKENS = 65_536
+"""Held-out ones that the loss is of."""
 BYTES: dict[str, float] = {"f32": 4, "bf16": 2, "int8": 1, "q8_0": 34 / 32}
 
 
@@ -42,6 +45,12 @@ def main() -> None:
     parser.add_argument("--new", type=int, default=96, help="tokens written")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--layers", type=int, default=12, help="fewer for a quick look")
+    parser.add_argument(
+        "--run", type=Path, metavar="RUN", help="a trained model, for what fewer bits cost: the demo's target"
+    )
+    parser.add_argument(
+        "--shards", type=Path, metavar="RUN", help="its text in tokens, of which the held-out part is read"
+    )
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     config = gpt2("124M").model_copy(update={"n_layers": args.layers, "dropout": 0.0})
@@ -53,7 +62,8 @@ def main() -> None:
         f"{config.n_params / 1e6:.0f} M parameters, {args.threads} thread(s), prompts of {args.prompt} tokens, "
         f"{args.new} new ones, best of {args.rounds}. Copying reads and writes {copied / 1e9:.1f} GB/s."
     )
-    publish("decoding", "Decoding on a CPU", [said, table(columns, rows)], write=args.write)
+    parts = [said, table(columns, rows), *(_quality(args) if args.run and args.shards else [])]
+    publish("decoding", "Decoding on a CPU", parts, write=args.write)
 
 
 def _lively(config: ModelConfig) -> Transformer:
@@ -166,6 +176,31 @@ def _weights_read(model: Transformer) -> int:
     """Weights that a step reads: all but the tables of embeddings that are not the head."""
     head = model.head.weight.numel()
     return head + sum(p.numel() for block in model.blocks for p in block.parameters())
+
+
+@torch.no_grad()
+def _quality(args: Namespace) -> Iterator[str]:
+    """What fewer bits cost a trained model."""
+    model, _ = load_run(args.run)
+    held_out = Tokens(args.shards).split("val")
+    windows = evaluation_windows(held_out, model.config.context_length, TOKENS)
+    inputs, targets = (torch.from_numpy(part.astype("int64")) for part in windows)
+    losses = {}
+    for weights in get_args(Weights):
+        light = lighter(model.eval(), weights)
+        logs = [
+            light(row[None]).log_softmax(-1)[0].gather(1, to[:, None]).mean()
+            for row, to in zip(inputs, targets, strict=True)
+        ]
+        losses[weights] = -torch.stack(logs).double()
+    size = f"{model.config.n_params / 1e6:.1f} M parameters"
+    yield f"Loss of {args.run.name} ({size}) on {inputs.numel():,} held-out tokens:"
+    rows = []
+    for weights, loss in losses.items():
+        change = loss - losses["f32"]
+        half = 1.96 * float(change.std()) / len(change) ** 0.5
+        rows.append([weights, f"{float(loss.mean()):.4f}", f"{float(change.mean()):+.4f} ± {half:.4f}"])
+    yield table(["weights", "nats a token", "change, 95 %"], rows)
 
 
 def _copy_rate() -> float:
