@@ -238,25 +238,33 @@ class Batcher:
         return self._drawn([row for row, _ in done], logits)
 
     def _drawn(self, rows: list[_Row], logits: Tensor) -> list[Event]:
-        events, fine, changed = list[Event](), list[int](), logits.clone()
+        events, fine, bent = list[Event](), list[int](), dict[int, Tensor]()
         for number, row in enumerate(rows):
             try:
-                changed[number] = row.chooser.changed(logits[number], row.written)
+                bent[number] = row.chooser.changed(logits[number], row.written)
                 fine.append(number)
             except PresageError as error:
                 events.append(self._failed(row, error))
-        rows, logits, changed = [rows[n] for n in fine], logits[fine], changed[fine]
+        if not fine:
+            return events
+        plain = not events and all(row.chooser.plain() for row in rows)
+        rows = [rows[number] for number in fine]
+        logits, changed = (logits, logits) if plain else (logits[fine], torch.stack([bent[n] for n in fine]))
         self._settle(rows, changed)
-        picked = drawn(changed, [row.chooser for row in rows]) if rows else []
-        logs = logits.log_softmax(dim=-1)
-        return events + [self._event(row, one, logs[n]) for n, (row, one) in enumerate(zip(rows, picked, strict=True))]
+        picked = drawn(changed, [row.chooser for row in rows])
+        total = logits.logsumexp(dim=-1)
+        triples = zip(rows, picked, logits, total, strict=True)
+        return events + [self._event(row, one, values, norm) for row, one, values, norm in triples]
 
     def _settle(self, rows: Sequence[_Row], logits: Tensor) -> None:
         """Put the logits of a steady reading where the most probable id is in doubt, and is what is asked for."""
         greedy = [n for n, row in enumerate(rows) if row.chooser.sampling.temperature == 0]
         if not self.few or not greedy or logits.shape[1] < 2:
             return
-        best, second = logits[greedy].topk(2).values.T
+        part = logits if len(greedy) == len(rows) else logits[greedy]
+        best, where = part.max(dim=1, keepdim=True)
+        second = part.scatter(1, where, float("-inf")).amax(dim=1)
+        best = best.squeeze(1)
         for number in (best - second < NEAR * best.abs().clamp(min=1)).nonzero().flatten().tolist():
             row = rows[greedy[number]]
             logits[greedy[number]] = row.chooser.changed(self._steadily(row), row.written)
@@ -271,7 +279,8 @@ class Batcher:
             read += feed.tokens
         return self._logits(hidden[feed.tokens - 1 : feed.tokens], 0)[0]
 
-    def _event(self, row: _Row, one: int, logs: Tensor) -> Event:
+    def _event(self, row: _Row, one: int, logits: Tensor, norm: Tensor) -> Event:
+        """norm: log of the sum of exponentials of the logits [V]."""
         row.ids.append(one)
         row.tags.append(one)
         row.chooser.wrote(one)
@@ -279,12 +288,12 @@ class Batcher:
         prompt = tuple(row.prompt) if row.ask.prompt_top and not row.opened else None
         row.opened = True
         finish = self._finish(row, one)
-        top = ranked(logs, row.ask.top) if row.ask.top else ()
+        top = ranked(logits - norm, row.ask.top) if row.ask.top else ()
         if finish:
             self._release(row)
         elif row.read == self.context:  # the slot is full: go on from half a context, read anew
             row.begin, row.read = len(row.ids) - max(1, self.context // 2), 0
-        return Event(row.key, one, float(logs[one]), top, finish, prompt)
+        return Event(row.key, one, float(logits[one] - norm), top, finish, prompt)
 
     def _finish(self, row: _Row, one: int) -> Finish | None:
         if one in row.ask.stop_ids or (row.ask.ends is not None and row.ask.ends(row.written)):

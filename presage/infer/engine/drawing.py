@@ -51,6 +51,11 @@ class Chooser:
             raise ConfigError(NOTHING, where="allowed")
         return logits.masked_fill(~allowed.to(logits.device), float("-inf"))
 
+    def plain(self) -> bool:
+        """Whether `changed` changes nothing."""
+        draw = self.ask.draw
+        return not (draw.logit_bias or draw.presence_penalty or draw.frequency_penalty or self.ask.allowed)
+
     def wrote(self, one: int) -> None:
         """Count a new id."""
         self.counts[one] = self.counts.get(one, 0) + 1

@@ -206,3 +206,29 @@ def test_only_what_is_allowed_is_written() -> None:
 def test_refused(ask: Ask, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         Batcher(model()).submit(ask)
+
+
+@pytest.mark.slow
+def test_two_thousand_prompts_alone_and_among_others() -> None:
+    """At temperature 0 and as fast as it goes, beside neighbours that draw, are bound, cancelled, or ask for much."""
+    one, asked = model(), prompts(2000, seed=11)
+    asks = [Ask(p, 8, Draw(0.0)) for p in asked]
+    single = Batcher(one, rows=1)
+    alone = [ids(answers(single, [ask])[0]) for ask in asks]
+    chance, batcher = random.Random(0), Batcher(one, rows=16, chunk=64)
+    found: dict[int, list[int]] = defaultdict(list)
+    keys, hostile, left = [], [], list(asks)
+    while left or not batcher.idle:
+        if left and batcher.waiting < 8:
+            keys.append(batcher.submit(left.pop(0)))
+            if chance.random() < 0.3:
+                draw = Draw(1.5, logit_bias={3: 50.0}, presence_penalty=2.0, seed=len(keys))
+                hostile.append(
+                    batcher.submit(Ask(chance.choice(asked), chance.randint(1, 60), draw, top=5, prompt_top=True))
+                )
+            if hostile and chance.random() < 0.1:
+                batcher.cancel(chance.choice(hostile))
+        for event in batcher.step():
+            if event.id is not None:
+                found[event.key].append(event.id)
+    assert [found[key] for key in keys] == alone
