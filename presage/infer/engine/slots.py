@@ -182,11 +182,11 @@ class Kept:
 
     def longest(self, ids: Sequence[int]) -> tuple[int, list[tuple[Tensor, Tensor]]]:
         """How many tokens of a kept prompt these ids begin with, and its keys and values."""
-        best = max(self._held, key=lambda kept: shared(kept, ids), default=None)
-        if best is None:
+        length, best = max(((shared(kept, ids), kept) for kept in self._held), default=(0, ()))
+        if not length:
             return 0, []
         self._held.move_to_end(best)
-        return shared(best, ids), self._held[best]
+        return length, self._held[best]
 
     def keep(self, ids: Sequence[int], slots: Slots, slot: int) -> None:
         """Hold the whole blocks of a prompt that a slot has read."""
