@@ -206,13 +206,22 @@ TURNED = Augment(shift=2.0, turn=12.0, scale=0.12, shear=0.15)
 TASKS = (
     Task("words", (("words", 100_000),), (("words", 600),), "0.95", grid=Grid(patch=8, merge=2), more=1),
     Task(
+        "labels",
+        (("labels", 30_000),),
+        (("labels", 500),),
+        "",
+        grid=Grid(patch=8, merge=2),
+        base="words",
+        longest=40,
+    ),
+    Task(
         "bars",
         (("bars", 12_000),),
         (("bars", 1000),),
         "value 0.85, largest 0.95",
         grid=Grid(patch=8, merge=2),
         more=1,
-        base="counting in steps",
+        base="labels",
         context=256,
         rows=8,
         conditions=("vision", "no-vision", "interleaved", "text"),

@@ -27,8 +27,8 @@ def pictures(
 ) -> None:
     """Images with questions and answers as JSON lines: conversations to learn from, and questions to be examined on.
 
-    Kinds: words, glyphs, code, digits; bars, lines, pies; letters, tables, receipts; counting, relations, captions;
-    diagrams; odd, panels; statements (as NLVR's). Sets: mnist_test, noto_emoji, country_flags, nlvr,
+    Kinds: words, labels, glyphs, code, digits; bars, lines, pies; letters, tables, receipts; counting, relations,
+    captions; diagrams; odd, panels; statements (as NLVR's). Sets: mnist_test, noto_emoji, country_flags, nlvr,
     omniglot_small, vqav2_sample. docs/vision.md.
 
     Parameters

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from presage.core.errors import DataError, did_you_mean
 from presage.core.seeds import stream
-from presage.data.drawing import charts, diagrams, documents, panels, scenes, statements, words
+from presage.data.drawing import charts, diagrams, documents, labels, panels, scenes, statements, words
 from presage.data.drawing.canvas import Draw
 from presage.data.images.question import Question
 from presage.data.sights.digits import digits
 
 KINDS: dict[str, Draw] = {
     **words.KINDS,
+    **labels.KINDS,
     **charts.KINDS,
     **documents.KINDS,
     **scenes.KINDS,
