@@ -96,9 +96,9 @@ def _check(path: Path) -> None:
     *lines, last = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines, 1):
         if line.strip() and not is_json(line):
-            raise DataError("not a file of labels: no JSON", where=f"{path}:{number}", hint="another --out")
+            raise DataError("not a file of labels: no JSON", where=f"{path}:{number}", hint="choose another file")
     if not _BEGINS.startswith(last[: len(_BEGINS)]):
-        raise DataError("not a file of labels", where=f"{path}:{len(lines) + 1}", hint="another --out")
+        raise DataError("not a file of labels", where=f"{path}:{len(lines) + 1}", hint="choose another file")
 
 
 def _locked(path: Path) -> Any:

@@ -104,7 +104,7 @@ def serve(
     from presage.infer.engine.batcher import Batcher
     from presage.infer.engine.runner import Runner
     from presage.serve.house import House, Settings, check_address
-    from presage.serve.keys import read_keys
+    from presage.serve.keys import served_keys
     from presage.serve.page.facts import facts, run_of
     from presage.serve.page.mount import OPEN, mount
     from presage.serve.served import Served
@@ -114,7 +114,7 @@ def serve(
     be_quiet(quiet)
     values: dict[str, Any] = {"host": host, "port": port, "rows": rows, "queue": queue, "max_tokens": max_tokens}
     settings = Settings.parse(values | {"deadline": deadline, "grace": grace}, where="serve")
-    known = read_keys(keys) if keys else ()
+    known = served_keys(keys) if keys else ()
     check_address(host, known)
     specs = [run, compare] if compare else [run]
     if votes and not compare:

@@ -60,6 +60,14 @@ def read_keys(path: Path) -> tuple[Key, ...]:
     return keys
 
 
+def served_keys(path: Path) -> tuple[Key, ...]:
+    """The same, at least one: who names a file of keys means to ask for one, also when the last was removed."""
+    keys = read_keys(path)
+    if not keys:
+        raise DataError("no key is in it", where=path, hint="add one: presage keys add NAME --file FILE")
+    return keys
+
+
 def add_key(path: Path, name: str, requests: float | None, tokens: float | None) -> str:
     """A new key of this name in the file, which is made where there is none; the key itself, which stands nowhere."""
     if not NAME.fullmatch(name):

@@ -21,6 +21,7 @@ from typing import Literal, Protocol
 from pydantic import Field, model_validator
 
 from presage.core.config import Config
+from presage.core.errors import ConfigError, DataError, did_you_mean
 from presage.core.files import append, parse_row, whole_lines
 from presage.serve.errors import ApiError
 from presage.serve.keys import Key
@@ -153,6 +154,17 @@ class Usage:
 
 
 def lift(audit: Path, name: str) -> None:
-    """Let a suspended key ask again, from the server's next start on."""
+    """Let a suspended key ask again, from the server's next start on. Raises DataError where there is no such file,
+    ConfigError where the key is not suspended by it."""
+    if not audit.is_file():
+        raise DataError("no such file", where=audit, hint="give the server's --audit")
+    suspended: set[str] = set()
+    for number, line in enumerate(whole_lines(audit), 1):
+        row = parse_row(line, f"{audit}:{number}")
+        known = {str(row.get("key", ""))}
+        suspended = suspended | known if row.get("action") == "suspended" else suspended
+        suspended = suspended - known if row.get("action") == "lifted" else suspended
+    if name not in suspended:
+        raise ConfigError(f"'{name}' is not suspended", where=audit, hint=did_you_mean(name, sorted(suspended)))
     row = {"time": datetime.now(UTC).isoformat(), "key": name, "action": "lifted"}
     append(audit, json.dumps(row).encode() + b"\n")

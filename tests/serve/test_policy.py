@@ -89,6 +89,19 @@ def test_a_key_is_suspended_and_stays_so_until_lifted(tmp_path: Path) -> None:
     assert lifted.status_code == 200
 
 
+def test_who_is_not_suspended_is_not_lifted(tmp_path: Path) -> None:
+    audit = tmp_path / "audit.jsonl"
+    with pytest.raises(PresageError, match="no such file"):
+        lift(audit, "ada")
+    assert not audit.exists()
+    asked(usage(audit, suspend=1), "harm")
+    with pytest.raises(ConfigError, match="'adda' is not suspended"):
+        lift(audit, "adda")
+    lift(audit, "ada")
+    with pytest.raises(ConfigError, match="is not suspended"):
+        lift(audit, "ada")
+
+
 def test_thresholds_are_in_order() -> None:
     with pytest.raises(ConfigError, match="block must not be less"):
         Thresholds.parse({"warn": 0.9, "block": 0.1})

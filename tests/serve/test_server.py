@@ -240,12 +240,17 @@ def _said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["no-such-run"], "no such directory"),
         (["no-such-run", "--host", "0.0.0.0"], "no key is asked for"),
         (["no-such-run", "--keys", "no-such-file"], "presage keys add"),
+        (["no-such-run", "--keys", "no-keys"], "presage keys add"),
         (["http://127.0.0.1/v1#a"], "serves itself"),
         (["no-such-run", "--audit", "a"], "--policy"),
         (["no-such-run", "--rows", "0"], "rows"),
     ],
 )
-def test_bad_input_is_one_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_is_one_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "no-keys").write_text('{"keys": []}')  # the last was removed: not open to all then
     handler = signal.getsignal(signal.SIGTERM)
     try:
         assert main(["serve", *arguments]) == 2
