@@ -88,11 +88,11 @@ class ModelConfig(Config):
     d_head: int = Field(gt=0)
     d_ff: int = Field(gt=0)
     norm: Literal["rms", "layer"] = "rms"
-    norm_eps: float = 1e-6
+    norm_eps: float = Field(default=1e-6, ge=0)
     block: Literal["pre", "post"] = "pre"
     """pre: x + f(norm(x)) and a final norm (GPT-2 on); post: norm(x + f(x)) and none (GPT-1)."""
     position: Literal["rope", "learned"] = "rope"
-    rope_theta: float = 10_000.0
+    rope_theta: float = Field(default=10_000.0, gt=0)
     mlp: Literal["swiglu", "gelu"] = "swiglu"
     bias: bool = False
     qk_norm: bool = True

@@ -100,6 +100,8 @@ def write_hf(
     """As `export_hf`, of a model with the tokenizer.json that belongs to it. texts: {file: text} beside them."""
     out = Path(out)
     config = config_to_hf(model.config)
+    if not out.name:
+        raise RunError("a directory without a name of its own", where=out, hint="choose a new directory")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError("already there and not empty", where=out, hint="choose another directory")
     texts = plain_framing(tokenizer, model.config) if texts is None else texts

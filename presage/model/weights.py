@@ -50,11 +50,19 @@ def load_tensors(model: Transformer, tensors: dict[str, Tensor], where: object =
                 parameter.copy_(tensors[name])
 
 
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """One .safetensors file, for the same readers as any other file: the library's own is for nobody but its owner."""
+    path.touch()
+    mode = path.stat().st_mode
+    save_file(tensors, path, metadata=metadata)
+    path.chmod(mode)
+
+
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """One .safetensors file, which appears only when whole. RunError when it cannot be written."""
     temporary = path.with_name(path.name + ".tmp")
     try:
-        save_file(tensors, temporary, metadata={"format": "pt"})
+        save_tensors(temporary, tensors, metadata={"format": "pt"})
         os.replace(temporary, path)
     except (SafetensorError, OSError) as error:
         temporary.unlink(missing_ok=True)
@@ -128,6 +136,7 @@ def load_run(path: Path | str, step: int | None = None) -> tuple[Transformer, Pa
     run, checkpoint or tokenizer is missing, CorruptError when the weights are damaged.
     """
     run = RunDir(Path(path))
+    _check_is_run(run.path)
     written = run.read_object("config.json").get("config", {})
     if not isinstance(written, dict) or not isinstance(written.get("model"), dict):
         raise RunError("no model in this run", where=run.path, hint="give a pretrain or import run")
@@ -137,6 +146,21 @@ def load_run(path: Path | str, step: int | None = None) -> tuple[Transformer, Pa
     if written.get("lora"):
         tensors = merged(tensors, Lora.parse(written["lora"], where=run.path / "config.json"))
     return filled(config, tensors, file), tokenizer_of(run.path)
+
+
+def _check_is_run(path: Path) -> None:
+    """RunError for a folder that is no run, naming those with a model below it."""
+    if not path.is_dir():
+        raise RunError("no such directory", where=path, hint="give a run that has a model")
+    if not (path / "config.json").exists():
+        below = {folder.parent for depth in ("*", "*/*") for folder in path.glob(f"{depth}/checkpoints")}
+        named = ", ".join(str(folder.relative_to(path)) for folder in sorted(below)[:_NAMED])
+        raise RunError(
+            "missing file", where=path / "config.json", hint=f"runs with a model below: {named}" if named else None
+        )
+
+
+_NAMED = 8
 
 
 def load_writer(path: Path | str, step: int | None = None) -> tuple[Transformer, Path]:

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from presage.core.errors import CorruptError, RunError
 from presage.core.run import note
 from presage.model.transformer import Transformer
-from presage.model.weights import load_tensors, model_tensors, verified, write_manifest
+from presage.model.weights import load_tensors, model_tensors, save_tensors, verified, write_manifest
 from presage.train.optim import Optimizer
 
 CHECKPOINT_FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
@@ -78,10 +78,10 @@ def save(
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        save_file(model_tensors(model), temporary / "model.safetensors")
-        save_file({k: v.contiguous() for k, v in optimizer.state.items()}, temporary / "optimizer.safetensors")
+        save_tensors(temporary / "model.safetensors", model_tensors(model))
+        save_tensors(temporary / "optimizer.safetensors", {k: v.contiguous() for k, v in optimizer.state.items()})
         for name, tensors in further.items():
-            save_file({k: v.detach().contiguous() for k, v in tensors.items()}, temporary / f"{name}.safetensors")
+            save_tensors(temporary / f"{name}.safetensors", {k: v.detach().contiguous() for k, v in tensors.items()})
         (temporary / "state.json").write_text(json.dumps(asdict(state)) + "\n")
         if passing:
             (temporary / PASSING).touch()

@@ -87,6 +87,16 @@ def test_export_has_our_logits_and_comes_back_to_the_byte(
         assert (again / path.name).read_bytes() == path.read_bytes()
 
 
+def test_a_directory_to_export_to_has_a_name(
+    tokenizer_json: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path / "run", lively(EXPORTED["qwen3"]), tokenizer_json)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(RunError, match="choose a new directory"):
+        export_hf(run, ".")
+
+
 def test_exported_tokenizer_and_generation(tokenizer_json: Path, tmp_path: Path) -> None:
     model = lively(EXPORTED["qwen3"])
     out = export_hf(make_run(tmp_path / "run", model, tokenizer_json), tmp_path / "hf")

@@ -35,6 +35,19 @@ def test_a_saved_model_comes_back(config: ModelConfig, tmp_path: Path) -> None:
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "model" / name).read_bytes()
 
 
+def test_weights_have_the_readers_of_other_files(tmp_path: Path) -> None:
+    weights.write_tensors(tmp_path / "w.safetensors", {"a": torch.ones(2)})
+    (tmp_path / "other").touch()
+    assert (tmp_path / "w.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_a_folder_of_runs_names_them(run: Path) -> None:
+    with pytest.raises(RunError, match="runs with a model below: "):
+        weights.load_run(run.parent)
+    with pytest.raises(RunError, match="no such directory"):
+        weights.load_run(run / "nowhere")
+
+
 @every_config
 def test_every_parameter_is_saved_once(config: ModelConfig) -> None:
     tensors = weights.model_tensors(build(config, 0))
@@ -103,7 +116,7 @@ def test_truncated_files_without_a_manifest_are_seen(tmp_path: Path) -> None:
 def test_what_load_run_cannot_open(run: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"no checkpoint of step 7 \(there are: 3, 12\)"):
         weights.load_run(run, 7)
-    with pytest.raises(RunError, match=r"config.json: missing file"):
+    with pytest.raises(RunError, match=r"nowhere: no such directory"):
         weights.load_run(tmp_path / "nowhere")
     manifest = run / "checkpoints" / "00000012" / "MANIFEST"
     manifest.write_text("{}")

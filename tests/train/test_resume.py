@@ -97,7 +97,7 @@ def test_killed_while_saving(tokens: Path, tmp_path: Path, monkeypatch: pytest.M
     config = tiny_run(tokens, keep_checkpoints=1)
     whole, folder = pretrain.run(config, tmp_path / "whole"), tmp_path / "broken" / "checkpoints"
     owner, name = {
-        "begun": (states, "save_file"),
+        "begun": (states, "save_tensors"),
         "written": (states, "_sync"),
         "named": (states, "_prune"),
         "pruning": (states.shutil, "rmtree"),
@@ -108,7 +108,7 @@ def test_killed_while_saving(tokens: Path, tmp_path: Path, monkeypatch: pytest.M
         second = folder / ("00000006" if moment in ("named", "pruning") else "00000006.tmp")
         if second.exists():
             if moment == "begun":
-                Path(arguments[-1]).write_bytes(b"half")
+                Path(arguments[0]).write_bytes(b"half")
             if moment == "pruning":
                 (Path(arguments[0]) / "MANIFEST").unlink()
             raise Killed
