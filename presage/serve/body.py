@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from starlette.types import Receive, Scope
 
 from presage.core.strict import whole_number
@@ -102,7 +103,7 @@ def _inside(value: Any) -> Sequence[Any]:
 
 def _refusal(error: ValidationError) -> ApiError:
     """The first thing that is wrong, as OpenAI puts it: the field in `param`."""
-    first = error.errors(include_url=False, include_context=False)[0]
+    first = _tellable(error.errors(include_url=False, include_context=False))
     param = _param(first["loc"])
     if first["type"] == "extra_forbidden":
         return invalid(f"Unrecognized request argument supplied: {param}", param, "unknown_parameter")
@@ -111,6 +112,14 @@ def _refusal(error: ValidationError) -> ApiError:
     wrong_kind = first["type"].endswith("_type")
     said = first["msg"].removeprefix("Value error, ")
     return invalid(f"{param or 'the body'}: {said}", param, "invalid_type" if wrong_kind else "invalid_value")
+
+
+def _tellable(errors: Sequence[ErrorDetails]) -> ErrorDetails:
+    """The first; where it is one kind of several that a field may be, what is wrong with the kind that was given."""
+    first = errors[0]
+    field = first["loc"][:-1]
+    same = [one for one in errors if field and one["loc"][: len(field)] == field]
+    return min([first, *same], key=lambda one: one["type"].endswith("_type"))
 
 
 def _param(place: Sequence[int | str]) -> str | None:

@@ -70,7 +70,7 @@ def refused(response: httpx.Response, status: int, code: str | None = None, para
         ({"max_tokens": -1}, "invalid_value", "max_tokens"),
         ({"max_tokens": 0}, "invalid_value", "max_tokens"),
         ({"stop": ""}, None, "stop"),
-        ({"stop": ["x"] * 5}, None, "stop"),
+        ({"stop": ["x"] * 5}, "invalid_value", "stop"),
         ({"seed": 2**64}, "invalid_value", "seed"),
         ({"logit_bias": {"a": 1}}, None, None),
         ({"logit_bias": {"100000": 1}}, "invalid_value", "logit_bias"),
