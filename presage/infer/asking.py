@@ -49,6 +49,11 @@ class Asking:
     chat: Tokenizer | None = None
     foreign: Templated | None = None
 
+    @property
+    def talks(self) -> bool:
+        """Was it trained on conversations, ours or others?"""
+        return self.chat is not None or self.foreign is not None
+
     def continuations(self, requests: Sequence[Continuation]) -> list[Fitted]:
         """Every request as pairs."""
         moved = [_moved(request) for request in requests]

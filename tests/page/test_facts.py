@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from presage.core.run import RunDir
-from presage.serve.page.facts import counted, run_of, trained_on
+from presage.infer.asking import Asking
+from presage.infer.templated import Templated
+from presage.serve.page.facts import counted, facts, run_of, trained_on
 from presage.serve.page.prompts import prompts
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
@@ -101,6 +103,13 @@ def test_images_are_offered_that_were_seen_right_and_not_guessed(demo: Path) -> 
 def test_what_cannot_be_read_is_not_offered(demo: Path) -> None:
     (demo / "sft" / "samples.jsonl").write_text('{"prompt": 3}\n{"prompt": "x"}\n{"torn')
     assert prompts(RunDir(demo / "sft")) == []
+
+
+def test_a_model_with_a_template_of_its_own_talks() -> None:
+    foreign = Templated("{{ messages }}", {}, None)  # type: ignore[arg-type]
+    asking = Asking(None, False, 8, 4, foreign=foreign)  # type: ignore[arg-type]
+    told = facts("theirs", None, asking, None)
+    assert told["chat"] and not told["note"] and not told["sees"]
 
 
 def test_numbers_and_places_are_as_people_write_them(demo: Path) -> None:

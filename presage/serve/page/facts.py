@@ -28,13 +28,13 @@ FOLLOWED = ("base", "policy")
 def facts(id: str, model: Transformer | None, asking: Asking, path: Path | None) -> dict[str, Any]:
     """Of one that is served as `id`. model: where it is one of ours; path: its run, where it is one."""
     run = RunDir(path) if path is not None else None
-    chat = asking.chat is not None
+    chat = asking.talks
     vision = model is not None and model.config.vision is not None
     return {
         "id": id,
         "name": id,
         "chat": chat,
-        "sees": vision and chat,
+        "sees": vision and asking.chat is not None,
         "context_length": asking.context,
         "note": "" if chat else BASE,
         "facts": [[name, value] for name, value in _facts(model, asking, run) if value],

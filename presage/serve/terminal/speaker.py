@@ -73,8 +73,8 @@ class Engine:
 
     def __init__(self, model: LocalModel, engine: OwnEngine) -> None:
         self.name, self._asking, self._engine = model.name, model.asking, engine
-        self.chat = model.asking.chat is not None
-        self.sees = self.chat and engine.model.config.vision is not None
+        self.chat = model.asking.talks
+        self.sees = model.asking.chat is not None and engine.model.config.vision is not None
         self._runner = Runner(Batcher(engine.model, rows=1)).start()
 
     def speak(self, prompt: Prompt, how: How, seed: int, took: Took) -> Iterator[str]:
