@@ -244,6 +244,14 @@ def test_conversations_are_kept_named_deleted_and_carried_away(browser: Any, tmp
         page.set_input_files("#import-file", path)
         page.wait_for_selector("#alarm:visible")
         assert "damaged: nothing was imported" in page.locator("#alarm").inner_text()
+        stats = {"tokens": "<b>", "rate": "5", "first": "2", "finish": 3, "dropped": 1}
+        turns = [{"role": "user", "text": "a"}, {"role": "assistant", "text": "b", "stats": stats}]
+        odd = {"id": "odd1", "title": "odd", "messages": turns}
+        path.write_text(json.dumps({"presage_chat": 1, "conversations": [odd]}))
+        page.set_input_files("#import-file", path)
+        page.wait_for_selector("#alarm", state="hidden")
+        page.locator("#list .talk", has_text="odd").click()
+        assert page.locator(".turn.model .stats").inner_text().startswith("without the first question")
 
 
 def test_where_the_browser_keeps_nothing_the_page_works_and_says_so(browser: Any) -> None:

@@ -78,6 +78,7 @@ async function load(file) {
     const found = store.imported(await file.text());
     found.forEach((talk) => kept(talk));
     draw();
+    alarm("");
     toast(`${found.length} ${found.length === 1 ? "conversation" : "conversations"} imported.`);
   } catch (error) {
     alarm(error.message);

@@ -99,7 +99,7 @@ function message(value) {
 
 function said(value) {
   if (typeof value?.text !== "string") return null;
-  const stats = value.stats && typeof value.stats === "object" ? Object.fromEntries(Object.entries(value.stats).filter(([, one]) => ["number", "string"].includes(typeof one))) : null;
+  const stats = value.stats && typeof value.stats === "object" ? Object.fromEntries(Object.entries(value.stats).filter(([name, one]) => typeof one === (name === "finish" ? "string" : "number"))) : null;
   return { text: value.text, model: string(value.model, 400), stats, wrong: string(value.wrong, 600) };
 }
 
