@@ -28,22 +28,24 @@ class Session:
     def run(self) -> None:
         """Until the person ends it, or the pipe does. Raises PresageError for what a pipe asks and cannot be."""
         self._hello()
-        try:
-            for line in self._typed_lines() if self.typed else self._piped_lines():
-                self._taken(line)
-        except Done:
-            pass
-        finally:
-            self.talk.speaker.close()
+        with contextlib.suppress(Done), contextlib.closing(self.talk.speaker):
+            self._type() if self.typed else self._pipe()
 
-    def _taken(self, line: str) -> None:
-        """What a line asks for; a second Ctrl-C, after that which stopped an answer, ends no more than the first."""
-        try:
+    def _type(self) -> None:
+        """Line by line until Ctrl-D. Ctrl-C, wherever it strikes, ends no more than what is at work."""
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401 - gives `input` its history and editing
+        while True:
+            try:
+                while (line := self._typed()) is not None:
+                    self._take(line)
+                return
+            except KeyboardInterrupt:
+                self._tell("\n(/quit or Ctrl-D ends)")
+
+    def _pipe(self) -> None:
+        for line in self._piped_lines():
             self._take(line)
-        except KeyboardInterrupt:
-            if not self.typed:
-                raise
-            self._tell("")
 
     def _hello(self) -> None:
         if self.typed and not self.quiet:
@@ -51,17 +53,14 @@ class Session:
             what = "" if self.talk.mode == "chat" else "; it was not trained to talk, and goes on with your texts"
             self._tell(f"{name}{what}. /help lists what can be done")
 
-    def _typed_lines(self) -> Iterator[str]:
-        with contextlib.suppress(ImportError):
-            import readline  # noqa: F401 - gives `input` its history and editing
+    def _typed(self) -> str | None:
+        """The next line; None at the end."""
         while True:
             try:
-                yield input(self._prompt())
-            except KeyboardInterrupt:
-                self._tell("\n(/quit or Ctrl-D ends)")
+                return input(self._prompt())
             except EOFError:
                 self._tell("")
-                return
+                return None
             except UnicodeDecodeError:
                 self._tell("what was typed is no UTF-8")
 
