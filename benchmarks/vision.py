@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -167,6 +167,8 @@ def _file(parts: tuple[tuple[str, int], ...], split: str, task: Task, args: Name
             for name, count in parts
         ]
         drawn_or_read = chain.from_iterable(supplies)
+        if task.steps:  # what such a model says first is no option
+            drawn_or_read = (replace(one, options=()) for one in drawn_or_read)
         if task.more and split == "train":
             drawn_or_read = (one for question in drawn_or_read for one in question.apart(task.more))
         write_questions(path, drawn_or_read, steps=task.steps and split == "train")
