@@ -19,6 +19,7 @@ from typing import Any, get_args
 
 import torch
 from harness.report import entry, options, publish, table
+from peaks import copy_rate
 
 from presage.core.workers import usable_cores
 from presage.data.loader import Tokens, evaluation_windows
@@ -32,7 +33,6 @@ from presage.model.transformer import Transformer, build
 from presage.model.weights import load_run, model_tensors
 
 BATCHES = (1, 16)
-COPY_BYTES = 256 << 20
 TOKENS = 65_536
 """Held-out ones that the loss is of."""
 BYTES: dict[str, float] = {"f32": 4, "bf16": 2, "int8": 1, "q8_0": 34 / 32}
@@ -55,7 +55,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     config = gpt2("124M").model_copy(update={"n_layers": args.layers, "dropout": 0.0})
     model = _lively(config)
-    copied = _copy_rate()
+    copied = copy_rate("cpu", torch.float32, 2.0)
     rows = [row for batch in BATCHES for row in _rows(model, batch, args, copied)]
     columns = ["engine, weights", "at once", "new tokens/s", "over transformers fp32", "of the copy rate"]
     said = (
@@ -201,16 +201,6 @@ def _quality(args: Namespace) -> Iterator[str]:
         half = 1.96 * float(change.std()) / len(change) ** 0.5
         rows.append([weights, f"{float(loss.mean()):.4f}", f"{float(change.mean()):+.4f} ± {half:.4f}"])
     yield table(["weights", "nats a token", "change, 95 %"], rows)
-
-
-def _copy_rate() -> float:
-    source = torch.ones(COPY_BYTES // 4)
-    target, best = source.clone(), float("inf")
-    for _ in range(8):
-        begun = time.perf_counter()
-        target.copy_(source)
-        best = min(best, time.perf_counter() - begun)
-    return 2 * COPY_BYTES / best
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 from pydoc_data.topics import topics
 
 import torch
+from harness.exported import as_run
 from harness.llama_cpp import LlamaCpp
 from harness.report import entry, options, publish, table
 from torch import Tensor
@@ -29,7 +30,7 @@ from presage.model.exchange import export_hf, import_hf, load_hf
 from presage.model.gguf_export import PRE, export_gguf
 from presage.model.rope import Llama3, Yarn
 from presage.model.transformer import Transformer, build
-from presage.model.weights import MODEL_FILE, model_tensors, write_manifest, write_tensors
+from presage.model.weights import MODEL_FILE
 
 VOCAB, CONTEXT, NEW, PROMPT, WINDOW = 1024, 128, 64, 24, 64
 KINDS = ("f32", "bf16", "q8_0")
@@ -70,7 +71,7 @@ def _measured(args: Namespace, folder: Path) -> Iterator[str]:
     logits, ppl = [], []
     for name, config in SHAPES.items():
         model = _trained(config, stream[: len(stream) * 9 // 10], args.steps)
-        run = _run(folder / name, model, folder / "tokenizer.json")
+        run = as_run(model, folder / name, (folder / "tokenizer.json").read_text(encoding="utf-8"))
         there = {kind: _there(run, folder / name / f"{kind}.gguf", kind) for kind in KINDS}
         logits.append(
             [name, *_with_transformers(run, model, held), *_with_llama_cpp(there["f32"], model, held, args, own)]
@@ -109,19 +110,6 @@ def _trained(config: ModelConfig, stream: Tensor, steps: int) -> Transformer:
         loss.backward()
         optimizer.step()
     return model.eval()
-
-
-def _run(folder: Path, model: Transformer, tokenizer: Path) -> Path:
-    """As much of a run directory as export reads."""
-    place = folder / "checkpoints" / "00000000"
-    place.mkdir(parents=True)
-    write_tensors(place / MODEL_FILE, model_tensors(model))
-    write_manifest(place)
-    (folder / "artifacts").mkdir()
-    (folder / "artifacts" / "tokenizer.json").write_bytes(tokenizer.read_bytes())
-    said = {"stage": "pretrain", "schema": 1, "config": {"model": model.config.model_dump(mode="json")}}
-    (folder / "config.json").write_text(json.dumps(said))
-    return folder
 
 
 @torch.no_grad()
@@ -225,7 +213,8 @@ def _tokenised(args: Namespace, folder: Path) -> str:
     for name, own in found.items():
         (folder / f"{name}.json").write_text(own.to_json())
         shape = qwen3(own.n_vocab, CONTEXT, 1, 32)
-        there = _there(_run(folder / name, build(shape, 0), folder / f"{name}.json"), folder / f"{name}.gguf", "f32")
+        run = as_run(build(shape, 0), folder / name, (folder / f"{name}.json").read_text(encoding="utf-8"))
+        there = _there(run, folder / f"{name}.gguf", "f32")
         counts = ["not measured" if there is None else _differing(there, own, some) for some in texts.values()]
         rows.append([name, f"{own.n_vocab:,}", f"`{PRE[own.pattern]}`", *counts])
         print(f"exchange: {name}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""A model as a file for llama.cpp, with a tokenizer trained for a moment: most of the ids stand for nothing."""
+"""Models as runs that export reads, and as files for llama.cpp."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ from presage.model.weights import MODEL_FILE, model_tensors, write_manifest, wri
 VOCAB = 1024
 
 
-def export(model: Transformer, folder: Path, kind: str) -> Path:
-    """A GGUF file of this kind in a folder that is empty."""
-    place = folder / "run" / "checkpoints" / "00000000"
+def as_run(model: Transformer, folder: Path, tokenizer: str) -> Path:
+    """As much of a run directory as export reads."""
+    place = folder / "checkpoints" / "00000000"
     place.mkdir(parents=True)
     write_tensors(place / MODEL_FILE, model_tensors(model))
     write_manifest(place)
-    artifacts = folder / "run" / "artifacts"
-    artifacts.mkdir()
-    tokenizer = Tokenizer.train([*topics.values()][:20], VOCAB)
-    (artifacts / "tokenizer.json").write_text(tokenizer.to_json())
+    (folder / "artifacts").mkdir()
+    (folder / "artifacts" / "tokenizer.json").write_text(tokenizer, encoding="utf-8")
     said = {"stage": "pretrain", "schema": 1, "config": {"model": model.config.model_dump(mode="json")}}
-    (folder / "run" / "config.json").write_text(json.dumps(said))
+    (folder / "config.json").write_text(json.dumps(said), encoding="utf-8")
+    return folder
+
+
+def export(model: Transformer, folder: Path, kind: str) -> Path:
+    """A GGUF file of this kind in a folder that is empty. Its tokenizer was trained for a moment: most of the ids stand
+    for nothing."""
+    tokenizer = Tokenizer.train([*topics.values()][:20], VOCAB)
     file = folder / f"{kind}.gguf"
-    export_gguf(folder / "run", file, kind)
+    export_gguf(as_run(model, folder / "run", tokenizer.to_json()), file, kind)
     return file

@@ -8,9 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from presage.cli.contamination import Several
-from presage.cli.grammar import MODELS, Quiet, Whole, app, be_quiet
-
-Flag = Annotated[bool, Parameter(negative="")]
+from presage.cli.grammar import MODELS, Flag, Quiet, Whole, app, be_quiet
 
 
 @app.command(group=MODELS)

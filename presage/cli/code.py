@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
-
 from presage.cli.contamination import SCORES
-from presage.cli.grammar import PLACE, WHOLE, AsJson, Quiet, Resume, app, be_quiet, dumps, emit, in_columns
+from presage.cli.grammar import PLACE, WHOLE, AsJson, Flag, Quiet, Resume, app, be_quiet, dumps, emit, in_columns
 from presage.core.errors import PresageError
 from presage.core.strict import whole_number
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from presage.tasks.sandbox import Sandbox, Verdict
 
 MOST_K = 1_000_000
-Accept = Annotated[bool, Parameter(negative="")]
 
 
 @app.command(group=SCORES)
@@ -34,10 +31,10 @@ def code(
     timeout: float = 3.0,
     jobs: Annotated[int | None, WHOLE] = None,
     tier: str | None = None,
-    cut: Annotated[bool, Parameter(negative="")] = False,
+    cut: Flag = False,
     out: Annotated[Path | None, PLACE] = None,
     resume: Resume = False,
-    i_accept_unsandboxed_execution: Accept = False,
+    i_accept_unsandboxed_execution: Flag = False,
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter
 
 from presage.cli import twin
-from presage.cli.grammar import PLACE, AsJson, Quiet, Resume, Whole, app, be_quiet, dumps, emit, in_columns, warn
+from presage.cli.grammar import PLACE, AsJson, Flag, Quiet, Resume, Whole, app, be_quiet, dumps, emit, in_columns, warn
 from presage.core.errors import CheckFailed, PresageError
 
 SCORES = Group("What a score is worth", sort_key=5)
@@ -28,8 +28,8 @@ def contamination(
     plant: Whole = 0,
     copy: Whole = 0,
     seed: Whole = 0,
-    fail: Annotated[bool, Parameter(negative="")] = False,
-    skip_unreadable: Annotated[bool, Parameter(negative="")] = False,
+    fail: Flag = False,
+    skip_unreadable: Flag = False,
     out: Annotated[Path | None, PLACE] = None,
     resume: Resume = False,
     json: AsJson = False,

@@ -61,6 +61,7 @@ WHOLE, PLACE, FOLDER = Parameter(converter=_whole), Parameter(converter=_place),
 Whole = Annotated[int, WHOLE]
 Place = Annotated[Path, PLACE]
 Out = Annotated[Path, FOLDER, Parameter(help="the run directory to write; new or empty, unless resuming")]
+Flag = Annotated[bool, Parameter(negative="")]
 Quiet = Annotated[bool, Parameter(negative="", help="plain lines on standard error, no progress bar")]
 Resume = Annotated[bool, Parameter(negative="", help="go on where an interrupted run of the same config stopped")]
 DryRun = Annotated[bool, Parameter(negative="", help="print the resolved config and what it costs; write nothing")]

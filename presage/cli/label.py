@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from presage.cli.contamination import Several
-from presage.cli.grammar import WHOLE, Place, Quiet, Whole, app, be_quiet, emit, warn
+from presage.cli.grammar import WHOLE, Flag, Place, Quiet, Whole, app, be_quiet, emit, warn
 from presage.core.errors import ConfigError, PresageError
 
 if TYPE_CHECKING:
@@ -97,10 +97,10 @@ def label(
     *,
     out: Place,
     who: str,
-    study: Annotated[bool, Parameter(negative="")] = False,
+    study: Flag = False,
     quiz: Annotated[int | None, WHOLE] = None,
     port: Whole = 0,
-    no_open: Annotated[bool, Parameter(negative="")] = False,
+    no_open: Flag = False,
 ) -> None:
     """Serve a page on this machine to compare texts on, blind and in random order; keys do everything. Ctrl-C ends.
 

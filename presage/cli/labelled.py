@@ -7,10 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
-
 from presage.cli.contamination import Several
-from presage.cli.grammar import AsJson, app, check_level, dumps, emit, in_columns, percent
+from presage.cli.grammar import AsJson, Flag, app, check_level, dumps, emit, in_columns, percent
 from presage.cli.label import PEOPLE
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ def agreement(
     first: Path,
     /,
     *more: Path,
-    ignore_ties: Annotated[bool, Parameter(negative="")] = False,
+    ignore_ties: Flag = False,
     json: AsJson = False,
 ) -> None:
     """Tell how far people who labelled the same things agree: plainly, by Cohen's kappa, by Krippendorff's alpha.

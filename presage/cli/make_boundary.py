@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from presage.cli.grammar import Place, Whole, emit
+from presage.cli.grammar import Flag, Place, Whole, emit
 from presage.cli.make import make
 from presage.core.errors import DataError
 
@@ -19,7 +19,7 @@ def boundary(
     seed: Whole = 0,
     count: Whole = 200,
     of: Literal["world", "plain", "both"] = "both",
-    held_out: Annotated[bool, Parameter(negative="")] = False,
+    held_out: Flag = False,
     rewrite: str = "",
     from_: Annotated[Path | None, Parameter(name="--from")] = None,
     key_file: Path | None = None,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from presage.cli.grammar import PLACE, Place, Whole, emit
+from presage.cli.grammar import PLACE, Flag, Place, Whole, emit
 from presage.cli.make import make
 
 
@@ -21,8 +21,8 @@ def pictures(
     seed: Whole = 0,
     split: Literal["train", "test"] = "train",
     form: Literal["image", "text", "interleaved"] = "image",
-    steps: Annotated[bool, Parameter(negative="")] = False,
-    more: Annotated[bool, Parameter(negative="")] = False,
+    steps: Flag = False,
+    more: Flag = False,
     data: Annotated[Path | None, PLACE] = None,
 ) -> None:
     """Images with questions and answers as JSON lines: conversations to learn from, and questions to be examined on.

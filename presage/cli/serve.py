@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from presage.cli.contamination import Several
-from presage.cli.grammar import MODELS, Place, Quiet, Whole, app, be_quiet, emit, warn
+from presage.cli.grammar import MODELS, Flag, Place, Quiet, Whole, app, be_quiet, emit, warn
 from presage.core.errors import PresageError
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 keys = App(name="keys", help="Keys of `presage serve`, kept as hashes in a file.", group=MODELS)
 app.command(keys)
-Flag = Annotated[bool, Parameter(negative="")]
 KeyFile = Annotated[Path, Parameter(name="--file", help="the file of keys")]
 
 

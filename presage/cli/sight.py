@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from presage.cli.contamination import SCORES, Several
-from presage.cli.grammar import PLACE, AsJson, Out, Quiet, Resume, Whole, app, be_quiet, dumps, emit, in_columns
+from presage.cli.grammar import PLACE, AsJson, Flag, Out, Quiet, Resume, Whole, app, be_quiet, dumps, emit, in_columns
 
 Model = Annotated[str, Parameter(help="a run of `presage vision`, or an endpoint's https://HOST/v1#NAME")]
 
@@ -22,7 +22,7 @@ def sight(
     out: Out,
     shots: Whole = 0,
     pool: Annotated[Path | None, PLACE] = None,
-    steps: Annotated[bool, Parameter(negative="")] = False,
+    steps: Flag = False,
     conditions: str = "vision,no-vision,interleaved,text",
     limit: Whole = 0,
     max_tokens: Whole = 32,

@@ -40,7 +40,8 @@ class OwnEngine:
         ends: decode.Ends,
     ) -> list[decode.Written]:
         """Every prompt continued, `batch_rows` of them at once."""
-        batcher = Batcher(self.model, rows=self.batch_rows, chunk=self.batch_tokens)
+        kept = None if len(prompts) > self.batch_rows else 0  # all at work at once: none comes later
+        batcher = Batcher(self.model, rows=self.batch_rows, chunk=self.batch_tokens, kept=kept)
         shape = Draw(sampling.temperature, sampling.top_p, sampling.top_k, sampling.min_p)
         asks = [
             Ask(ids, most, replace(shape, seed=seed), stops, partial(ends, row))

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from presage.core.errors import DataError
 from presage.data.chat_template import rendered
 from presage.data.verbs import Message
-from presage.infer.text import ForeignText
+from presage.infer.text import ForeignText, special_text
 from presage.model.hf_framing import TOKENIZER, read_kept, template_of
 
 
@@ -33,7 +32,7 @@ class Templated:
         if template is None:
             return None
         said = json.loads(files.get(TOKENIZER, "{}"))
-        named = {key: _content(value) for key, value in said.items() if key.endswith("_token")}
+        named = {key: special_text(value) for key, value in said.items() if key.endswith("_token")}
         words = {key: value for key, value in named.items() if value is not None}
         return cls(template, words, ForeignText.load(folder, literal=False))
 
@@ -52,9 +51,3 @@ class Templated:
         if spelt is not None:
             raise DataError(f"{spelt} in a turn: it would be read as the token", where="chat_template")
         return self.text.bare([rendered(self.template, messages, self.words)])[0]
-
-
-def _content(token: Any) -> str | None:
-    """A special token is written as its text, or as an object that holds it."""
-    text = token.get("content") if isinstance(token, dict) else token
-    return text if isinstance(text, str) else None

@@ -177,10 +177,15 @@ def _read(path: Path) -> dict[str, Any]:
     return data
 
 
-def _id_of(tokenizer: Any, token: object) -> list[int]:
+def special_text(token: object) -> str | None:
     """A special token is written as its text, or as an object that holds it."""
     text = token.get("content") if isinstance(token, dict) else token
-    found = tokenizer.token_to_id(text) if isinstance(text, str) else None
+    return text if isinstance(text, str) else None
+
+
+def _id_of(tokenizer: Any, token: object) -> list[int]:
+    text = special_text(token)
+    found = None if text is None else tokenizer.token_to_id(text)
     return [] if found is None else [found]
 
 

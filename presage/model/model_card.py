@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from presage.core.errors import PresageError
+from presage.core.look import recorded
 from presage.core.run import FILE, RunDir
 from presage.model.config import ModelConfig
 
@@ -60,15 +61,9 @@ def lineage(run: RunDir) -> list[Link]:
 
 def _parents(run: RunDir) -> Iterator[Link]:
     """Its parents, as its origin.json names them, at the places that its config.json says."""
-    config = _config(run)
-    for role, parent in _made_from(run).items():
-        if parent["stage"] == FILE:
-            continue
-        place: Any = config
-        for key in role.split("."):
-            place = place[int(key) if isinstance(place, list) else key]
-        path = run.path / str(place)
-        yield Link(path.resolve().name, parent["stage"], parent["digest"], _same(path, parent["digest"]))
+    for _, path, parent in recorded(run) if _made_from(run) else ():
+        if parent["stage"] != FILE:
+            yield Link(path.resolve().name, parent["stage"], parent["digest"], _same(path, parent["digest"]))
 
 
 def _made_from(run: RunDir) -> dict[str, dict[str, str]]:

@@ -172,18 +172,14 @@ def begin_scores(model: Transformer, seed: int) -> None:
 
 def with_scores(model: Transformer, scores: int, seed: int) -> Transformer:
     """A copy of a model that also gives so many scores, which begin at random; the trunk's weights are the model's."""
-    with torch.random.fork_rng(devices=[]):
-        scored = Transformer(model.config.model_copy(update={"scores": scores}))
-    scored.load_state_dict(model.state_dict(), strict=False)
+    scored = _copied(model, strict=False, scores=scores)
     begin_scores(scored, seed)
     return scored.to(model.embed.weight.device)
 
 
 def with_vision(model: Transformer, vision: VisionConfig, seed: int) -> Transformer:
     """A copy of a model that also reads images, with an encoder that begins at random; the trunk's weights are its."""
-    with torch.random.fork_rng(devices=[]):
-        seeing = Transformer(model.config.model_copy(update={"vision": vision}))
-    seeing.load_state_dict(model.state_dict(), strict=False)
+    seeing = _copied(model, strict=False, vision=vision)
     begin_vision(cast(Vision, seeing.vision), seed)
     return seeing.to(model.embed.weight.device)
 
@@ -195,10 +191,15 @@ def with_context(model: Transformer, length: int) -> Transformer:
     """
     if model.config.position != "rope":
         raise ConfigError(f"positions are learned, and end at {model.config.context_length}", where="context_length")
+    return _copied(model, strict=True, context_length=length).to(model.embed.weight.device)
+
+
+def _copied(model: Transformer, *, strict: bool, **changes: object) -> Transformer:
+    """A model of the changed config on the CPU, with the other's weights; what it has besides begins at random."""
     with torch.random.fork_rng(devices=[]):
-        longer = Transformer(model.config.model_copy(update={"context_length": length}))
-    longer.load_state_dict(model.state_dict())
-    return longer.to(model.embed.weight.device)
+        copied = Transformer(model.config.model_copy(update=changes))
+    copied.load_state_dict(model.state_dict(), strict=strict)
+    return copied
 
 
 def _init_mup(name: str, weight: Tensor, config: ModelConfig) -> float:

@@ -30,7 +30,7 @@ NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 class Key(Config):
     """Who may ask, and how much. Nothing is limited where no limit stands."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    name: str = Field(pattern=f"^{NAME.pattern}$")
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     requests_per_minute: float | None = Field(default=None, gt=0)
     tokens_per_minute: float | None = Field(default=None, gt=0)

@@ -97,8 +97,7 @@ class Usage:
 
     def __post_init__(self) -> None:
         if self.audit is not None and self.audit.exists():
-            for number, line in enumerate(whole_lines(self.audit), 1):
-                self._replay(parse_row(line, f"{self.audit}:{number}"))
+            self._blocked, self._suspended = replayed(self.audit)
 
     def check(self, key: Key) -> None:
         """ApiError, 403, for a key that is suspended."""
@@ -140,17 +139,27 @@ class Usage:
 
     def _write(self, row: Mapping[str, object]) -> None:
         if self.audit is not None:
-            append(self.audit, json.dumps({"time": datetime.now(UTC).isoformat()} | dict(row)).encode() + b"\n")
+            _write(self.audit, row)
 
-    def _replay(self, row: Mapping[str, object]) -> None:
+
+def replayed(audit: Path) -> tuple[Counter[str], set[str]]:
+    """How often each key was blocked since it was lifted, and the keys that are suspended."""
+    blocked, suspended = Counter[str](), set[str]()
+    for number, line in enumerate(whole_lines(audit), 1):
+        row = parse_row(line, f"{audit}:{number}")
         name, action = str(row.get("key", "")), row.get("action")
         if action == "blocked":
-            self._blocked[name] += 1
+            blocked[name] += 1
         elif action == "suspended":
-            self._suspended.add(name)
+            suspended.add(name)
         elif action == "lifted":
-            self._suspended.discard(name)
-            self._blocked[name] = 0
+            suspended.discard(name)
+            blocked[name] = 0
+    return blocked, suspended
+
+
+def _write(audit: Path, row: Mapping[str, object]) -> None:
+    append(audit, json.dumps({"time": datetime.now(UTC).isoformat()} | dict(row)).encode() + b"\n")
 
 
 def lift(audit: Path, name: str) -> None:
@@ -158,13 +167,7 @@ def lift(audit: Path, name: str) -> None:
     ConfigError where the key is not suspended by it."""
     if not audit.is_file():
         raise DataError("no such file", where=audit, hint="give the server's --audit")
-    suspended: set[str] = set()
-    for number, line in enumerate(whole_lines(audit), 1):
-        row = parse_row(line, f"{audit}:{number}")
-        known = {str(row.get("key", ""))}
-        suspended = suspended | known if row.get("action") == "suspended" else suspended
-        suspended = suspended - known if row.get("action") == "lifted" else suspended
+    _, suspended = replayed(audit)
     if name not in suspended:
         raise ConfigError(f"'{name}' is not suspended", where=audit, hint=did_you_mean(name, sorted(suspended)))
-    row = {"time": datetime.now(UTC).isoformat(), "key": name, "action": "lifted"}
-    append(audit, json.dumps(row).encode() + b"\n")
+    _write(audit, {"key": name, "action": "lifted"})

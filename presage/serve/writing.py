@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -104,7 +104,7 @@ class Writer(Endpoint[Form]):
         }
 
 
-class Pieces:
+class Pieces(ABC):
     """How an answer is told: events at the beginning, and those that a piece of a sequence makes."""
 
     object: str
@@ -113,9 +113,9 @@ class Pieces:
         """Before anything was written."""
         return []
 
+    @abstractmethod
     def more(self, number: int, piece: str) -> Sequence[Chunk]:
         """A piece of a sequence, which may be its last; an empty one that is not the last may say nothing."""
-        raise NotImplementedError
 
 
 async def written(house: House, place: Place, plan: Plan) -> AsyncIterator[tuple[int, str]]:

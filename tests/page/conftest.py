@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from presage.align.label_votes import Votes
 from tests.page.browser import launched
 
 
@@ -14,3 +16,10 @@ from tests.page.browser import launched
 def browser() -> Iterator[Any]:
     with launched() as found:
         yield found
+
+
+@pytest.fixture
+def votes(tmp_path: Path) -> Iterator[Votes]:
+    found = Votes.open(tmp_path / "votes.jsonl")
+    yield found
+    found.close()

@@ -39,6 +39,9 @@ def about(id: str, **changes: Any) -> dict[str, Any]:
     return known | changes
 
 
+TWO = (about("base", chat=False), about("tuned"))
+
+
 @dataclass
 class Scripted:
     """script: the pieces of an answer; pause: seconds between them; key: what is asked for, if anything."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from presage.align.label_votes import Votes
 from presage.align.records import read_preferences
@@ -16,20 +14,11 @@ from presage.serve.app import build_app
 from presage.serve.page.facts import facts
 from presage.serve.page.mount import mount
 from tests.page.browser import page_of
-from tests.page.scripted import about, serving
+from tests.page.scripted import TWO, serving
 from tests.page.test_page import send
 from tests.page.test_page import served as scripted
 from tests.serve.house import house
 from tests.serve.house import served as model_of
-
-TWO = (about("base", chat=False), about("tuned"))
-
-
-@pytest.fixture
-def votes(tmp_path: Path) -> Iterator[Votes]:
-    found = Votes.open(tmp_path / "votes.jsonl")
-    yield found
-    found.close()
 
 
 def test_both_answer_blind_and_the_vote_is_saved(browser: Any, votes: Votes, tmp_path: Path) -> None:

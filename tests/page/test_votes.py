@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from presage.serve.app import build_app
 from presage.serve.house import House
 from presage.serve.keys import Key, hashed
 from presage.serve.page.mount import LONGEST_VOTE, OPEN, POLICY, mount
-from tests.page.scripted import about
+from tests.page.scripted import TWO
 from tests.serve.house import house
 from tests.serve.house import served as model_of
 
@@ -31,14 +30,6 @@ VOTE = {
     "shown": [1, 0],
     "blind": True,
 }
-TWO = (about("base", chat=False), about("tuned"))
-
-
-@pytest.fixture
-def votes(tmp_path: Path) -> Iterator[Votes]:
-    found = Votes.open(tmp_path / "votes.jsonl")
-    yield found
-    found.close()
 
 
 def test_a_vote_is_a_preference_on_disk_with_who_wrote_which_beside_it(votes: Votes, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from presage.data.drawing.canvas import DARK, LIGHT, Draw, font, fonts, pick, png, width_of
-from presage.data.drawing.words import plain_word
+from presage.data.drawing.canvas import Draw, font, fonts, pick, png, width_of
+from presage.data.drawing.words import ink_and_ground, plain_word
 from presage.data.images.question import Question
 
 SIDE = 64
@@ -42,8 +42,7 @@ def _label(random: np.random.Generator, split: str) -> str:
 
 def _drawn(random: np.random.Generator, texts: list[str]) -> Image.Image:
     """In one face, size and ink, each somewhere in its share of the height."""
-    dark, light = pick(random, list(DARK.values())), pick(random, list(LIGHT.values()))
-    ink, ground = (dark, light) if random.random() < 0.5 else (light, dark)
+    ink, ground = ink_and_ground(random)
     face = font(pick(random, fonts("letters"))[0], int(random.integers(SIZES[0], SIZES[1] + 1)))
     height = CELL * max(1, len(texts))
     image = Image.new("RGB", (SIDE, height), ground)

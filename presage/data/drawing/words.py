@@ -73,7 +73,7 @@ def _word_image(random: np.random.Generator, word: str) -> Image.Image:
     wide = int(right - left)
     margins = random.integers(2, 13, size=2).tolist()
     width = min(WIDEST, -(-(wide + sum(margins)) // STEP) * STEP)
-    ink, ground = _ink_and_ground(random)
+    ink, ground = ink_and_ground(random)
     image = Image.new("RGB", (max(width, HEIGHT), HEIGHT), ground)
     x = min(margins[0], image.width - wide - 1) - left
     slack = HEIGHT - (bottom - top)
@@ -82,7 +82,8 @@ def _word_image(random: np.random.Generator, word: str) -> Image.Image:
     return _noisy(random, image) if random.random() < NOISY else image
 
 
-def _ink_and_ground(random: np.random.Generator) -> tuple[RGB, RGB]:
+def ink_and_ground(random: np.random.Generator) -> tuple[RGB, RGB]:
+    """Dark on light, or light on dark."""
     dark, light = pick(random, list(DARK.values())), pick(random, list(LIGHT.values()))
     return (dark, light) if random.random() < 0.5 else (light, dark)
 

@@ -29,7 +29,7 @@ from presage.infer.engine.drawing import Chooser, drawn, ranked
 from presage.infer.engine.lighter import least_rows
 from presage.infer.engine.slots import BLOCK, Feed, Kept, Slots, shared
 from presage.model.decode import Written, known_ids
-from presage.model.splice import eyes
+from presage.model.splice import eyes, spliced
 from presage.model.transformer import Transformer
 
 NEAR = 1e-3
@@ -207,22 +207,23 @@ class Batcher:
         ids = [row.ids[row.begin + feed.start : row.begin + feed.start + feed.tokens] for row, feed in fed]
         filling = self._filling(sum(map(len, ids)), few)
         tokens = torch.tensor([*(one for some in ids for one in some), *[0] * filling], device=self.device)
-        x = self._embedded(tokens, [row for row, _ in fed], ids)
+        x = self._embedded(tokens, fed)
         positions = torch.cat([positions, positions.new_zeros(1, filling)], dim=1)
         return self.model.trunk(x[None], positions, None, slots)[0]
 
-    def _embedded(self, tokens: Tensor, rows: Sequence[_Row], ids: Sequence[Sequence[int]]) -> Tensor:
-        if all(row.table is None for row in rows):
+    def _embedded(self, tokens: Tensor, fed: Sequence[tuple[_Row, Feed]]) -> Tensor:
+        """[M, D]; each row's places of image tokens are those of its own images."""
+        if all(row.table is None for row, _ in fed):
             out: Tensor = self.model.embed(tokens)
             return out
-        x: Tensor = self.model.embed(tokens.clamp(min=0))
-        offset = 0
-        for row, some in zip(rows, ids, strict=True):
-            for place, one in enumerate(some) if row.table is not None else ():
-                if one < 0:
-                    x[offset + place] = row.table[-1 - one]  # type: ignore[index]
-            offset += len(some)
-        return x
+        sizes = [feed.tokens for _, feed in fed]
+        *parts, filling = torch.split(tokens, [*sizes, len(tokens) - sum(sizes)])
+        tables = [row.table for row, _ in fed]
+        found = [
+            self.model.embed(part) if table is None else spliced(self.model, part, table)
+            for part, table in zip(parts, tables, strict=True)
+        ]
+        return torch.cat([*found, self.model.embed(filling)])
 
     def _answers(self, feeds: Sequence[Feed], hidden: Tensor) -> list[Event]:
         ends = np.cumsum([feed.tokens for feed in feeds]).tolist()

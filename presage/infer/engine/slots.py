@@ -98,7 +98,7 @@ class Slots:
                 upto = min(last, (first // BLOCK + 1) * BLOCK)
                 part = slice(offset + first - feed.start, offset + upto - feed.start)
                 queries = torch.arange(first, upto, device=self.device)[:, None]
-                yield _Part(feed.slot, part, _aligned(upto, self._length), queries)
+                yield _Part(feed.slot, part, _aligned(upto), queries)
                 first = upto
 
     def _together(self) -> tuple[Tensor, int, Tensor] | None:
@@ -115,7 +115,7 @@ class Slots:
         lengths = [singles[slot][1].start + 1 for slot in slots]
         if not lengths or max(lengths) * len(lengths) > (1 + WASTE) * sum(lengths) + SHORT * len(lengths):
             return None
-        end = _aligned(max(lengths), self._length)
+        end = _aligned(max(lengths))
         spots = torch.tensor([singles[slot][0] for slot in slots], device=self.device)
         return spots, end, torch.tensor(lengths, device=self.device)[:, None, None, None] - 1
 
@@ -148,10 +148,7 @@ class Slots:
     def _grow(self, length: int) -> None:
         if length <= self._length:
             return
-        self._length = min(
-            max(length, FIRST, GROWTH * self._length), max(length, _aligned(self.context, self.context + ALIGNED))
-        )
-        self._length = _aligned(self._length, self._length + ALIGNED)
+        self._length = _aligned(min(max(length, FIRST, GROWTH * self._length), max(length, self.context)))
         for layer, held in enumerate(self._held):
             if held is not None:
                 self._held[layer] = (_longer(held[0], self._length), _longer(held[1], self._length))
@@ -163,8 +160,8 @@ def _visible(queries: Tensor, end: int, band: int | None) -> Tensor:
     return places <= queries if band is None else (places <= queries) & (places > queries - band)
 
 
-def _aligned(length: int, most: int) -> int:
-    return min(most, -(-length // ALIGNED) * ALIGNED)
+def _aligned(length: int) -> int:
+    return -(-length // ALIGNED) * ALIGNED
 
 
 def _longer(held: Tensor, length: int) -> Tensor:
