@@ -264,7 +264,8 @@ class Batcher:
             return
         part = logits if len(greedy) == len(rows) else logits[greedy]
         best, where = part.max(dim=1, keepdim=True)
-        second = part.scatter(1, where, float("-inf")).amax(dim=1)
+        second = part.scatter_(1, where, float("-inf")).amax(dim=1)
+        part.scatter_(1, where, best)
         best = best.squeeze(1)
         for number in (best - second < NEAR * best.abs().clamp(min=1)).nonzero().flatten().tolist():
             row = rows[greedy[number]]
