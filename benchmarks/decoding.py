@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
+from harness.models import lively
 from harness.report import entry, options, publish, table
 from peaks import copy_rate
 
@@ -26,10 +27,10 @@ from presage.data.loader import Tokens, evaluation_windows
 from presage.infer.engine.asks import Ask, Draw
 from presage.infer.engine.batcher import Batcher, written
 from presage.infer.engine.lighter import Weights, lighter
-from presage.model.config import ModelConfig, gpt2
+from presage.model.config import gpt2
 from presage.model.hf_tensors import tensors_to_hf
 from presage.model.huggingface import config_to_hf
-from presage.model.transformer import Transformer, build
+from presage.model.transformer import Transformer
 from presage.model.weights import load_run, model_tensors
 
 BATCHES = (1, 16)
@@ -54,7 +55,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     config = gpt2("124M").model_copy(update={"n_layers": args.layers, "dropout": 0.0})
-    model = _lively(config)
+    model = lively(config)
     copied = copy_rate("cpu", torch.float32, 2.0)
     rows = [row for batch in BATCHES for row in _rows(model, batch, args, copied)]
     columns = ["engine, weights", "at once", "new tokens/s", "over transformers fp32", "of the copy rate"]
@@ -64,14 +65,6 @@ def main() -> None:
     )
     parts = [said, table(columns, rows), *(_quality(args) if args.run and args.shards else [])]
     publish("decoding", "Decoding on a CPU", parts, write=args.write)
-
-
-def _lively(config: ModelConfig) -> Transformer:
-    model = build(config, 0)
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        model.embed.weight.normal_(0, 0.1, generator=generator)  # so that no two ids are nearly as probable
-    return model.eval()
 
 
 def _rows(model: Transformer, batch: int, args: Namespace, copied: float) -> Iterator[list[str]]:

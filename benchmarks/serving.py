@@ -28,6 +28,7 @@ from typing import Any
 
 import httpx
 import torch
+from harness.models import lively
 from harness.report import entry, options, publish, table
 
 from presage.core.errors import Stopped
@@ -39,7 +40,6 @@ from presage.infer.engine.runner import Runner
 from presage.infer.own import OwnEngine
 from presage.infer.text import OwnText
 from presage.model.config import qwen3
-from presage.model.transformer import build
 from presage.serve.house import House, Settings
 from presage.serve.served import Served
 from presage.serve.server import bound, serve
@@ -83,7 +83,7 @@ def main() -> None:
 
 def _served(args: Any) -> Served:
     tokenizer = Tokenizer.train([WORDS * 20], 300)
-    model = build(qwen3(tokenizer.n_vocab, CONTEXT, args.layers, args.width), 0).eval()
+    model = lively(qwen3(tokenizer.n_vocab, CONTEXT, args.layers, args.width))
     asking = Asking(OwnText(tokenizer, "0" * 64), True, CONTEXT, CONTEXT // 2)
     return Served(NAME, OwnEngine(model, ROWS, 4096), asking)
 
