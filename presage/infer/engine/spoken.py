@@ -11,7 +11,7 @@ CUT = "�"
 LONGEST_CHARACTER = 4
 """Bytes of a character: an id is at least one of them."""
 BEFORE = 8
-"""Ids decoded before those that are new: the first of a text may decode otherwise than in its place."""
+"""Ids decoded before those that are new, at least: the first of a text may decode otherwise than in its place."""
 
 
 class Spoken:
@@ -25,6 +25,8 @@ class Spoken:
         self._told = 0
         """Ids whose text is in `_held` or was said."""
         self._held = ""
+        self._first, self._before = 0, ""
+        """From which id on is decoded, and the text from there to the last id told."""
         self.stopped = False
         """A stop was met; what follows is not said."""
 
@@ -41,13 +43,15 @@ class Spoken:
         """The text of the ids not told yet, unless the last character lacks bytes that may come."""
         if self.stopped or self._told == len(self._ids):
             return ""
-        first = max(0, self._told - BEFORE)
-        before = self._decode(self._ids[first : self._told])
-        text = self._decode(self._ids[first:])
+        if self._told - self._first >= 2 * BEFORE:
+            self._first = self._told - BEFORE
+            self._before = self._decode(self._ids[self._first : self._told])
+        text = self._decode(self._ids[self._first :])
         if not last and text.endswith(CUT) and len(self._ids) - self._told < LONGEST_CHARACTER:
             return ""
-        self._told = len(self._ids)
-        return text[len(before) :]
+        fresh = text[len(self._before) :]
+        self._told, self._before = len(self._ids), text
+        return fresh
 
     def _say(self, fresh: str, *, last: bool) -> str:
         if self.stopped:
