@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -78,11 +79,15 @@ class Tokenizer:
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes that ids stand for. DataError when one is outside the vocabulary."""
-        ids = [int(i) for i in ids]
-        wrong = next((i for i in ids if not 0 <= i < self.n_vocab), None)
-        if wrong is not None:
-            raise DataError(f"token id {wrong} is outside the vocabulary of {self.n_vocab}")
-        return self._encoding.decode_bytes(ids)
+        try:
+            return b"".join([self._spellings[int(i)] for i in ids])
+        except KeyError as error:
+            raise DataError(f"token id {error} is outside the vocabulary of {self.n_vocab}") from None
+
+    @cached_property
+    def _spellings(self) -> dict[int, bytes]:
+        specials = {index: token.encode() for token, index in self.specials.items()}
+        return {index: token for token, index in self.ranks.items()} | specials
 
     @property
     def n_vocab(self) -> int:
