@@ -60,6 +60,10 @@ class Task:
     longest: int = 24
     """Tokens of an answer."""
     augment: Augment | None = None
+    rate: float = 1.0
+    """What the usual rates are multiplied with."""
+    seed: int = SEED
+    """Of what is drawn for training."""
     conditions: tuple[sight.Condition, ...] = ("vision", "no-vision")
 
 
@@ -148,7 +152,7 @@ def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
             context_length=task.context,
             batch_rows=task.rows,
             micro_batch=task.rows,
-            optim=OptimConfig(lr=0.01, adam_lr=0.004),
+            optim=OptimConfig(lr=0.01 * task.rate, adam_lr=0.004 * task.rate),
             augment=task.augment,
             device=Device.model_validate(measure().model_dump() | {"threads": args.threads, "dtype": "float32"}),
             seed=seed,
@@ -162,8 +166,9 @@ def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
 def _file(parts: tuple[tuple[str, int], ...], split: str, task: Task, args: Namespace, folder: Path) -> Path:
     path = folder / f"{split}.jsonl"
     if not path.exists():
+        seed = task.seed if split == "train" else SEED
         supplies = [
-            of_set([name], args.data, split, SEED, count) if name in SETS else drawn([name], split, SEED, count)
+            of_set([name], args.data, split, SEED, count) if name in SETS else drawn([name], split, seed, count)
             for name, count in parts
         ]
         drawn_or_read = chain.from_iterable(supplies)
@@ -207,6 +212,16 @@ SETS = ("mnist_test", "noto_emoji", "country_flags", "nlvr", "omniglot_small", "
 TURNED = Augment(shift=2.0, turn=12.0, scale=0.12, shear=0.15)
 TASKS = (
     Task("words", (("words", 100_000),), (("words", 600),), "0.95", grid=Grid(patch=8, merge=2), more=1),
+    Task(
+        "words, gone on with",
+        (("words", 90_000),),
+        (("words", 600),),
+        "0.95",
+        grid=Grid(patch=8, merge=2),
+        base="words",
+        rate=0.5,
+        seed=1,
+    ),
     Task(
         "labels",
         (("labels", 30_000),),
