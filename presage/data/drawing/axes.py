@@ -18,7 +18,9 @@ GROUNDS: dict[str, RGB] = {
     "black": (0, 0, 0),
     "navy": (16, 24, 72),
 }
-LINE = 10
+NAME, NUMBER = 12, 10
+"""Pixels of letters: what a small model reads with ease elsewhere."""
+LINE = 13
 """Pixels from one line of names to the next."""
 
 
@@ -42,8 +44,8 @@ class Axes:
         self, names: Sequence[str], maximum: int, side: tuple[int, int], ground: str, face: str, *, upright: bool
     ) -> None:
         self.names, self.maximum, self.upright = names, maximum, upright
-        self.font = font(face, 9)
-        self.numbers = font(face, 8 if maximum == 100 else 9)
+        self.font = font(face, NAME)
+        self.numbers = font(face, NUMBER)
         self.ground = GROUNDS[ground]
         self.ink = ink_on(self.ground)
         self.image = Image.new("RGB", side, self.ground)
@@ -62,7 +64,7 @@ class Axes:
         width, height = self.image.size
         left, self.staggered = self.widest + 6, False
         right = left + (width - 9 - left) // 10 * 10
-        return left, 3, right, height - 15
+        return left, 3, right, height - 6 - NUMBER
 
     @property
     def every(self) -> int:
@@ -111,7 +113,7 @@ class Axes:
             x = self.left + place
             self._line((x, self.top, x, self.bottom), faint)
             self.draw.line((x, self.bottom, x, self.bottom + 2), fill=self.ink)
-            _write(self.draw, (x, self.bottom + 8), text, self.numbers, self.ink, "mm")
+            _write(self.draw, (x, self.bottom + 3 + NUMBER // 2), text, self.numbers, self.ink, "mm")
 
     def _line(self, ends: tuple[int, int, int, int], fill: tuple[int, ...] | None) -> None:
         if fill is not None:
@@ -124,7 +126,7 @@ class Axes:
                 half = width_of(name, self.font) / 2
                 x = min(max(middle, half + 1), self.image.width - half - 1)
                 below = LINE * (place % 2) if self.staggered else 0
-                _write(self.draw, (round(x), self.bottom + 9 + below), name, self.font, self.ink, "ms")
+                _write(self.draw, (round(x), self.bottom + NAME + below), name, self.font, self.ink, "ms")
             else:
                 _write(self.draw, (self.left - 3, round(middle)), name, self.font, self.ink, "rm")
 

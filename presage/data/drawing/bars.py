@@ -12,7 +12,7 @@ from PIL import Image
 from presage.data.drawing.axes import ALL, GROUNDS, Axes, Shown
 from presage.data.drawing.canvas import COLOURS, SMALL
 
-SIDES = ((96, 96), (112, 96), (128, 96), (112, 112), (128, 112), (128, 128))
+SIDES = ((128, 128), (160, 128), (176, 128), (160, 160), (176, 160), (176, 176))
 FEW = 4
 """More bars than these are drawn on the larger images only."""
 STRIPE = 3

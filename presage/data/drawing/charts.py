@@ -167,7 +167,7 @@ def ask(random: np.random.Generator, split: str, family: Family) -> Question:
         (png(picture(family, shown, Shown())), asked.text),
         asked.answer,
         metric=asked.metric,
-        steps=asked.steps,
+        steps=f"{told(family, shown)} {asked.steps}".rstrip(),
         scale=float(shown.maximum) if asked.metric == "within" else None,
         category=asked.category,
         more=more,
