@@ -24,6 +24,9 @@ from presage.model.transformer import Transformer
 from presage.serve.errors import invalid
 from presage.serve.masks import Spelling
 
+SHORTEST = 4
+"""Characters that composing a text (NFC) makes one of, at most; each is at least one byte."""
+
 
 @dataclass(frozen=True)
 class Read:
@@ -79,6 +82,7 @@ class Served:
 
     def read(self, prompt: Prompt, param: str) -> Read:
         """A prompt in ids. Raises ApiError for one that leaves the context no room, PresageError as `Asking` does."""
+        self._check_size(prompt, param)
         look = Look(self.engine)
         [(ids, cut)] = self.asking.prompts([prompt], 1, look.see)
         self._check_length(len(ids) + cut, param)
@@ -91,6 +95,14 @@ class Served:
             raise invalid(f"{wrong} is no token id of this model, which has {self.vocabulary}.", param)
         self._check_length(len(ids), param)
         return Read(list(ids))
+
+    def _check_size(self, prompt: Prompt, param: str) -> None:
+        """Refuse what cannot fit before it is read in tokens, which takes a second for two megabytes."""
+        texts = [prompt] if isinstance(prompt, str) else [turn.content for turn in prompt]
+        size = sum(map(len, texts)) // SHORTEST
+        if size > self.context * self._longest:
+            said = f"The context is {self.context} tokens, and your prompt has more than {size // self._longest}."
+            raise invalid(said, param, "context_length_exceeded")
 
     def _check_length(self, count: int, param: str) -> None:
         if count >= self.context:
@@ -105,6 +117,11 @@ class Served:
             if number < len(found):
                 found[number] = text
         return found
+
+    @cached_property
+    def _longest(self) -> int:
+        """Bytes of a token; as good as without end where tokens are no bytes."""
+        return max((len(one) for one in self.token_bytes if one), default=1 << 40)
 
     @cached_property
     def spelling(self) -> Spelling | None:

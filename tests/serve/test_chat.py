@@ -162,6 +162,13 @@ def test_a_prompt_beyond_the_context_is_refused_by_its_length(home: House) -> No
     assert refused.value.code == "context_length_exceeded" and refused.value.param == "messages"
 
 
+def test_a_prompt_far_beyond_the_context_is_not_even_read(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(home.served.asking), "prompts", pytest.fail)
+    with pytest.raises(openai.BadRequestError, match="more than") as refused:
+        asyncio.run(ask(home, messages=[{"role": "user", "content": "law " * 300_000}]))
+    assert refused.value.code == "context_length_exceeded" and refused.value.param == "messages"
+
+
 def test_what_is_counted_is_told() -> None:
     async def metrics() -> str:
         async with http(one) as plain:

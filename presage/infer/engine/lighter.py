@@ -56,7 +56,7 @@ class Int8Linear(nn.Module):
         rows = x.flatten(0, -2)
         step = rows.abs().amax(1, keepdim=True).clamp_(min=TINY).div_(STEPS)
         sums = torch._int_mm((rows / step).round_().to(torch.int8), self.weight.t())
-        out = sums.float().mul_(step).mul_(self.step)  # in place: of a vocabulary's width, pages cost more than products
+        out = sums.float().mul_(step).mul_(self.step)  # in place: new pages cost more than products
         out = out if self.bias is None else out.add_(self.bias)
         return out.view(*x.shape[:-1], -1)
 
