@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -105,10 +106,14 @@ def write_hf(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError("already there and not empty", where=out, hint="choose another directory")
     texts = plain_framing(tokenizer, model.config) if texts is None else texts
-    temporary = out.with_name(out.name + ".tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
     try:
-        temporary.mkdir(parents=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        nearby = Path(tempfile.mkdtemp(prefix=f"{out.name}.", suffix=".tmp", dir=out.parent))
+    except OSError as error:
+        raise RunError(f"cannot write: {error.strerror or error}", where=out) from None
+    temporary = nearby / out.name
+    try:
+        temporary.mkdir()
         said = json.loads(texts[GENERATION])
         ids = {key: said[key] for key in ("bos_token_id", "eos_token_id") if key in said}
         (temporary / "config.json").write_text(as_json(config | ids), encoding="utf-8")
@@ -122,7 +127,7 @@ def write_hf(
     except OSError as error:
         raise RunError(f"cannot write: {error.strerror or error}", where=out) from None
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(nearby, ignore_errors=True)
     return out
 
 

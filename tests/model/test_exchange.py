@@ -140,6 +140,15 @@ def test_export_refuses_a_directory_in_use(tokenizer_json: Path, tmp_path: Path)
     assert [p.name for p in (tmp_path / "hf").iterdir()] == ["mine"]
 
 
+def test_export_touches_nothing_beside_it(tokenizer_json: Path, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", lively(EXPORTED["gpt2"]), tokenizer_json)
+    (tmp_path / "hf.tmp").mkdir()
+    (tmp_path / "hf.tmp" / "mine").write_text("x")
+    export_hf(run, tmp_path / "hf")
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith("hf")) == ["hf", "hf.tmp"]
+    assert [p.name for p in (tmp_path / "hf.tmp").iterdir()] == ["mine"]
+
+
 # ---- theirs to ours -------------------------------------------------------------------------------------------------
 
 TINY = {
