@@ -51,7 +51,8 @@ def test_answers_follow_from_what_is_told(kind: str, split: str) -> None:
             assert sum(values.values()) == 100
         else:
             assert all(0 < value <= maximum and value % STEPS[maximum] == 0 for value in values.values())
-        check_forms(one, (128, 128))
+        check_forms(one, (176, 176))
+        assert one.steps.startswith(told(one))
         if one.category == "sum":
             check_steps(one)
 
