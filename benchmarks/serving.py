@@ -7,6 +7,7 @@
 | overload | four times as many clients as there are places: what is answered, what is refused, and how fast |
 | disconnects | requests left while they wait and while they are written: until nothing is at work |
 | slow clients | connections that send nothing or one byte a second, beside a client that asks for /health |
+| soak (--soak) | minutes at half load: memory and open files of the server at a tenth of the time and at the end |
 | drain | SIGTERM with requests at work: whether all are answered, and until when |
 
 Clients and server share this machine's cores: on a busy or small one the server's share of the engine is understated.
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64, help="of an answer")
     parser.add_argument("--seconds", type=float, default=5.0, help="of overload, and of slow clients")
     parser.add_argument("--many", type=int, default=50, help="disconnects and slow connections; 500 is the full figure")
+    parser.add_argument("--soak", type=float, default=0.0, metavar="MINUTES", help="60 is the full figure")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--serve", action="store_true", help="be the server: what this script starts itself as")
     args = parser.parse_args()
@@ -137,6 +139,12 @@ class _Server:
         self.process.kill()
         self.process.wait()
 
+    def held(self) -> tuple[int, int]:
+        """Bytes of memory, open files."""
+        about = Path("/proc") / str(self.process.pid)
+        pages = int((about / "statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE"), len(list((about / "fd").iterdir()))
+
     def client(self) -> httpx.AsyncClient:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
         return httpx.AsyncClient(base_url=self.url, timeout=120, limits=limits)
@@ -159,6 +167,7 @@ async def _measured(args: Any, server: _Server, alone: float) -> list[list[str]]
         rows += await _overloaded(args, client, server)
         rows += await _left(args, client, server)
         rows += await _slow(args, client, server)
+        rows += await _soaked(args, client, server) if args.soak else []
     return rows
 
 
@@ -303,6 +312,37 @@ async def _slow(args: Any, client: httpx.AsyncClient, server: _Server) -> list[l
         [f"/health beside {args.many} slow connections", _seconds(busy)],
         ["the last slow connection is closed after", f"{max(closed):.1f} s"],
     ]
+
+
+async def _soaked(args: Any, client: httpx.AsyncClient, server: _Server) -> list[list[str]]:
+    """Half as many clients as there are rows, each request another prompt; some go before they are answered."""
+    begun, counts = time.perf_counter(), list[tuple[float, int, int]]()
+    seconds = 60 * args.soak
+
+    async def one(number: int) -> tuple[int, int]:
+        asked = bad = 0
+        while time.perf_counter() - begun < seconds:
+            number, asked = number + ROWS, asked + 1
+            if number % 5:
+                tokens, _ = await _once(server, _body(args, number))
+                bad += tokens < 0
+            else:
+                _, writer = await _asked(server, _body(args, number, stream=True))
+                await asyncio.sleep(0.05)
+                writer.transport.abort()
+        return asked, bad
+
+    async def look() -> None:
+        while time.perf_counter() - begun < seconds:
+            await asyncio.sleep(seconds / 100)
+            counts.append((time.perf_counter() - begun, *server.held()))
+
+    *found, _ = await asyncio.gather(*map(one, range(ROWS // 2)), look())
+    sent, failed = (sum(pair[place] for pair in found if pair) for place in (0, 1))
+    (early, memory, files), (late, after, left) = counts[len(counts) // 10], counts[-1]
+    slope = 100 * (after / memory - 1) / (late - early) * 3600
+    told = f"{memory >> 20} and {after >> 20} MB ({slope:+.1f} % an hour), {files} and {left} files"
+    return [[f"{args.soak:g} minutes at half load: {sent:,} requests", f"{failed} failed; {told}"]]
 
 
 async def _health(client: httpx.AsyncClient, seconds: float) -> list[float]:
