@@ -35,11 +35,13 @@ def pick(logits: Tensor, chance: Tensor, sampling: Sampling) -> Tensor:
 
     Raises RunError where a row's logits are no distribution.
     """
-    if not bool(logits.amax(dim=-1).isfinite().all()):
+    most = logits.amax(dim=-1, keepdim=True)
+    if not bool(most.isfinite().all()):
         raise RunError(NOT_FINITE, where="the model", hint=DAMAGED)
     if sampling.temperature == 0:
         return logits.argmax(dim=-1)
-    logits = _keep_top_k(logits.double() / sampling.temperature, sampling.top_k)
+    lower = logits.double() - most  # so that the smallest temperature leaves the most probable finite
+    logits = _keep_top_k(lower / sampling.temperature, sampling.top_k)
     kept = _keep_min_p(_keep_top_p(logits.softmax(dim=-1), sampling.top_p), sampling.min_p)
     cumulative = kept.cumsum(dim=-1)
     total = cumulative[:, -1:]

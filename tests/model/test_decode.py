@@ -286,3 +286,10 @@ def test_a_limit_beyond_all_texts_costs_nothing() -> None:
     (first, *_), _ = free = decode.generate(model, prompts, 4, seed=3)
     stops = [first, free[1][0]]
     assert decode.generate(model, prompts, 10**31, seed=3, stop_ids=stops) == [row[:1] for row in free]
+
+
+@pytest.mark.parametrize("temperature", [5e-324, 1e-308, 1e-30])
+def test_the_smallest_temperature_takes_the_most_probable(temperature: float) -> None:
+    logits = torch.tensor([[1.0, 30.0, -1e30, 29.0]])
+    picked = pick(logits, torch.tensor([0.99], dtype=torch.float64), Sampling(temperature=temperature, top_p=0.9))
+    assert picked.tolist() == [1]

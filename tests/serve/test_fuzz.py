@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from jsonschema_rs import Draft202012Validator
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 from starlette.applications import Starlette
@@ -20,6 +21,7 @@ from starlette.applications import Starlette
 from presage.serve.answers import Error
 from presage.serve.app import build_app
 from presage.serve.house import House
+from presage.serve.json_rules import REFUSED, SUPPORTED
 from presage.serve.policy import Usage
 from tests.serve.house import NAME, URL, WordJudge, house, served
 
@@ -135,12 +137,19 @@ MODES = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
 def check_by_schema(schema: Any, path: str, mode: GenerationMode, count: int) -> None:
     """Every check that schemathesis has of an answer."""
     [operation] = [one for one in map(_known, schema.get_all_operations()) if one.path == path]
+    body = schema.raw_schema["paths"][path].get("post", {}).get("requestBody", {"content": {"application/json": {}}})
+    described = body["content"]["application/json"].get("schema", True)
+    valid = Draft202012Validator({"components": schema.raw_schema["components"], "allOf": [described]}).is_valid
 
     @settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode))
     def check(case: Any) -> None:
         _name_a_tool(case.body)
         _be_brief(case.body)
+        if mode is GenerationMode.POSITIVE:
+            _bind_to_nothing(case.body)
+        elif isinstance(case.body, dict) and case.media_type == "application/json":  # what was changed may fit still
+            assume(not valid(case.body))
         case.call_and_validate(headers=ASKING)
 
     check()
@@ -153,6 +162,17 @@ def _name_a_tool(body: Any) -> None:
         with contextlib.suppress(LookupError, TypeError, AttributeError):
             if isinstance(choice["function"]["name"], str):
                 choice["function"]["name"] = body["tools"][0]["function"]["name"]
+
+
+def _bind_to_nothing(body: Any) -> None:
+    """Which schemas an answer can be bound by is more than a schema can say: words that mean something are left out."""
+    if not isinstance(body, dict):
+        return
+    form = body.get("response_format") or {}
+    given = [tool["function"].get("parameters") for tool in body.get("tools") or []]
+    for one in [*given, form.get("json_schema", {}).get("schema")]:
+        for word in {*SUPPORTED, *REFUSED} & set(one or {}):
+            del one[word]
 
 
 def _be_brief(body: Any) -> None:
