@@ -20,8 +20,8 @@ from typing import Any, get_args
 import torch
 from harness.models import lively
 from harness.report import entry, options, publish, table
-from peaks import copy_rate
 
+from presage.bench.peaks import copy_rate
 from presage.core.workers import usable_cores
 from presage.data.loader import Tokens, evaluation_windows
 from presage.infer.engine.asks import Ask, Draw

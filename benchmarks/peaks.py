@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import torch
 from harness.report import entry, options, publish, table
 
+from presage.bench.peaks import COPY_BYTES, copy_rate
 from presage.core.device import matmul_rate
 from presage.core.workers import usable_cores
-
-COPY_BYTES = 256 << 20  # well beyond any cache
 
 
 def main() -> None:
@@ -31,21 +28,6 @@ def main() -> None:
         f"written both counted. Best of repeated timings within {args.seconds:g} s each."
     )
     publish("peaks", "Peaks", [table(["", "matmul, GFLOP/s", "copy, GB/s"], rows), what], write=args.write)
-
-
-def copy_rate(device: str, dtype: torch.dtype, seconds: float) -> float:
-    """Bytes per second, read and written, of copying one large tensor into another: the best within `seconds`."""
-    source = torch.ones(COPY_BYTES // dtype.itemsize, dtype=dtype, device=device)
-    target = torch.empty_like(source)
-    target.copy_(source)  # maps the pages
-    best, deadline = float("inf"), time.perf_counter() + seconds
-    while time.perf_counter() < deadline:
-        start = time.perf_counter()
-        target.copy_(source)
-        if device == "cuda":
-            torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - start)
-    return 2 * COPY_BYTES / best
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ LAYERS = (
     {"model"},
     {"train", "tasks", "infer"},
     {"align", "forecast", "evaluate", "serve", "report"},
-    {"recipes"},
+    {"recipes", "bench"},
     {"cli"},
     {"__main__"},
 )

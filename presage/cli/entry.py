@@ -16,6 +16,7 @@ from cyclopts import CycloptsError
 
 from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     assistant,
+    bench,
     capability,
     card,
     chain,
