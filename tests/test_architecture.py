@@ -38,7 +38,7 @@ CODE_FROM_DATA = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve
 # What runs text from outside, behind the locks of the sandbox, in a process of its own; see docs/sandbox.md.
 SANDBOXED = "presage.tasks.sandbox.inside"
 CALLS = {"eval", "exec", "torch.load", "yaml.load", "yaml.unsafe_load", "np.load", "numpy.load"}
-RANKS = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"}  # set by torchrun
+RANKS = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # set by torchrun
 
 
 def _room(module: str) -> str:

@@ -51,7 +51,7 @@ from presage.cli import (  # noqa: F401 - each adds its verbs to the app
     trends,
 )
 from presage.cli.grammar import app, close_stdout, emit
-from presage.core.errors import PresageError, Stopped
+from presage.core.errors import PresageError, SaidElsewhere, Stopped
 from presage.core.terminal import visible
 
 BAD_INPUT, STOPPED, INTERNAL = 2, 4, 70
@@ -76,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(" ".join(str(error).split()), BAD_INPUT)
     except Interrupted as error:
         return _complain(f"{error} ({_how_to_go_on(arguments)})", STOPPED)
+    except SaidElsewhere as error:
+        return error.exit_code
     except PresageError as error:
         return _complain(str(error), error.exit_code)
     except KeyboardInterrupt:

@@ -73,7 +73,7 @@ def run_stage(stage: Any, config: Any, out: Path, *, resume: bool = False, quiet
     """Run one stage and print where its run directory is."""
     be_quiet(quiet)
     run = stage.run(config, out, resume=resume)
-    emit([str(run.path)])
+    emit([str(run.path)] if run.speaks else [])
 
 
 def check_level(level: float, verb: str) -> None:

@@ -74,11 +74,12 @@ def measure(seconds: float = 0.5, threads: int | None = None) -> Device:
     )
 
 
-def recorded_or_measured(kind: type[Config], out: Path | str) -> Device:
-    """The device that the unfinished run of `kind` in `out` began with; a new measurement where there is none."""
+def recorded_or_measured(kind: type[Config], out: Path | str, threads: int | None = None) -> Device:
+    """The device that the unfinished run of `kind` in `out` began with; a new measurement, with so many threads, where
+    there is none."""
     begun = Path(out) / "config.json"
     recorded: Device | None = getattr(load_config(kind, begun), "device", None) if begun.is_file() else None
-    return recorded or measure()
+    return recorded or measure(threads=threads)
 
 
 def matmul_rate(device: str, dtype: torch.dtype, seconds: float, size: int = 1024) -> float:

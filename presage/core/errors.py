@@ -10,7 +10,8 @@ PresageError                exit 2   bad input
 ├── EndpointError                    a model behind a URL that cannot be reached, or refuses to answer
 ├── CheckFailed             exit 1   a verification that came out false
 ├── Unavailable             exit 3   an isolation or hardware requirement is missing
-└── Stopped                 exit 4   a signal stopped the run; it can be resumed
+├── Stopped                 exit 4   a signal stopped the run; it can be resumed
+└── SaidElsewhere                    another rank of the same run says what happened, and how all end
 """
 
 from __future__ import annotations
@@ -78,6 +79,14 @@ class Stopped(PresageError):
     """A signal stopped the run; it can be resumed."""
 
     exit_code = 4
+
+
+class SaidElsewhere(PresageError):
+    """Another rank of the same run says what happened; this one ends with the same exit code."""
+
+    def __init__(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+        super().__init__("another rank says why")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

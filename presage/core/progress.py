@@ -14,7 +14,8 @@ PLAIN_EVERY = 20.0  # seconds between plain lines
 class Progress:
     """`with Progress("target", total=tokens) as p: p.update(tokens, loss=2.1)`; all output goes to stderr."""
 
-    def __init__(self, label: str, total: float, unit: str = "tok") -> None:
+    def __init__(self, label: str, total: float, unit: str = "tok", *, shown: bool = True) -> None:
+        self.shown = shown and not QUIET
         self.label, self.total, self.unit = label, max(total, 1e-9), unit
         self._start = self._last = time.perf_counter()
         self._first = 0.0
@@ -22,7 +23,7 @@ class Progress:
         self._task: Any = None
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty() and not QUIET:
+        if sys.stderr.isatty() and self.shown:
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn
             from rich.progress import Progress as Bar
@@ -50,6 +51,6 @@ class Progress:
         text = "  ".join([f"{rate:,.0f} {self.unit}/s", *(f"{k} {v}" for k, v in facts.items()), eta])
         if self._bar is not None:
             self._bar.update(self._task, completed=done, facts=text)
-        elif not QUIET and (now - self._last > PLAIN_EVERY or done >= self.total):
+        elif self.shown and (now - self._last > PLAIN_EVERY or done >= self.total):
             self._last = now
             print(f"{self.label}: {100 * done / self.total:.0f} %  {text}", file=sys.stderr, flush=True)

@@ -61,6 +61,8 @@ C = TypeVar("C", bound=Config)
 class RunDir:
     """One run directory, open for writing (through `create`) or reading (through `open`)."""
 
+    speaks = True
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock: Any = None

@@ -26,6 +26,7 @@ from presage.core.seeds import derive
 from presage.model.transformer import Transformer
 from presage.train import state as states
 from presage.train.optim import OptimConfig, Optimizer, clip_gradients
+from presage.train.parallel import ALONE, Ranks
 from presage.train.schedule import BatchRamp, ScheduleConfig
 from presage.train.state import TrainState
 
@@ -108,25 +109,28 @@ def fit(
     device: Device,
     evaluate: Callable[[], dict[str, float]] | None = None,
     label: str = "train",
+    ranks: Ranks = ALONE,
 ) -> TrainState:
     """Train until `plan.tokens`, resuming from the newest whole checkpoint in `run`.
 
-    `batches(first, count)` gives sequences first … first+count-1; `evaluate()` returns values for metrics.jsonl.
+    `batches(first, count)` gives sequences first … first+count-1; `evaluate()` returns values for metrics.jsonl. Of
+    `ranks` each computes its share of every batch, and the first one evaluates and writes.
     Raises Stopped after saving when SIGTERM or SIGINT arrives, PresageError when updates keep being refused.
     """
     state = states.load_newest(run.path, model, optimizer) or TrainState()
     run.cut_rows(state.step)
     model.train()
-    with stop_signals() as stopping, Progress(label, plan.tokens) as progress:
+    with stop_signals() as signals, Progress(label, plan.tokens, shown=ranks.first) as progress:
         progress.begin(state.tokens)
         mark, marked = time.perf_counter(), state.tokens
         while plan.sequences(state) > 0:
             count, before = plan.sequences(state), state.tokens
             factor = plan.schedule.factor(state.tokens, plan.tokens)
             logged = (state.step + 1) % plan.log_every == 0
-            torch.manual_seed(derive(plan.seed, "dropout", state.step))
+            torch.manual_seed(derive(plan.seed, "dropout", state.step, *([ranks.rank] if ranks.rank else [])))
 
-            mean_loss = _gradients(model, optimizer, batches, loss, plan, state, count, device, logged)
+            ranks.at(state.step)
+            mean_loss = _gradients(model, optimizer, batches, loss, plan, state, count, device, logged, ranks)
             norm = clip_gradients(optimizer.named.values(), plan.grad_clip)
             if sound(state, mean_loss, norm, plan.grad_clip):
                 state.updates += 1
@@ -145,7 +149,7 @@ def fit(
                 row = _finite({"train/loss": mean_loss, "lr": factor * optimizer.config.lr, "grad_norm": norm})
                 row |= _noise_row(state)
             if evaluate and _passed(before, state.tokens, plan.eval_every) and state.tokens < plan.tokens:
-                row |= evaluate()
+                row |= evaluate() if ranks.first else {}
             if row:
                 run.metric(step=state.step, tokens=state.tokens, flops=state.flops, **row)
                 seconds = time.perf_counter() - mark
@@ -155,13 +159,13 @@ def fit(
                 mark, marked = time.perf_counter(), state.tokens
                 shown = {"loss": f"{mean_loss:.3f}"} | ({"of peak": f"{100 * share:.0f} %"} if share else {})
                 progress.update(state.tokens, **shown)
+            (stopping,) = ranks.total([len(signals)])
             due = _passed(before, state.tokens, plan.checkpoint_every) or plan.sequences(state) == 0
-            if due or stopping:
+            if (due or stopping) and ranks.first:
                 states.save(run.path, model, optimizer, state, plan.keep, passing=not due)
             if stopping and plan.sequences(state) > 0:
-                raise Stopped(
-                    f"stopped by a signal at step {state.step}, saved", where=run.path, hint="--resume goes on"
-                )
+                stopped = f"stopped by a signal at step {state.step}, saved"
+                raise ranks.told(Stopped(stopped, where=run.path, hint="--resume goes on"))
     return state
 
 
@@ -175,18 +179,22 @@ def _gradients(
     count: int,
     device: Device,
     estimate_noise: bool,
+    ranks: Ranks,
 ) -> float:
-    """Leave the gradient of the batch's mean loss in .grad, summed over micro-batches; returns that mean."""
+    """Leave the gradient of the batch's mean loss in .grad, summed over micro-batches and ranks; returns that mean."""
     total, tokens = 0.0, 0.0
     small: tuple[float, float] | None = None
-    for start in range(0, count, plan.micro_batch):
-        size = min(plan.micro_batch, count - start)
+    begin, own = ranks.share(count)
+    for start in range(begin, begin + own, plan.micro_batch):
+        size = min(plan.micro_batch, begin + own - start)
         with device.autocast():
             value, n = loss(model, batches(state.sequences + start, size))
         value.backward()  # type: ignore[no-untyped-call]
         total, tokens = total + value.item(), tokens + n
         if estimate_noise and start == 0 and count > size:
             small = (_square(optimizer) / max(n, 1) ** 2, n)
+    ranks.sum_gradients([*optimizer.named.values()])
+    total, tokens = ranks.total([total, tokens])
     gradients = [p.grad for p in optimizer.named.values() if p.grad is not None]
     torch._foreach_div_(gradients, max(tokens, 1))
     if small is not None:

@@ -17,6 +17,7 @@ from presage.core.config import Parent
 from presage.core.device import Device, measure, recorded_or_measured
 from presage.core.energy import EnergyMeter
 from presage.core.errors import BudgetError, ConfigError, RunError
+from presage.core.onlooker import Onlooker
 from presage.core.run import RunDir
 from presage.core.seeds import derive
 from presage.data.loader import Loader, Split, Tokens, evaluation_windows
@@ -26,6 +27,7 @@ from presage.model.transformer import Transformer, build
 from presage.train import state as states
 from presage.train.loop import Plan, Settings, fit
 from presage.train.optim import OptimConfig, Optimizer
+from presage.train.parallel import TIMEOUT, Ranks, joined
 from presage.train.schedule import BatchRamp, ScheduleConfig
 
 __all__ = ["Config", "run"]
@@ -65,6 +67,8 @@ class Config(BaseConfig):
     forecast: Parent | None = None
     """The seal made before this run; its digest goes into origin.json."""
     branch: Branch | None = None
+    rank_timeout: float = Field(default=TIMEOUT, gt=0)
+    """Seconds that ranks under torchrun wait for each other; the first one evaluates and saves meanwhile."""
 
     def plan(self) -> dict[str, object]:
         """What this run will be, for --dry-run. The time assumes 40 % of the matmul peak measured here."""
@@ -88,21 +92,30 @@ class Config(BaseConfig):
 
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
-    """Train, evaluate, and write the run directory. Resume is exact to the bit on a CPU."""
-    chosen = config.device or recorded_or_measured(Config, out)
+    """Train, evaluate, and write the run directory. Resume is exact to the bit on a CPU.
+
+    Started by torchrun, every rank calls this, and the first one writes. Raises RunError where one does not come.
+    """
+    with joined(config.rank_timeout) as ranks:
+        return _run(config, out, resume, ranks)
+
+
+def _run(config: Config, out: Path, resume: bool, ranks: Ranks) -> RunDir:
+    chosen = ranks.device(lambda threads: config.device or recorded_or_measured(Config, out, threads))
     config = config.model_copy(update={"device": chosen})
     device = chosen.apply()
     tokens = Tokens(config.shards)
     split, held_out = tokens.split("train"), tokens.split("val")
     check_fits(config, split)
-    directory = RunDir.create(
-        out, "pretrain", config, seed=config.seed, resume=resume, device=chosen.model_dump(), seal=_seal(config)
+    facts = {"device": chosen.model_dump(), "seal": _seal(config)} | ({"ranks": ranks.world} if ranks.world > 1 else {})
+    directory = ranks.by_first(
+        lambda: RunDir.create(out, "pretrain", config, seed=config.seed, resume=resume, **facts), lambda: Onlooker(out)
     )
     with directory:
         meter, clock = EnergyMeter(), time.perf_counter()
         model = build(config.model, derive(config.seed, "init")).to(device)
         optimizer = Optimizer(model, config.optim)
-        _branch_off(config, directory, model, optimizer)
+        ranks.by_first(lambda: _branch_off(config, directory, model, optimizer), lambda: None)
         loader = Loader(split, config.model.context_length, config.seed)
         windows = evaluation_windows(held_out, config.model.context_length, config.eval_tokens)
         progress_windows = tuple(w[: max(1, len(w) // 4)] for w in windows)
@@ -121,7 +134,10 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
             chosen,
             evaluate=lambda: _values(bits_per_byte(model, progress_windows, held_out.token_bytes, chosen)),
             label=out.name,
+            ranks=ranks,
         )
+        if not ranks.first:
+            return directory
         final = bits_per_byte(model, windows, held_out.token_bytes, chosen)
         if not any("val/bpb" in row for row in directory.rows() if row["step"] == state.step):  # killed after this line
             directory.metric(step=state.step, tokens=state.tokens, flops=state.flops, **_values(final))

@@ -1,0 +1,157 @@
+"""Many processes, one run: torchrun starts them, PyTorch's collectives join them, and the first one writes.
+
+Every rank holds the whole model and computes its share of each batch; gradients are summed, so the update is that of
+one process to rounding, whatever the number of ranks. What batch comes next depends on the seed and the step alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
+
+from presage.core.device import Device
+from presage.core.errors import PresageError, RunError, SaidElsewhere
+from presage.core.workers import usable_cores
+
+T = TypeVar("T")
+TIMEOUT = 600.0
+"""Seconds that ranks wait for each other; evaluation and saving by the first one included."""
+STEP = "presage/step/{}"
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Which of how many processes this is. `store` is where each leaves word of how far it has come."""
+
+    rank: int = 0
+    world: int = 1
+    local: int = 0
+    neighbours: int = 1
+    """Ranks on this machine."""
+    store: Any = None
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that writes."""
+        return self.rank == 0
+
+    def share(self, count: int) -> tuple[int, int]:
+        """(first, how many) of so many sequences are this rank's; shares differ by one at most."""
+        begin, end = (place * count // self.world for place in (self.rank, self.rank + 1))
+        return begin, end - begin
+
+    def at(self, step: int) -> None:
+        """Leave word that this rank has begun a step."""
+        if self.store is not None:
+            self.store.set(STEP.format(self.rank), str(step))
+
+    def total(self, values: Sequence[float]) -> list[float]:
+        """Each value summed over all ranks, in double precision. Raises RunError naming ranks that do not come."""
+        if self.world == 1:
+            return [*values]
+        together = torch.tensor(values, dtype=torch.float64, device=self._device)
+        self._waited(lambda: dist.all_reduce(together))
+        return [float(one) for one in together.tolist()]
+
+    def sum_gradients(self, parameters: Sequence[Tensor]) -> None:
+        """Gradients summed over all ranks, the same bits on each; a rank without any has zeros."""
+        if self.world == 1:
+            return
+        for one in parameters:
+            one.grad = torch.zeros_like(one) if one.grad is None else one.grad
+        gradients = [one.grad for one in parameters if one.grad is not None]
+        flat = torch.cat([one.flatten() for one in gradients])
+        self._waited(lambda: dist.all_reduce(flat))
+        for one, summed in zip(gradients, torch.split(flat, [one.numel() for one in gradients]), strict=True):
+            one.copy_(summed.view_as(one))
+
+    def told(self, error: PresageError) -> PresageError:
+        """What every rank raises alike, said by the first one alone."""
+        return error if self.first else SaidElsewhere(error.exit_code)
+
+    def by_first(self, make: Callable[[], T], otherwise: Callable[[], T]) -> T:
+        """What the first rank makes, and what the others do instead once it is made. Where it fails, its error is
+        raised there, and the others end in silence with its exit code."""
+        if self.world == 1:
+            return make()
+        made, error = self._tried(make) if self.first else (None, None)
+        said = torch.tensor([0 if error is None else error.exit_code], device=self._device)
+        self._waited(lambda: dist.broadcast(said, src=0))
+        if error is not None:
+            raise error
+        if int(said):
+            raise SaidElsewhere(int(said))
+        return made if self.first else otherwise()  # type: ignore[return-value]
+
+    def device(self, choose: Callable[[int | None], Device]) -> Device:
+        """What the first rank chooses, given how many threads each may have (None: all); the others take the same."""
+        if self.world == 1:
+            return choose(None)
+        chosen = choose(max(1, usable_cores() // self.neighbours)) if self.first else Device()
+        facts = [float(chosen.dtype == "bfloat16"), float(chosen.threads), chosen.peak_flops or 0.0]
+        fast, threads, peak = self.total(facts if self.first else [0.0, 0.0, 0.0])
+        same = {"dtype": "bfloat16" if fast else "float32", "threads": int(threads), "peak_flops": peak or None}
+        return chosen if self.first else Device.model_validate({"device": self._device.type} | same)
+
+    def _tried(self, make: Callable[[], T]) -> tuple[T | None, PresageError | None]:
+        try:
+            return make(), None
+        except PresageError as error:
+            return None, error
+
+    @property
+    def _device(self) -> torch.device:
+        return torch.device("cuda", self.local) if torch.cuda.is_available() else torch.device("cpu")
+
+    def _waited(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except RuntimeError:
+            hint = "look at its own output; the newest checkpoint is whole, and --resume goes on from there"
+            raise RunError(self._behind(), where=f"rank {self.rank} of {self.world}", hint=hint) from None
+
+    def _behind(self) -> str:
+        """Which ranks are not where this one is, as far as the store can be asked."""
+        try:
+            names = [STEP.format(rank) for rank in range(self.world)]
+            steps = [int(self.store.get(name)) if self.store.check([name]) else -1 for name in names]
+        except (RuntimeError, ValueError):
+            return "the first rank is gone"
+        late = [str(rank) for rank, step in enumerate(steps) if step < steps[self.rank]]
+        return f"rank {', '.join(late)} did not come to step {steps[self.rank]}" if late else "another rank ended"
+
+
+ALONE = Ranks()
+
+
+@contextlib.contextmanager
+def joined(timeout: float = TIMEOUT) -> Iterator[Ranks]:
+    """The ranks that torchrun started, or this process alone. Raises RunError where they do not find each other."""
+    if "RANK" not in os.environ:
+        yield ALONE
+        return
+    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    local, neighbours = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    if backend == "nccl":
+        torch.cuda.set_device(local)
+    limit = timedelta(seconds=timeout)
+    try:
+        store, _, _ = next(rendezvous("env://", timeout=limit))
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=limit)
+    except (RuntimeError, ValueError) as error:
+        raise RunError(f"ranks do not find each other: {str(error).splitlines()[0]}", where="torchrun") from None
+    try:
+        yield Ranks(rank, world, local, neighbours, PrefixStore("presage", store))
+    finally:
+        dist.destroy_process_group()
