@@ -237,7 +237,8 @@ TASKS = (
         (("bars", 1000),),
         "value 0.85, largest 0.95",
         grid=Grid(patch=8, merge=2),
-        base="words",
+        base="labels",
+        rate=0.5,
         steps=True,
         context=256,
         rows=8,
@@ -297,6 +298,7 @@ TASKS = (
         grid=Grid(patch=8, merge=2),
         context=256,
         rows=8,
+        epochs=6,
         augment=TURNED,
     ),
     Task(
