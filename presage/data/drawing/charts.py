@@ -191,19 +191,25 @@ def _more(random: np.random.Generator, family: Family, shown: Chart, asked: Aske
 
 def _value(thing: str, random: np.random.Generator, shown: Chart) -> Asked:
     text = f"What is the value of the {thing} {shown.names[shown.place]}?"
-    return Asked(text, str(shown.values[shown.place]), "value", "within")
+    return Asked(text, str(shown.values[shown.place]), "value", "within", _looked_up(shown, shown.place))
+
+
+def _looked_up(shown: Chart, *at: int) -> str:
+    """What was told of some names, once more: to find a name is learned before what to do with it."""
+    return " ".join(f"{shown.names[place]}: {shown.values[place]}." for place in at)
 
 
 def _extreme(text: str, category: str, random: np.random.Generator, shown: Chart) -> Asked:
     wanted = min(shown.values) if category == "smallest" else max(shown.values)
-    return Asked(text, shown.names[shown.values.index(wanted)], category)
+    name, least = shown.names[shown.values.index(wanted)], "least" if category == "smallest" else "most"
+    return Asked(text, name, category, steps=f"The {least} is {wanted}: {name}.")
 
 
 def _sum(random: np.random.Generator, shown: Chart) -> Asked:
     first, second = some(random, range(len(shown.names)), 2)
     a, b = shown.names[first], shown.names[second]
     x, y = shown.values[first], shown.values[second]
-    steps = f"{a} is {x}. {b} is {y}. {x} + {y} = {x + y}."
+    steps = f"{_looked_up(shown, first, second)} {x} + {y} = {x + y}."
     return Asked(f"What do the bars {a} and {b} add up to?", str(x + y), "sum", "within", steps)
 
 
@@ -221,12 +227,12 @@ def _rising(random: np.random.Generator, shown: Chart) -> Asked:
     place = pick(random, pairs)
     answer = "yes" if shown.values[place + 1] > shown.values[place] else "no"
     text = f"Does the line rise from {shown.names[place]} to {shown.names[place + 1]}?"
-    return Asked(text, answer, "rising")
+    return Asked(text, answer, "rising", steps=_looked_up(shown, place, place + 1))
 
 
 def _percent(random: np.random.Generator, shown: Chart) -> Asked:
     text = f"How many percent is {shown.names[shown.place]}?"
-    return Asked(text, str(shown.values[shown.place]), "percent", "within")
+    return Asked(text, str(shown.values[shown.place]), "percent", "within", _looked_up(shown, shown.place))
 
 
 BARS = Family(
