@@ -67,8 +67,6 @@ class Config(BaseConfig):
     forecast: Parent | None = None
     """The seal made before this run; its digest goes into origin.json."""
     branch: Branch | None = None
-    rank_timeout: float = Field(default=TIMEOUT, gt=0)
-    """Seconds that ranks under torchrun wait for each other; the first one evaluates and saves meanwhile."""
 
     def plan(self) -> dict[str, object]:
         """What this run will be, for --dry-run. The time assumes 40 % of the matmul peak measured here."""
@@ -91,12 +89,13 @@ class Config(BaseConfig):
         }
 
 
-def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
+def run(config: Config, out: Path, *, resume: bool = False, rank_timeout: float = TIMEOUT) -> RunDir:
     """Train, evaluate, and write the run directory. Resume is exact to the bit on a CPU.
 
-    Started by torchrun, every rank calls this, and the first one writes. Raises RunError where one does not come.
+    Started by torchrun, every rank calls this, and the first one writes. Raises RunError where one does not come within
+    `rank_timeout` seconds.
     """
-    with joined(config.rank_timeout) as ranks:
+    with joined(rank_timeout) as ranks:
         return _run(config, out, resume, ranks)
 
 

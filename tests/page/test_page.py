@@ -273,7 +273,7 @@ def test_a_base_model_goes_on_with_texts_and_says_so(browser: Any) -> None:
     base = about("base", chat=False, note="This model goes on with a text.", prompts=[offered])
     with served(base) as server, page_of(browser) as (page, _):
         page.goto(server.url)
-        assert "goes on with a text" in page.locator("#empty").inner_text()
+        page.locator("#empty", has_text="goes on with a text").wait_for()
         page.click(".prompt")
         page.wait_for_selector(".again")
         body = server.asked[0]

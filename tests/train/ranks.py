@@ -16,11 +16,11 @@ from tests.tiny import tiny_run
 
 def main(shards: str, out: str, steps: str, *options: str) -> int:
     """Exit codes are the command line's."""
-    config = tiny_run(Path(shards), steps=int(steps), device=Device(), log_every=1, micro_batch=3, rank_timeout=5.0)
+    config = tiny_run(Path(shards), steps=int(steps), device=Device(), log_every=1, micro_batch=3)
     if "late" in options or "dead" in options:
         parallel.Ranks.at = _not_there("late" if "late" in options else "dead")  # type: ignore[method-assign]
     try:
-        pretrain.run(config, Path(out), resume="resume" in options)
+        pretrain.run(config, Path(out), resume="resume" in options, rank_timeout=5.0)
     except PresageError as error:
         print(f"presage: {error}", file=sys.stderr)
         return error.exit_code
