@@ -39,9 +39,11 @@ def main() -> None:
     rows = [
         _row("names", [name in said for one, said in pairs for name in _chart(one.steps)]),
         _row("names with their values", [ok for one, said in pairs for ok in _right(one, said)]),
+        *(
+            _row(f"{kind}, by what it tells", [_follows(*pair) for pair in pairs if pair[0].category == kind])
+            for kind in ("value", "largest", "smallest")
+        ),
     ]
-    for kind in ("value", "largest", "smallest"):
-        rows.append(_row(f"{kind}, by what it tells", [_follows(*pair) for pair in pairs if pair[0].category == kind]))
     columns = ["of held-out charts", "n", "right"]
     publish("vision-told", "What a model tells of charts", [table(columns, rows)], write=args.write)
 
