@@ -26,7 +26,9 @@ from presage.core.workers import usable_cores
 T = TypeVar("T")
 TIMEOUT = 600.0
 """Seconds that ranks wait for each other; evaluation and saving by the first one included."""
-STEP = "presage/step/{}"
+START = timedelta(seconds=300)
+"""Until all of them have been started."""
+STEP = "step/{}"
 
 
 @dataclass(frozen=True)
@@ -147,11 +149,15 @@ def joined(timeout: float = TIMEOUT) -> Iterator[Ranks]:
         torch.cuda.set_device(local)
     limit = timedelta(seconds=timeout)
     try:
-        store, _, _ = next(rendezvous("env://", timeout=limit))
+        found, _, _ = next(rendezvous("env://", timeout=START))
+        store = PrefixStore(f"presage/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", found)  # no old addresses
+        here = [f"here/{number}" for number in range(world)]
+        store.set(here[rank], "")
+        store.wait(here, START)  # before the first wait of `timeout`: processes start at their own pace
         dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=limit)
     except (RuntimeError, ValueError) as error:
         raise RunError(f"ranks do not find each other: {str(error).splitlines()[0]}", where="torchrun") from None
     try:
-        yield Ranks(rank, world, local, neighbours, PrefixStore("presage", store))
+        yield Ranks(rank, world, local, neighbours, store)
     finally:
         dist.destroy_process_group()
