@@ -40,14 +40,6 @@ SANDBOXED = "presage.tasks.sandbox.inside"
 CALLS = {"eval", "exec", "torch.load", "yaml.load", "yaml.unsafe_load", "np.load", "numpy.load"}
 RANKS = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # set by torchrun
 RANKS |= {"TORCHELASTIC_RESTART_COUNT"}
-    "RANK",
-    "WORLD_SIZE",
-    "LOCAL_RANK",
-    "LOCAL_WORLD_SIZE",
-    "TORCHELASTIC_RESTART_COUNT",
-    "MASTER_ADDR",
-    "MASTER_PORT",
-}  # set by torchrun
 
 
 def _room(module: str) -> str:
