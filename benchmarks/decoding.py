@@ -14,18 +14,18 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from harness.models import lively
 from harness.report import entry, options, publish, table
 
+from presage.bench.models import lively
 from presage.bench.peaks import copy_rate
+from presage.bench.writing import generate, write
 from presage.core.workers import usable_cores
 from presage.data.loader import Tokens, evaluation_windows
-from presage.infer.engine.asks import Ask, Draw
-from presage.infer.engine.batcher import Batcher, written
 from presage.infer.engine.lighter import Weights, lighter
 from presage.model.config import gpt2
 from presage.model.hf_tensors import tensors_to_hf
@@ -91,23 +91,14 @@ Write = Callable[[torch.Tensor, int], int]
 
 def _engines(model: Transformer, args: Namespace) -> Iterator[tuple[str, str, Callable[[int], Write]]]:
     theirs = _transformers(model)
-    yield "transformers", "f32", lambda batch: _generate(theirs)
+    yield "transformers", "f32", lambda batch: partial(generate, theirs)
     kinds: tuple[Weights, ...] = ("f32", "bf16", "int8")
     for weights in kinds:
         light = lighter(model, weights)
-        yield "presage", weights, lambda batch, light=light: _ours(light, batch)  # type: ignore[misc]
+        yield "presage", weights, lambda batch, light=light: partial(write, light)  # type: ignore[misc]
     half = theirs.to(torch.bfloat16)
-    yield "transformers", "bf16", lambda batch: _generate(half)
+    yield "transformers", "bf16", lambda batch: partial(generate, half)
     yield from _llama(model, args)
-
-
-def _ours(model: Transformer, batch: int) -> Write:
-    def write(prompts: torch.Tensor, new: int) -> int:
-        engine = Batcher(model, rows=batch, chunk=4096, kept=0)
-        found = written(engine, [Ask(row, new, Draw(0.0)) for row in prompts.tolist()])
-        return sum(len(one.ids) for one in found)
-
-    return write
 
 
 def _transformers(model: Transformer) -> Any:
@@ -117,21 +108,6 @@ def _transformers(model: Transformer) -> Any:
     theirs = GPT2LMHeadModel(config).eval()
     theirs.load_state_dict(tensors_to_hf(model_tensors(model), model.config), strict=False)
     return theirs
-
-
-def _generate(theirs: Any) -> Write:
-    def write(prompts: torch.Tensor, new: int) -> int:
-        out = theirs.generate(
-            prompts,
-            attention_mask=torch.ones_like(prompts),
-            max_new_tokens=new,
-            min_new_tokens=new,
-            do_sample=False,
-            pad_token_id=0,
-        )
-        return int((out.shape[1] - prompts.shape[1]) * len(prompts))
-
-    return write
 
 
 def _llama(model: Transformer, args: Namespace) -> Iterator[tuple[str, str, Callable[[int], Write]]]:

@@ -29,9 +29,9 @@ from typing import Any
 
 import httpx
 import torch
-from harness.models import lively
 from harness.report import entry, options, publish, table
 
+from presage.bench.models import lively
 from presage.core.errors import Stopped
 from presage.data.bpe import Tokenizer
 from presage.infer.asking import Asking

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from presage.bench.figures import Action, Figure, Machine, beside, rates
+from presage.bench.models import lively
 from presage.bench.peers import gpt2_of_transformers
 from presage.infer.engine.asks import Ask, Draw
 from presage.infer.engine.batcher import Batcher, written
 from presage.infer.engine.lighter import Weights, lighter
 from presage.model.config import ModelConfig, gpt2
-from presage.model.transformer import Transformer, build
+from presage.model.transformer import Transformer
 
-PROMPT, NEW, ROWS = 32, 24, (1, 16)
+PROMPT, NEW, ROWS, CHUNK = 32, 24, (1, 16), 4096
 LONG = 512
 """Tokens of a prompt that is only read."""
-LIVELY = 0.1
-"""The spread of embeddings: no two ids are nearly as probable, as of a model that was trained."""
 BYTES: dict[Weights, int] = {"f32": 4, "int8": 1}
 
 
 def _model(machine: Machine) -> Transformer:
-    config = gpt2().model_copy(update={"dropout": 0.0})
-    model = build(config, 0)
-    with torch.no_grad():
-        model.embed.weight.normal_(0, LIVELY, generator=torch.Generator().manual_seed(1))
-    return model.eval().to(machine.device.device)
+    return lively(gpt2().model_copy(update={"dropout": 0.0})).to(machine.device.device)
 
 
 def decoding(machine: Machine) -> Iterator[Figure]:
@@ -39,9 +35,9 @@ def decoding(machine: Machine) -> Iterator[Figure]:
     kinds: tuple[Weights, ...] = ("f32", "int8") if machine.device.device == "cpu" else ("f32",)
     light = {kind: lighter(model, kind) for kind in kinds}
     for rows in ROWS:
-        prompts = _prompts(model.config, rows, PROMPT)
-        systems: dict[str, Action] = {kind: _written(one, prompts) for kind, one in light.items()}
-        peer = {"peer": _generated(theirs.to(machine.device.device), prompts)} if theirs else {}
+        prompts = _prompts(model.config, rows, PROMPT).to(machine.device.device)
+        systems: dict[str, Action] = {kind: partial(write, one, prompts, NEW) for kind, one in light.items()}
+        peer = {"peer": partial(generate, theirs.to(machine.device.device), prompts, NEW)} if theirs else {}
         found = rates({**systems, **peer}, machine)
         lines = [_line(model, kind, rows, found[kind], machine) for kind in kinds]
         yield from beside(lines[:1], "transformers", found.get("peer"))
@@ -58,21 +54,17 @@ def _prompts(config: ModelConfig, rows: int, length: int) -> Tensor:
     return torch.randint(config.vocab_size, (rows, length), generator=torch.Generator().manual_seed(rows))
 
 
-def _written(model: Transformer, prompts: Tensor) -> Action:
-    def write() -> float:
-        engine = Batcher(model, rows=len(prompts), kept=0)
-        return float(sum(len(one.ids) for one in written(engine, [Ask(p, NEW, Draw(0.0)) for p in prompts.tolist()])))
-
-    return write
+def write(model: Transformer, prompts: Tensor, new: int) -> int:
+    """So many ids after each of prompts [B, T] by our engine, all at once; how many were written."""
+    engine = Batcher(model, rows=len(prompts), chunk=CHUNK, kept=0)
+    return sum(len(one.ids) for one in written(engine, [Ask(ids, new, Draw(0.0)) for ids in prompts.tolist()]))
 
 
-def _generated(theirs: Any, prompts: Tensor) -> Action:
-    def write() -> float:
-        mask, new = torch.ones_like(prompts), {"max_new_tokens": NEW, "min_new_tokens": NEW}
-        out = theirs.generate(prompts, attention_mask=mask, do_sample=False, pad_token_id=0, **new)
-        return float(out.numel() - prompts.numel())
-
-    return write
+def generate(theirs: Any, prompts: Tensor, new: int) -> int:
+    """The same by a model of transformers."""
+    mask, exactly = torch.ones_like(prompts), {"max_new_tokens": new, "min_new_tokens": new}
+    out = theirs.generate(prompts, attention_mask=mask, do_sample=False, pad_token_id=0, **exactly)
+    return int(out.numel() - prompts.numel())
 
 
 def prefill(machine: Machine) -> Iterator[Figure]:
