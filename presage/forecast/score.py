@@ -13,8 +13,7 @@ from presage.core.look import whole
 from presage.core.run import RunDir, note
 from presage.forecast import ability
 from presage.forecast.seal import Config as Sealed
-from presage.forecast.seal import description_digest, seal_digest, target_description
-from presage.train import pretrain
+from presage.forecast.seal import description_digest, description_of, seal_digest
 
 __all__ = ["Config", "run"]
 
@@ -90,5 +89,5 @@ def _check_pair(forecast: dict[str, object], target: RunDir) -> None:
     assert isinstance(inputs, dict)
     if target.origin["parents"]["shards"]["digest"] != inputs["shards"]:
         raise SealError("this run was trained on other tokens than the sealed ones", where=target.path)
-    if description_digest(target_description(target.config(pretrain.Config))) != description["config_digest"]:
+    if description_digest(description_of(target)) != description["config_digest"]:
         raise SealError("this run's config is not the sealed one", where=target.path / "config.json")

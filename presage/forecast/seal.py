@@ -85,10 +85,19 @@ def seal_digest(forecast: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def target_description(config: pretrain.Config) -> dict[str, Any]:
-    """The target's flat config without paths: parents are sealed by digest, wherever they lie."""
-    flat, parents = flatten(config), config.parents()
+def target_description(config: pretrain.Config, recorded: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The target's flat config without paths: parents are sealed by digest, wherever they lie.
+
+    `recorded`: what a config.json says of the same config. A field that configs have gained since is not in it, and no
+    part of what was sealed.
+    """
+    flat, parents = flatten(recorded or config), config.parents()
     return {key: value for key, value in flat.items() if key not in parents and not key.startswith("forecast")}
+
+
+def description_of(target: RunDir) -> dict[str, Any]:
+    """The description of the config that a run of pretraining was made with."""
+    return target_description(target.config(pretrain.Config), target.read_json("config.json")["config"])
 
 
 def description_digest(description: dict[str, Any]) -> str:

@@ -16,7 +16,6 @@ from presage.core.look import altered, changed_parents, displaced, runs_below
 from presage.core.run import RunDir
 from presage.forecast import ability, seal
 from presage.forecast import ledger as ledgers
-from presage.train import pretrain
 
 Problem = tuple[str, str]
 TOLERANCE = 1e-6
@@ -177,7 +176,8 @@ def _places(config: seal.Config) -> dict[str, Path]:
 
 def _agreement(sealed: RunDir, config: seal.Config, forecast: dict[str, Any]) -> Iterator[Problem]:
     """The forecast's own config and origin say what forecast.json says."""
-    description = seal.description_digest(seal.target_description(config.target))
+    recorded = sealed.read_json("config.json")["config"]["target"]
+    description = seal.description_digest(seal.target_description(config.target, recorded))
     said = {"level": config.level, "facts": config.facts}
     if description != forecast["target"]["config_digest"] or said != {key: forecast[key] for key in said}:
         yield str(sealed.path / "config.json"), "not the config that forecast.json was made from"
@@ -231,7 +231,7 @@ def _target(target: RunDir, forecast: dict[str, Any]) -> Iterator[Problem]:
         yield str(target.path / "origin.json"), "the target was not started under this seal"
     if target.origin["parents"]["shards"]["digest"] != forecast["inputs"]["shards"]:
         yield str(target.path / "origin.json"), "the target was trained on other tokens than the sealed ones"
-    description = seal.target_description(target.config(pretrain.Config))
+    description = seal.description_of(target)
     if seal.description_digest(description) != forecast["target"]["config_digest"]:
         sealed_config = forecast["target"]["config"]
         keys = [k for k in sorted(description.keys() | sealed_config.keys()) if _differ(description, sealed_config, k)]

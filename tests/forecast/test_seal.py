@@ -151,6 +151,24 @@ def test_a_target_of_another_config(chain: Chain, tmp_path: Path, quick: None) -
         scored(chain, copy.root)
 
 
+def test_a_field_that_configs_gain_later_breaks_no_seal(
+    chain: Chain, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Later(pretrain.Config):
+        polish: float = 0.0
+
+    class LaterSeal(seal.Config):
+        target: Later
+
+    copy = chain.copy(tmp_path / "demo")
+    shutil.rmtree(copy.root / "score")
+    monkeypatch.setattr(pretrain, "Config", Later)
+    monkeypatch.setattr(seal, "Config", LaterSeal)
+    assert "polish" in RunDir(copy.root / "target").config(pretrain.Config).model_dump()
+    assert verify(copy.root) == []
+    assert scored(copy, copy.root).done
+
+
 def test_a_target_of_other_tokens(chain: Chain, tmp_path: Path, quick: None) -> None:
     other = RunDir(chain.root / "shards").config(shards.Config).model_copy(update={"shard_tokens": 8192})
     shards.run(other, tmp_path / "shards")
