@@ -16,13 +16,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from presage.core.errors import CorruptError, RunError
 from presage.core.run import note
 from presage.model.transformer import Transformer
-from presage.model.weights import load_tensors, model_tensors, save_tensors, verified, write_manifest
+from presage.model.weights import load_tensors, model_tensors, read_tensors, save_tensors, verified, write_manifest
 from presage.train.optim import Optimizer
 
 CHECKPOINT_FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
@@ -31,6 +31,8 @@ CHECKPOINT_FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
 @dataclass
 class TrainState:
     """Where training stands. Everything else is a pure function of this and the config."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
 
     step: int = 0
     tokens: int = 0
@@ -49,6 +51,7 @@ class TrainState:
     """What else a stage takes from step to step."""
 
 
+STATE = TypeAdapter(TrainState)
 PASSING = "PASSING"
 """A file in checkpoints that were saved because of a signal, between two that were due."""
 
@@ -124,11 +127,21 @@ def load(folder: Path, model: Transformer, optimizer: Optimizer | None, further:
     """Verify a checkpoint, fill model, optimizer and what else is to be filled, return its state."""
     verify(folder, further)
     for name, tensors in further.items():
-        _fill(tensors, load_file(folder / f"{name}.safetensors"), folder)
-    load_tensors(model, load_file(folder / "model.safetensors"), folder / "model.safetensors")
+        _fill(tensors, read_tensors(folder / f"{name}.safetensors"), folder)
+    load_tensors(model, read_tensors(folder / "model.safetensors"), folder / "model.safetensors")
     if optimizer is not None:
-        _fill(optimizer.state, load_file(folder / "optimizer.safetensors"), folder)
-    return TrainState(**json.loads((folder / "state.json").read_text()))
+        _fill(optimizer.state, read_tensors(folder / "optimizer.safetensors"), folder)
+    return _state(folder / "state.json")
+
+
+def _state(path: Path) -> TrainState:
+    """Raises CorruptError for anything but the fields of a state: a manifest that agrees proves no good will."""
+    try:
+        return STATE.validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = " ".join((".".join(map(str, first["loc"])), first["msg"])).strip()
+        raise CorruptError(f"not the state of a run: {what}", where=path) from None
 
 
 def load_newest(run: Path, model: Transformer, optimizer: Optimizer, further: Further = NOTHING) -> TrainState | None:

@@ -2,7 +2,8 @@
 
 `python -m tests.train.killing` prints the table: 5 runs, 10 SIGKILLs each, 15 of the 50 with the newest checkpoint
 damaged as well (a flipped bit, a file cut short, a file missing). Each attempt is forked from a process that has torch
-loaded and has never used a thread, so that an attempt costs milliseconds.
+loaded and has never used a thread, so that an attempt costs milliseconds. With `--ranks 2` a run is two processes, and
+one of them is killed; the other has MOURNING seconds to end by itself.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +33,7 @@ from tests.imports import ROOT
 from tests.tiny import STEP_TOKENS, outcome, tiny_run
 
 STEPS = 150
+MOURNING = 2.0
 DAMAGES = ("bit flipped", "cut short", "file missing")
 
 
@@ -47,6 +50,8 @@ class Tally:
     damaged: list[str] = field(default_factory=list)
     different: int = 0
     """Ends that left other files than the run left alone."""
+    followed: int = 0
+    """Times the other ranks ended by themselves after one was killed."""
     seconds: float = 0.0
 
 
@@ -97,20 +102,41 @@ def config_of(number: int, tokens: Path) -> pretrain.Config:
     return tiny_run(tokens, STEPS, seed=number, device=device, optim=optim, checkpoint_every=every, log_every=5)
 
 
-def torment(name: str, config: pretrain.Config, folder: Path, kills: int, damages: list[str], seed: int) -> Tally:
+def launched(config: pretrain.Config, out: Path, log: Path, ranks: int) -> list[int]:
+    """The processes of one attempt, as torchrun would start them."""
+    if ranks == 1:
+        return [in_child(lambda: pretrain.run(config, out, resume=out.exists()), log)]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    resume = out.exists()
+
+    def as_rank(rank: int) -> None:
+        each = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks, "MASTER_PORT": port}
+        os.environ.update({"MASTER_ADDR": "127.0.0.1"} | {name: str(value) for name, value in each.items()})
+        pretrain.run(config, out, resume=resume, rank_timeout=20.0)
+
+    return [in_child(lambda rank=rank: as_rank(rank), log) for rank in range(ranks)]  # type: ignore[misc]
+
+
+def torment(
+    name: str, config: pretrain.Config, folder: Path, kills: int, damages: list[str], seed: int, ranks: int = 1
+) -> Tally:
     """Kill and damage until all kills are dealt out, then let the run end; its end is compared each time."""
     tally, chance, log, out = Tally(name), random.Random(seed), folder / "log.txt", folder / "run"
     begin = time.monotonic()
-    finish(in_child(lambda: pretrain.run(config, folder / "alone"), log), log)
+    for child in launched(config, folder / "alone", log, ranks):
+        finish(child, log)
     whole = time.monotonic() - begin
     expected = outcome(folder / "alone")
     with_damage = {*chance.sample(range(kills), k=len(damages))}
     due = list(damages)
     while True:
-        child = in_child(lambda: pretrain.run(config, out, resume=out.exists()), log)
+        children = launched(config, out, log, ranks)
         last = tally.kills == kills
-        ended = last or _dies(child, chance.uniform(0, 2.0 * whole / max(kills, 1)))
-        if last:
+        ended = last or _dies(children, chance.uniform(0, 2.0 * whole / max(kills, 1)), chance, tally)
+        ended = ended or (out / "DONE").is_file()  # killed with nothing left to do
+        for child in children if last else ():
             finish(child, log)
         if ended:
             tally.finished += 1
@@ -131,21 +157,33 @@ def torment(name: str, config: pretrain.Config, folder: Path, kills: int, damage
     return tally
 
 
-def _dies(child: int, seconds: float) -> bool:
-    """SIGKILL after `seconds`; True when the child had ended by itself before."""
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            if status:
-                raise SystemExit(f"an attempt ended with status {status}")
-            return True
-        time.sleep(0.001)
-    os.kill(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+def _dies(children: list[int], seconds: float, chance: random.Random, tally: Tally) -> bool:
+    """SIGKILL for one of them after `seconds`; True when all had ended well by themselves."""
+    alive, codes = list(children), []
+
+    def wait(limit: float) -> None:
+        while alive and time.monotonic() < limit:
+            for child in list(alive):
+                done, status = os.waitpid(child, os.WNOHANG)
+                if done:
+                    alive.remove(child)
+                    codes.append(os.waitstatus_to_exitcode(status))
+            time.sleep(0.001)
+
+    wait(time.monotonic() + seconds)
+    if any(codes):
+        raise SystemExit(f"an attempt ended with exit codes {codes}")
+    if alive:
+        os.kill(chance.choice(alive), signal.SIGKILL)
+        wait(time.monotonic() + MOURNING)
+        tally.followed += len(children) > 1 and not alive
+    for child in alive:
+        os.kill(child, signal.SIGKILL)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    return not any(codes)
 
 
-def torment_all(folder: Path, runs: int, kills: int, damaged: int, seed: int = 0) -> list[Tally]:
+def torment_all(folder: Path, runs: int, kills: int, damaged: int, seed: int = 0, ranks: int = 1) -> list[Tally]:
     torch.set_num_threads(1)
     origin.commit()  # asks git once, not once per attempt
     make = f"import pathlib; from tests.tiny import make_shards; make_shards(pathlib.Path({str(folder)!r}))"
@@ -157,7 +195,7 @@ def torment_all(folder: Path, runs: int, kills: int, damaged: int, seed: int = 0
         place = folder / f"run-{number}"
         place.mkdir()
         name = f"{config.optim.kind} {config.device.dtype if config.device else ''}"
-        tallies.append(torment(name, config, place, kills, kinds[number::runs], seed * 1000 + number))
+        tallies.append(torment(name, config, place, kills, kinds[number::runs], seed * 1000 + number, ranks))
     return tallies
 
 
@@ -177,17 +215,19 @@ def table(tallies: list[Tally]) -> str:
         f"{t.name:18} {t.kills:5} {t.in_save:7} {len(t.damaged):7} {t.finished:4} {t.different:9} {t.seconds:7.1f}"
         for t in [*tallies, sums]
     ]
+    followed = sum(t.followed for t in tallies)
+    lines += [f"the other ranks ended by themselves: {followed} of {sums.kills}"] if followed else []
     lines.append(", ".join(f"{kind}: {sums.damaged.count(kind)}" for kind in DAMAGES))
     return "\n".join(lines)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("runs", 5), ("kills", 10), ("damaged", 15), ("seed", 0)):
+    for name, default in (("runs", 5), ("kills", 10), ("damaged", 15), ("seed", 0), ("ranks", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="presage-killing-") as folder:
-        tallies = torment_all(Path(folder), given.runs, given.kills, given.damaged, given.seed)
+        tallies = torment_all(Path(folder), given.runs, given.kills, given.damaged, given.seed, given.ranks)
     print(table(tallies))
     complete = sum(t.kills for t in tallies) == given.runs * given.kills
     return 0 if complete and not any(t.different for t in tallies) else 1
