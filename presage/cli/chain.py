@@ -62,6 +62,44 @@ def demo(
 
 
 @forecast.command
+def distant(
+    *,
+    corpus: list[Path],
+    out: Place = Path("runs/distant"),
+    ratio: float = 10_000.0,
+    flops: float | None = None,
+    seed: Whole = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Corpus to scored forecast in one go, every fitted rung at most 1/RATIO of the target's compute.
+
+    Parameters
+    ----------
+    corpus
+        Files or folders of text, a source each; may be given several times.
+    out
+        Folder for the run directories; the report is OUT/report/report.html. The same command goes on where it stopped.
+    ratio
+        The target's compute over the largest rung's: GPT-4's report has 10,000.
+    flops
+        The target's compute; by default as much as four passes over the text are worth.
+    seed
+        Seed of everything random.
+    """
+    import math
+
+    from presage.core.errors import ConfigError
+    from presage.recipes import distant as recipe
+
+    for name, value in (("--ratio", ratio), ("--flops", flops)):
+        if value is not None and not 1 < value < math.inf:
+            raise ConfigError(f"{value} is no number above 1", where=name)
+    be_quiet(quiet)
+    recipe.run(out, texts=corpus, ratio=ratio, flops=flops, seed=seed)
+    emit([str(out / "report" / "report.html")])
+
+
+@forecast.command
 def seal(
     *,
     ladder: Path,

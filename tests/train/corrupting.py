@@ -166,24 +166,32 @@ def attacked(root: Path) -> dict[str, str]:
     canary, found = root / "canary", {}
     config = tiny_run(root / "shards")
     for name, (file, content) in hostile(canary).items():
-        run = root / "hostile"
-        shutil.copytree(root / "run", run)
-        folder = newest_checkpoint(run)
-        (folder / file).write_bytes(content)
-        write_manifest(folder)
-        model = build(config.model, 1)
-        optimizer = Optimizer(model, config.optim)
-        try:
-            known = [refused(lambda: load_run(run)), refused(lambda: states.load(folder, model, optimizer))]
-            if not any(known) and file in states.CHECKPOINT_FILES:  # what is none of its files is not read
-                found[name] = "was taken for a checkpoint"
-        except Exception as error:
-            found[name] = f"{type(error).__name__}: {error}"[:100]
+        odd = _outcome(root, config, file, content)
+        found |= {name: odd} if odd else {}
         if canary.exists():
             found[name] = "was executed"
             canary.unlink()
-        shutil.rmtree(run)
     return found
+
+
+def _outcome(root: Path, config: pretrain.Config, file: str, content: bytes) -> str:
+    """What is odd about reading a checkpoint in which one file is another; empty where it is as it should be."""
+    run = root / "hostile"
+    shutil.rmtree(run, ignore_errors=True)
+    shutil.copytree(root / "run", run)
+    folder = newest_checkpoint(run)
+    (folder / file).write_bytes(content)
+    write_manifest(folder)
+    model = build(config.model, 1)
+    try:
+        known = [
+            refused(lambda: load_run(run)),
+            refused(lambda: states.load(folder, model, Optimizer(model, config.optim))),
+        ]
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"[:100]
+    unread = file not in states.CHECKPOINT_FILES  # what is none of its files is not looked at
+    return "" if any(known) or unread else "was taken for a checkpoint"
 
 
 def prepared(root: Path) -> Path:

@@ -1,0 +1,79 @@
+"""A forecast from far away, small: every stage, the ratio, and what the data do not allow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from presage import cli
+from presage.core.errors import BudgetError
+from presage.core.run import RunDir
+from presage.forecast.verify import verify
+from presage.recipes import demo_plan, distant
+from tests.tiny import write_texts
+
+FLOPS, FAR = 1e10, 6.0
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_texts(tmp_path_factory.mktemp("distant") / "texts", files=60)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_plan, "VOCAB", 300)
+    monkeypatch.setattr(demo_plan, "RULE", demo_plan.RULE.model_copy(update={"vocab_size": 300, "context_length": 16}))
+    for name, value in {"BUDGETS": 4, "REPEATS": 2, "EVAL_TOKENS": 2048}.items():
+        monkeypatch.setattr(distant, name, value)
+
+
+def test_corpus_to_scored_forecast(texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "far"
+    command = [
+        "forecast",
+        "distant",
+        "--corpus",
+        str(texts),
+        "--out",
+        str(out),
+        "--ratio",
+        str(FAR),
+        "--flops",
+        str(FLOPS),
+    ]
+    assert cli.main([*command, "--quiet"]) == 0
+    assert capsys.readouterr().out.strip() == str(out / "report" / "report.html")
+    rows = RunDir.open(out / "ladder").read_table("rungs")
+    largest = max(float(row["compute"]) for row in rows if row["fitted"] == "1")
+    target = RunDir.open(out / "target")
+    assert 0.9 < largest * FAR / float(target.value("flops")) <= 1
+    forecast = RunDir.open(out / "forecast").read_json("forecast.json")
+    assert forecast["facts"] == {"ratio": FAR} and any("law bends" in warning for warning in forecast["warnings"])
+    assert RunDir.open(out / "score").value("seal") == target.origin["seal"]
+    assert verify(out) == []
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("DONE")}
+    assert cli.main([*command, "--quiet"]) == 0, "the same command once more"
+    assert before == {path: path.stat().st_mtime_ns for path in out.rglob("DONE")}
+
+
+def test_four_passes_are_the_most(texts: Path, tmp_path: Path) -> None:
+    with pytest.raises(BudgetError, match="more than 4 passes"):
+        distant.run(tmp_path / "far", texts=[texts], ratio=FAR, flops=1e15)
+    tokens = int(RunDir.open(tmp_path / "far" / "shards").value("train/tokens"))
+    most = distant.largest(tokens)
+    wanted = most / demo_plan.RULE.model(most).flops_per_token()
+    assert wanted <= 4 * tokens < 1.05 * wanted
+
+
+def test_rungs_too_small_to_train_are_said(tmp_path: Path) -> None:
+    with pytest.raises(BudgetError, match="too few for a run"):
+        distant.rungs_for(tmp_path, 1e9, 1e4, 0)
+
+
+@pytest.mark.parametrize("option", [("--ratio", "0"), ("--flops", "nan"), ("--ratio", "inf")])
+def test_numbers_that_are_none(option: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["forecast", "distant", "--corpus", str(tmp_path), "--out", str(tmp_path / "o"), *option]) == 2
+    assert option[0] in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
