@@ -21,6 +21,7 @@ from presage.core.run import RunDir
 from presage.data.loader import Loader, Tokens
 from presage.train import pretrain
 from presage.train import state as states
+from presage.train.loop import stop_signals
 from presage.train.optim import Optimizer
 from presage.train.pretrain import Branch
 from presage.train.schedule import BatchRamp, ScheduleConfig
@@ -164,6 +165,14 @@ def test_stopped_by_a_signal(
         pretrain.run(config, out, resume=True)
     assert outcome(out) == outcome(whole.path)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL or callable(signal.getsignal(signal.SIGTERM))
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    with stop_signals() as received:
+        signal.raise_signal(signal.SIGTERM)
+        assert received == [signal.SIGTERM]
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
 
 
 def _signal_at_update(patch: pytest.MonkeyPatch, number: int) -> None:

@@ -1,0 +1,51 @@
+"""tools/guards.py finds guards and removes what it says; the count itself takes minutes and is run by hand."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.imports import ROOT
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("guards", ROOT / "tools" / "guards.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["guards"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_files_and_their_tests_are_there(tool: ModuleType) -> None:
+    for file, tests in tool.GUARDED.items():
+        assert all((ROOT / name).is_file() for name in (file, *tests)), file
+    assert sum(len(list(tool.guards(file))) for file in tool.GUARDED) > 60
+
+
+def test_a_guard_is_off_while_its_tests_run_and_back_afterwards(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = "presage/data/loader.py"
+    guard = next(g for g in tool.guards(file) if "sha256" in g.condition)
+    place = tmp_path / file
+    place.parent.mkdir(parents=True)
+    whole = (ROOT / file).read_text(encoding="utf-8")
+    place.write_text(whole, encoding="utf-8")
+    seen = []
+
+    def passes(name: str, tree: Path) -> bool:
+        ast.parse((tree / name).read_bytes())
+        seen.append((tree / name).read_text(encoding="utf-8"))
+        return False
+
+    monkeypatch.setattr(tool, "passes", passes)
+    assert tool.missed(guard, tmp_path)
+    assert seen == [whole.replace(f"if {guard.condition}:", f"if False and ({guard.condition}):")]
+    assert seen[0] != whole == place.read_text(encoding="utf-8")
