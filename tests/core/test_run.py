@@ -286,6 +286,13 @@ def test_resuming_with_another_content_is_refused(tmp_path: Path) -> None:
         RunDir.create(tmp_path / "run", "leaf", reading(tmp_path, "two"), resume=True)
 
 
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    run = make(tmp_path / "a")
+    assert run.read_table("rows") == [{"a": "1", "b": "x"}]
+    with pytest.raises(RunError, match=r"other\.csv: missing file"):
+        run.read_table("other")
+
+
 def test_a_missing_file_is_named_and_nothing_is_left(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="missing file") as caught:
         RunDir.create(tmp_path / "run", "leaf", Reader(data=(tmp_path / "no.jsonl",)))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from presage import cli
+from presage.core.config import Config
 from presage.core.errors import RunError, SealError
 from presage.core.files import digest_of, sha256
 from presage.core.run import RunDir, find_runs
@@ -115,6 +116,10 @@ def test_no_seal_over_parts_that_do_not_belong_together(chain: Chain, tmp_path: 
     corpus.run(texts, tmp_path / "corpus")
     with pytest.raises(SealError, match=r"corpus is not what .*shards was made from"):
         seal.run(config.model_copy(update={"corpus": tmp_path / "corpus"}), tmp_path / "forecast")
+    with RunDir.create(tmp_path / "attempts", "attempts", Config()) as attempted:
+        attempted.finish()
+    with pytest.raises(SealError, match="not a ladder's attempts"):
+        seal.run(config.model_copy(update={"attempts": attempted.path}), tmp_path / "forecast")
     assert not (tmp_path / "forecast").exists()
 
 
