@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from presage.core.errors import DataError
 from presage.data.images.parts import TAG, Mixed, Picture, pictures, read_content, without_pictures, written
 from presage.data.images.question import METRICS, Question, read_questions, write_questions
+from presage.data.images.reading import Limits
 from tests.data.hostile_images import GOOD
 from tests.seeing import noise, picture
 
@@ -34,6 +35,14 @@ questions = st.builds(
     group=texts,
     forms=st.dictionaries(st.sampled_from(["text", "interleaved"]), mixed),
 )
+
+
+def test_a_byte_more_than_is_allowed() -> None:
+    data = GOOD["png"]
+    part = {"type": "image_url", "image_url": {"url": Picture(data).url}}
+    assert read_content([part], "here", limits=Limits(bytes=len(data))) == (Picture(data),)
+    with pytest.raises(DataError, match="more than"):
+        read_content([part], "here", limits=Limits(bytes=len(data) - 1))
 
 
 @given(mixed)
