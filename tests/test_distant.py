@@ -9,6 +9,7 @@ import pytest
 from presage import cli
 from presage.core.errors import BudgetError
 from presage.core.run import RunDir
+from presage.forecast.ladder import fitted_rungs
 from presage.forecast.verify import verify
 from presage.recipes import demo_plan, distant
 from tests.tiny import write_texts
@@ -31,22 +32,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_corpus_to_scored_forecast(texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "far"
-    command = [
-        "forecast",
-        "distant",
-        "--corpus",
-        str(texts),
-        "--out",
-        str(out),
-        "--ratio",
-        str(FAR),
-        "--flops",
-        str(FLOPS),
-    ]
-    assert cli.main([*command, "--quiet"]) == 0
+    given = {"corpus": texts, "out": out, "ratio": FAR, "flops": FLOPS}
+    command = ["forecast", "distant", "--quiet", *(f"--{name}={value}" for name, value in given.items())]
+    assert cli.main(command) == 0
     assert capsys.readouterr().out.strip() == str(out / "report" / "report.html")
-    rows = RunDir.open(out / "ladder").read_table("rungs")
-    largest = max(float(row["compute"]) for row in rows if row["fitted"] == "1")
+    largest = max(float(row["compute"]) for row in fitted_rungs(out / "ladder"))
     target = RunDir.open(out / "target")
     assert 0.9 < largest * FAR / float(target.value("flops")) <= 1
     forecast = RunDir.open(out / "forecast").read_json("forecast.json")
@@ -54,7 +44,7 @@ def test_corpus_to_scored_forecast(texts: Path, tmp_path: Path, capsys: pytest.C
     assert RunDir.open(out / "score").value("seal") == target.origin["seal"]
     assert verify(out) == []
     before = {path: path.stat().st_mtime_ns for path in out.rglob("DONE")}
-    assert cli.main([*command, "--quiet"]) == 0, "the same command once more"
+    assert cli.main(command) == 0, "the same command once more"
     assert before == {path: path.stat().st_mtime_ns for path in out.rglob("DONE")}
 
 

@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from tests.imports import ROOT
+from tools import guards
 
 
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("guards", ROOT / "tools" / "guards.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["guards"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_files_and_their_tests_are_there(tool: ModuleType) -> None:
-    for file, tests in tool.GUARDED.items():
+def test_files_and_their_tests_are_there() -> None:
+    for file, tests in guards.GUARDED.items():
         assert all((ROOT / name).is_file() for name in (file, *tests)), file
-    assert sum(len(list(tool.guards(file))) for file in tool.GUARDED) > 60
+    assert sum(len(list(guards.guards(file))) for file in guards.GUARDED) > 60
 
 
 def test_a_guard_is_off_while_its_tests_run_and_back_afterwards(
-    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = "presage/data/loader.py"
-    guard = next(g for g in tool.guards(file) if "sha256" in g.condition)
+    guard = next(g for g in guards.guards(file) if "sha256" in g.condition)
     place = tmp_path / file
     place.parent.mkdir(parents=True)
     whole = (ROOT / file).read_text(encoding="utf-8")
@@ -45,7 +33,7 @@ def test_a_guard_is_off_while_its_tests_run_and_back_afterwards(
         seen.append((tree / name).read_text(encoding="utf-8"))
         return False
 
-    monkeypatch.setattr(tool, "passes", passes)
-    assert tool.missed(guard, tmp_path)
+    monkeypatch.setattr(guards, "passes", passes)
+    assert guards.missed(guard, tmp_path)
     assert seen == [whole.replace(f"if {guard.condition}:", f"if False and ({guard.condition}):")]
     assert seen[0] != whole == place.read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ import statistics
 from pathlib import Path
 
 from presage.core.run import RunDir
+from presage.forecast.verify import LEDGER
 from presage.recipes import demo
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,7 +75,7 @@ def publish(tree: Path, out: Path) -> None:
     """Copy every run below `tree` without its large files, which OMITTED lists instead."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    shutil.copyfile(tree / demo.LEDGER, out / demo.LEDGER)
+    shutil.copyfile(tree / LEDGER, out / LEDGER)
     for done in sorted(tree.rglob("DONE")):
         run = done.parent
         target = out / run.relative_to(tree)

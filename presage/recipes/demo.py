@@ -28,15 +28,15 @@ from presage.forecast import planned as plan_stage
 from presage.forecast import record as record_stage
 from presage.forecast import score as score_stage
 from presage.forecast import seal as seal_stage
+from presage.forecast.verify import LEDGER
 from presage.recipes import assistant, eyes
 from presage.recipes import demo_plan as plan
 from presage.recipes import examined as examination
-from presage.recipes.kept import kept
+from presage.recipes.kept import entered, kept
 from presage.recipes.outcome import CONDUCT, told
 from presage.report import render as report_stage
 from presage.train import pretrain
 
-LEDGER = "ledger.jsonl"
 RESERVE = 32.0
 """Seconds kept for the last evaluation, samples, their comparison with the training text, and the report."""
 MICROCODE, LEVELS = 0.25, (1,)
@@ -64,10 +64,10 @@ def corpus() -> corpus_stage.Config:
     return corpus_stage.Config()
 
 
-def own_files(folder: Path) -> corpus_stage.Config:
-    """A user's own folder in place of the embedded corpus."""
-    source = corpus_stage.Source(name=folder.name or "files", kind="files", paths=(str(folder),))
-    return corpus_stage.Config(sources=(source,))
+def own_files(*places: Path) -> corpus_stage.Config:
+    """A user's own files or folders in place of the embedded corpus: a source each, taken once, whole."""
+    named = (corpus_stage.Source(name=place.name or "files", paths=(str(place),)) for place in places)
+    return corpus_stage.Config(sources=tuple(named))
 
 
 def tokenizer() -> tokenizer_stage.Config:
@@ -147,7 +147,7 @@ def run(
         lambda: plan.sealing(texts.path, vocabulary.path, tokens.path, rungs, tried, minutes, left(), seed),
         out / "forecast",
     )
-    _enter(out / LEDGER, sealed, f"demo, seed {seed}")
+    entered(out / LEDGER, sealed, f"demo, seed {seed}")
     target = kept(
         pretrain,
         lambda: sealed.config(seal_stage.Config).target.model_copy(update={"forecast": sealed.path}),
@@ -213,13 +213,6 @@ def _on_top(minutes: float, images: bool) -> str:
     """What the images take besides, in words."""
     more = f"about {eyes.MINUTES:g} more" if minutes >= ALIGNS else "less than one more"
     return f" and {more} for images" if images else ""
-
-
-def _enter(file: Path, sealed: RunDir, name: str) -> None:
-    """Into the ledger, unless an interrupted demo has done so."""
-    entered = ledger.read(file) if file.is_file() else []
-    if all(getattr(entry.what, "seal", None) != sealed.value("seal") for entry in entered):
-        ledger.append_seal(file, sealed.path, name)
 
 
 def _sources(folder: Path | None, microcode: bool) -> corpus_stage.Config:

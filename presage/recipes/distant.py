@@ -22,12 +22,13 @@ from presage.forecast import ladder as ladder_stage
 from presage.forecast import ledger
 from presage.forecast import score as score_stage
 from presage.forecast import seal as seal_stage
+from presage.forecast.verify import LEDGER
 from presage.recipes import demo_plan as plan
-from presage.recipes.kept import same
+from presage.recipes.demo import own_files
+from presage.recipes.kept import entered, same
 from presage.report import render as report_stage
 from presage.train import pretrain
 
-LEDGER = "ledger.jsonl"
 PASSES = 4
 """Over the training text, at most."""
 RATIO = 10_000.0
@@ -45,7 +46,7 @@ RUNS = Path("runs/distant")
 
 def corpus() -> corpus_stage.Config:
     """English prose of three kinds: novels before 1920 (ELTeC), textbooks (OpenStax), Python's PEPs."""
-    return sources([BOOKS / name for name in ("eltec_english_novels", "openstax_textbooks", "python_peps")])
+    return own_files(*(BOOKS / name for name in ("eltec_english_novels", "openstax_textbooks", "python_peps")))
 
 
 def tokenizer() -> tokenizer_stage.Config:
@@ -63,12 +64,6 @@ def ladder() -> ladder_stage.Config:
     return rungs_for(RUNS / "shards", 1e15, 1000.0, 0)
 
 
-def sources(paths: Sequence[Path]) -> corpus_stage.Config:
-    """A source a path, each taken once, whole."""
-    named = [corpus_stage.Source(name=path.stem or f"files-{i}", paths=(str(path),)) for i, path in enumerate(paths)]
-    return corpus_stage.Config(sources=tuple(named))
-
-
 def run(out: Path, *, texts: Sequence[Path], ratio: float = RATIO, flops: float | None = None, seed: int = 0) -> RunDir:
     """Walk the chain below `out`; finished stages are kept. Returns the score's run.
 
@@ -76,7 +71,7 @@ def run(out: Path, *, texts: Sequence[Path], ratio: float = RATIO, flops: float 
     1/ratio of it buys no rungs.
     """
     clock = time.perf_counter()
-    documents = same(corpus_stage, lambda: sources(texts), out / "corpus")
+    documents = same(corpus_stage, lambda: own_files(*texts), out / "corpus")
     vocabulary = same(
         tokenizer_stage,
         lambda: tokenizer_stage.Config(corpus=documents.path, vocab_size=plan.VOCAB),
@@ -100,9 +95,7 @@ def run(out: Path, *, texts: Sequence[Path], ratio: float = RATIO, flops: float 
         lambda: sealing(documents.path, vocabulary.path, rungs, flops or most, ratio, seed),
         out / "forecast",
     )
-    entered = ledger.read(out / LEDGER) if (out / LEDGER).is_file() else []
-    if all(getattr(entry.what, "seal", None) != sealed.value("seal") for entry in entered):
-        ledger.append_seal(out / LEDGER, sealed.path, f"{ratio:g} times, seed {seed}")
+    entered(out / LEDGER, sealed, f"{ratio:g} times, seed {seed}")
     target = same(
         pretrain,
         lambda: sealed.config(seal_stage.Config).target.model_copy(update={"forecast": sealed.path}),

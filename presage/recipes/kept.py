@@ -9,6 +9,7 @@ from typing import Any
 from presage.core.config import Config
 from presage.core.errors import RunError
 from presage.core.run import RunDir, load_config
+from presage.forecast import ledger
 
 FILLED = ("device", "model", "threads")
 """Fields that a stage fills in as it begins."""
@@ -33,6 +34,13 @@ def same(stage: Any, make: Callable[[], Config], out: Path) -> RunDir:
     begun = (out / "config.json").is_file()
     config = _as_begun(stage, make(), out) if begun else make()
     return kept(stage, lambda: config, out)
+
+
+def entered(file: Path, sealed: RunDir, name: str) -> None:
+    """A forecast into the ledger, unless an interrupted chain has done so."""
+    before = ledger.read(file) if file.is_file() else []
+    if all(getattr(entry.what, "seal", None) != sealed.value("seal") for entry in before):
+        ledger.append_seal(file, sealed.path, name)
 
 
 def _as_begun(stage: Any, config: Config, out: Path) -> Config:

@@ -32,6 +32,7 @@ from presage.train import pretrain
 from presage.train import state as states
 from presage.train.optim import Optimizer
 from tests.tiny import make_shards, newest_checkpoint, tiny_run
+from tests.train.killing import spoilt
 
 Table = dict[str, tuple[int, int]]
 """{kind of damage: (how often, how often it went unnoticed)}."""
@@ -65,10 +66,7 @@ def damaged(root: Path, count: int, seed: int = 0) -> Table:
         path, check = places[trial % len(places)]
         whole = path.read_bytes()
         for kind in unnoticed:
-            changed = bytearray(whole)
-            changed[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
-            # The line end that closes a text is not content.
-            path.write_bytes(changed if kind == "bit flipped" else whole[: chance.randrange(len(whole.rstrip(b"\n")))])
+            path.write_bytes(spoilt(whole, kind, chance))
             unnoticed[kind] += not refused(check)
         path.write_bytes(whole)
         assert not refused(check)

@@ -84,14 +84,19 @@ def finish(child: int, log: Path) -> None:
 def damage(folder: Path, kind: str, chance: random.Random) -> None:
     """Damage one file of a checkpoint, MANIFEST included."""
     path = chance.choice(sorted(folder.iterdir()))
-    content = bytearray(path.read_bytes())
     if kind == "file missing":
         path.unlink()
-    elif kind == "cut short":
-        path.write_bytes(content[: chance.randrange(len(content))])
     else:
-        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
-        path.write_bytes(content)
+        path.write_bytes(spoilt(path.read_bytes(), kind, chance))
+
+
+def spoilt(content: bytes, kind: str, chance: random.Random) -> bytes:
+    """A bit flipped, or cut short by more than the line end that closes a text and is not content."""
+    if kind == "cut short":
+        return content[: chance.randrange(len(content.rstrip(b"\n")))]
+    changed = bytearray(content)
+    changed[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    return bytes(changed)
 
 
 def config_of(number: int, tokens: Path) -> pretrain.Config:
