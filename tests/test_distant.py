@@ -12,6 +12,7 @@ from presage.core.run import RunDir
 from presage.forecast.ladder import fitted_rungs
 from presage.forecast.verify import verify
 from presage.recipes import demo_plan, distant
+from presage.recipes.demo import own_files
 from tests.tiny import write_texts
 
 FLOPS, FAR = 1e10, 6.0
@@ -67,3 +68,8 @@ def test_numbers_that_are_none(option: tuple[str, str], tmp_path: Path, capsys: 
     assert cli.main(["forecast", "distant", "--corpus", str(tmp_path), "--out", str(tmp_path / "o"), *option]) == 2
     assert option[0] in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_folders_of_one_name_are_sources_of_their_own() -> None:
+    made = own_files(Path("a/texts"), Path("b/texts"), Path("c"), Path("a/texts"))
+    assert [source.name for source in made.sources] == ["a/texts", "b/texts", "c"]

@@ -66,8 +66,12 @@ def corpus() -> corpus_stage.Config:
 
 def own_files(*places: Path) -> corpus_stage.Config:
     """A user's own files or folders in place of the embedded corpus: a source each, taken once, whole."""
-    named = (corpus_stage.Source(name=place.name or "files", paths=(str(place),)) for place in places)
-    return corpus_stage.Config(sources=tuple(named))
+    names = [place.name or "files" for place in places]
+    sources = {}
+    for name, place in zip(names, places, strict=True):
+        own = name if names.count(name) == 1 else str(place)
+        sources[own] = corpus_stage.Source(name=own, paths=(str(place),))
+    return corpus_stage.Config(sources=tuple(sources.values()))
 
 
 def tokenizer() -> tokenizer_stage.Config:
