@@ -112,7 +112,7 @@ def presage_step(system: System) -> tuple[Step, int]:
             loss.backward()  # type: ignore[no-untyped-call]
             loss.item()
         torch._foreach_div_([p.grad for p in optimizer.named.values() if p.grad is not None], y.numel())
-        clip_gradients(optimizer.named.values(), config.grad_clip)
+        clip_gradients(optimizer.gradients(), config.grad_clip)
         optimizer.step(1.0, count)
         optimizer.zero_grad()
 

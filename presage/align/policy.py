@@ -96,7 +96,7 @@ class Update:
         windows: Windows | None, run: RunDir,
     ) -> Stats:  # fmt: skip
         stats = self.gradients(batch, models, beta, None if windows is None else self._next(windows, state))
-        norm = clip_gradients(models.optimizer.named.values(), self.grad_clip)
+        norm = clip_gradients(models.optimizer.gradients(), self.grad_clip)
         if sound(state, stats["policy/loss"], norm, self.grad_clip):
             state.updates += 1
             models.optimizer.step(factor, state.updates)
@@ -128,7 +128,7 @@ class Update:
             return {}
         loss, stats = value_loss(valued(models.value, batch), batch.values, batch.returns, batch.mask, self.value_clip)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = clip_gradients(models.value_optimizer.named.values(), self.grad_clip)
+        norm = clip_gradients(models.value_optimizer.gradients(), self.grad_clip)
         if math.isfinite(norm):
             models.value_optimizer.step(factor, max(1, state.updates))
         models.value_optimizer.zero_grad()

@@ -75,7 +75,7 @@ def _ours(config: ModelConfig, kind: Any, batch: int, machine: Machine) -> Actio
             loss, count = next_token_loss(model, data)
         loss.backward()  # type: ignore[no-untyped-call]
         torch._foreach_div_([p.grad for p in optimizer.named.values() if p.grad is not None], count)
-        clip_gradients(optimizer.named.values(), 1.0)
+        clip_gradients(optimizer.gradients(), 1.0)
         optimizer.step(1e-3, steps)
         optimizer.zero_grad()
         return float(count)

@@ -69,10 +69,12 @@ AsJson = Annotated[bool, Parameter(negative="", help="print JSON instead of text
 Overrides = Annotated[str, Parameter(help="key=value: fields to change, dotted for nested ones (optim.lr=0.01)")]
 
 
-def run_stage(stage: Any, config: Any, out: Path, *, resume: bool = False, quiet: bool = False) -> None:
-    """Run one stage and print where its run directory is."""
+def run_stage(
+    stage: Any, config: Any, out: Path, *, resume: bool = False, quiet: bool = False, **particulars: Any
+) -> None:
+    """Run one stage, with what it alone takes, and print where its run directory is."""
     be_quiet(quiet)
-    run = stage.run(config, out, resume=resume)
+    run = stage.run(config, out, resume=resume, **particulars)
     emit([str(run.path)] if run.speaks else [])
 
 

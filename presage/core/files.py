@@ -33,9 +33,10 @@ def remove_temporary(root: Path) -> None:
     for path in own_files(root):
         if is_temporary(path.relative_to(root)):
             path.unlink()
-    for folder in sorted(root.rglob("*.tmp"), reverse=True):
-        with contextlib.suppress(OSError):  # not empty: holds what belongs to a nested run
-            folder.rmdir()
+    for folder in sorted(root.rglob("*"), reverse=True):
+        if folder.is_dir() and is_temporary(folder.relative_to(root)):
+            with contextlib.suppress(OSError):  # not empty: holds what belongs to a nested run
+                folder.rmdir()
 
 
 def sha256(path: Path) -> str:

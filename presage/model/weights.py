@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors import SafetensorError
@@ -12,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from presage.core.errors import ConfigError, CorruptError, RunError
-from presage.core.run import RunDir, atomic_write, load_config, sha256
+from presage.core.files import atomic_write, own_files, sha256
+from presage.core.run import RunDir, load_config
 from presage.data.vocabulary import tokenizer_of
 from presage.model.config import ModelConfig
 from presage.model.lora import Lora, merged
@@ -185,17 +188,26 @@ def checkpoint(run: Path, step: int | None = None) -> Path:
 
 def verified(folder: Path, name: str) -> Path:
     """The path of a file in a checkpoint whose content is what MANIFEST says. Raises CorruptError otherwise."""
-    try:
-        expected = json.loads((folder / "MANIFEST").read_text(encoding="utf-8"))["files"][name]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise CorruptError(f"MANIFEST does not list {name}", where=folder) from None
+    expected = manifest(folder).get(name)
+    if expected is None:
+        raise CorruptError(f"MANIFEST does not list {name}", where=folder)
     if not (folder / name).is_file() or sha256(folder / name) != expected:
         raise CorruptError("missing, or its content differs from MANIFEST", where=folder / name)
     return folder / name
 
 
-def write_manifest(folder: Path) -> None:
-    """Close a checkpoint: MANIFEST lists the sha256 of every other file. Written last."""
-    files = {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.name != "MANIFEST"}
+def manifest(folder: Path) -> dict[str, object]:
+    """{file: what its sha256 is to be} of a checkpoint; nothing of one without a MANIFEST that can be read."""
+    try:
+        files = json.loads((folder / "MANIFEST").read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return files if isinstance(files, dict) else {}
+
+
+def write_manifest(folder: Path, digests: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Close a checkpoint: MANIFEST lists the sha256 of every other file, some of which may be known. Written last."""
+    names = [p.relative_to(folder).as_posix() for p in own_files(folder)]
+    files = {name: digests.get(name) or sha256(folder / name) for name in names if name != "MANIFEST"}
     with atomic_write(folder / "MANIFEST") as file:
         file.write((json.dumps({"files": files}, indent=2) + "\n").encode())

@@ -24,7 +24,6 @@ from presage.core.progress import Progress
 from presage.core.run import RunDir
 from presage.core.seeds import derive
 from presage.model.transformer import Transformer
-from presage.train import state as states
 from presage.train.optim import OptimConfig, Optimizer, clip_gradients
 from presage.train.parallel import ALONE, Ranks
 from presage.train.schedule import BatchRamp, ScheduleConfig
@@ -117,7 +116,7 @@ def fit(
     `ranks` each computes its share of every batch, and the first one evaluates and writes.
     Raises Stopped after saving when SIGTERM or SIGINT arrives, PresageError when updates keep being refused.
     """
-    state = states.load_newest(run.path, model, optimizer) or TrainState()
+    state = ranks.newest(run.path, model, optimizer) or TrainState()
     run.cut_rows(state.step)
     model.train()
     with stop_signals() as signals, Progress(label, plan.tokens, shown=ranks.first) as progress:
@@ -131,7 +130,7 @@ def fit(
 
             ranks.at(state.step)
             mean_loss = _gradients(model, optimizer, batches, loss, plan, state, count, device, logged, ranks)
-            norm = clip_gradients(optimizer.named.values(), plan.grad_clip)
+            norm = clip_gradients(optimizer.gradients(), plan.grad_clip, ranks.everywhere)
             if sound(state, mean_loss, norm, plan.grad_clip):
                 state.updates += 1
                 optimizer.step(factor, state.updates)
@@ -149,7 +148,7 @@ def fit(
                 row = _finite({"train/loss": mean_loss, "lr": factor * optimizer.config.lr, "grad_norm": norm})
                 row |= _noise_row(state)
             if evaluate and _passed(before, state.tokens, plan.eval_every) and state.tokens < plan.tokens:
-                row |= evaluate() if ranks.first else {}
+                row |= evaluate() if ranks.evaluates else {}
             if row:
                 run.metric(step=state.step, tokens=state.tokens, flops=state.flops, **row)
                 seconds = time.perf_counter() - mark
@@ -160,10 +159,11 @@ def fit(
                 shown = {"loss": f"{mean_loss:.3f}"} | ({"of peak": f"{100 * share:.0f} %"} if share else {})
                 progress.update(state.tokens, **shown)
             (stopping,) = ranks.total([len(signals)])
-            due = _passed(before, state.tokens, plan.checkpoint_every) or plan.sequences(state) == 0
-            if (due or stopping) and ranks.first:
-                states.save(run.path, model, optimizer, state, plan.keep, passing=not due)
-            if stopping and plan.sequences(state) > 0:
+            last = plan.sequences(state) == 0
+            due = last or _passed(before, state.tokens, plan.checkpoint_every)
+            if due or stopping:
+                ranks.save(run.path, model, optimizer, state, plan.keep, passing=not due, last=last)
+            if stopping and not last:
                 stopped = f"stopped by a signal at step {state.step}, saved"
                 raise ranks.told(Stopped(stopped, where=run.path, hint="--resume goes on"))
     return state
@@ -184,21 +184,19 @@ def _gradients(
     """Leave the gradient of the batch's mean loss in .grad, summed over micro-batches and ranks; returns that mean."""
     total, tokens = 0.0, 0.0
     small: tuple[float, float] | None = None
-    begin, own = ranks.share(count)
-    for start in range(begin, begin + own, plan.micro_batch):
-        size = min(plan.micro_batch, begin + own - start)
+    for number, (start, size, weight) in enumerate(ranks.passes(count, plan.micro_batch)):
         with device.autocast():
             value, n = loss(model, batches(state.sequences + start, size))
-        value.backward()  # type: ignore[no-untyped-call]
-        total, tokens = total + value.item(), tokens + n
-        if estimate_noise and start == 0 and count > size:
-            small = (_square(optimizer) / max(n, 1) ** 2, n)
+        (value if weight else value * 0.0).backward()  # type: ignore[no-untyped-call]
+        total, tokens = total + weight * value.item(), tokens + weight * n
+        if estimate_noise and number == 0 and ranks.evaluates:
+            first = ranks.everywhere(tokens)
+            small = (ranks.everywhere(_square(optimizer)) / max(first, 1) ** 2, first)
     ranks.sum_gradients([*optimizer.named.values()])
     total, tokens = ranks.total([total, tokens])
-    gradients = [p.grad for p in optimizer.named.values() if p.grad is not None]
-    torch._foreach_div_(gradients, max(tokens, 1))
+    torch._foreach_div_(optimizer.gradients(), max(tokens, 1))
     if small is not None:
-        _update_noise(state, small, (_square(optimizer), tokens))
+        _update_noise(state, small, (ranks.everywhere(_square(optimizer)), tokens))
     return total / max(tokens, 1)
 
 
@@ -227,7 +225,7 @@ def refuse(state: TrainState, run: RunDir, mean_loss: float, norm: float) -> Non
 
 
 def _square(optimizer: Optimizer) -> float:
-    norms = torch._foreach_norm([p.grad for p in optimizer.named.values() if p.grad is not None])
+    norms = torch._foreach_norm(optimizer.gradients())
     return float(torch.stack(norms).square().sum())
 
 

@@ -31,7 +31,7 @@ def training_rate(config: Config, device: Device, seconds: float = 2.0) -> float
             with device.autocast():
                 loss, _ = next_token_loss(model, (part, part))
             loss.backward()  # type: ignore[no-untyped-call]
-        clip_gradients(optimizer.named.values(), config.optim.grad_clip)
+        clip_gradients(optimizer.gradients(), config.optim.grad_clip)
         optimizer.step(1e-3, count)
         optimizer.zero_grad()
 

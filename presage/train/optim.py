@@ -14,7 +14,7 @@ Weight decay is decoupled and proportional to the current rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -44,11 +44,26 @@ class OptimConfig(Config):
     base_depth: int = 4
 
 
-class Optimizer:
-    """Steps every group; state is plain tensors keyed by parameter name, so a checkpoint is one safetensors file."""
+class Whole:
+    """Where the numbers of parameters, gradients and moments are: here, all of them."""
 
-    def __init__(self, model: nn.Module, config: OptimConfig) -> None:
-        self.config = config
+    def own(self, tensor: Tensor) -> Tensor:
+        """What of a tensor is here, to be read and changed in place."""
+        return tensor
+
+    def orthogonalised(self, updates: Sequence[Tensor], rows: int) -> Iterable[Tensor]:
+        """Of matrices of one shape, of `rows` rows in all, what is here of each, orthogonalised."""
+        return orthogonalise(torch.stack([*updates]).flatten(2))
+
+
+WHOLE = Whole()
+
+
+class Optimizer:
+    """Steps every group; state is tensors keyed by parameter name, so a checkpoint is one safetensors file."""
+
+    def __init__(self, model: nn.Module, config: OptimConfig, layout: Whole = WHOLE) -> None:
+        self.config, self.layout = config, layout
         self.named = {name: p for name, p in model.named_parameters() if p.requires_grad}
         n_layers = getattr(getattr(model, "config", None), "n_layers", config.base_depth)
         self.scales = {name: _lr_scale(name, p, config, n_layers) for name, p in self.named.items()}
@@ -68,18 +83,21 @@ class Optimizer:
             self._muon(names, factor)
         self._adam(factor, count)
 
+    def gradients(self) -> list[Tensor]:
+        """What is here of the gradients there are."""
+        return [self.layout.own(p.grad) for p in self.named.values() if p.grad is not None]
+
     def zero_grad(self) -> None:
         for parameter in self.named.values():
             parameter.grad = None
 
     def _muon(self, names: list[str], factor: float) -> None:
         """Matrices of one shape together: Nesterov momentum, orthogonalised as a batch (Jordan 2024)."""
-        parameters = [self.named[n] for n in names]
-        gradients = [_grad(p) for p in parameters]
-        buffers = [self.state[f"{n}.m"] for n in names]
+        parameters, gradients, buffers = self._own(names, "m")
         torch._foreach_lerp_(buffers, gradients, 1 - self.config.momentum)
-        updates = torch.stack([g.lerp(b, self.config.momentum) for g, b in zip(gradients, buffers, strict=True)])
-        for name, parameter, update in zip(names, parameters, orthogonalise(updates.flatten(2)), strict=True):
+        updates = [g.lerp(b, self.config.momentum) for g, b in zip(gradients, buffers, strict=True)]
+        found = self.layout.orthogonalised(updates, len(self.named[names[0]]))
+        for name, parameter, update in zip(names, parameters, found, strict=True):
             lr = self.config.lr * factor * self.scales[name]
             step = update.to(parameter.dtype).view_as(parameter)
             parameter.mul_(1 - lr * self.config.weight_decay).add_(step, alpha=-lr)
@@ -89,10 +107,7 @@ class Optimizer:
             return
         config = self.config
         base = config.adam_lr if config.kind == "muon" else config.lr
-        parameters = [self.named[n] for n in self.adam_names]
-        gradients = [_grad(p) for p in parameters]
-        m = [self.state[f"{n}.m"] for n in self.adam_names]
-        v = [self.state[f"{n}.v"] for n in self.adam_names]
+        parameters, gradients, m, v = self._own(self.adam_names, "m", "v")
         torch._foreach_lerp_(m, gradients, 1 - config.beta1)
         torch._foreach_mul_(v, config.beta2)
         torch._foreach_addcmul_(v, gradients, gradients, 1 - config.beta2)
@@ -104,6 +119,14 @@ class Optimizer:
             if parameter.ndim == 2:
                 parameter.mul_(1 - lr * config.weight_decay)
             parameter.addcdiv_(numerator, denominator, value=-lr / (1 - config.beta1**count))
+
+    def _own(self, names: list[str], *moments: str) -> list[list[Tensor]]:
+        """What is here of parameters, of their gradients (zeros where there is none), and of each kind of moments."""
+        own = self.layout.own
+        parameters = [own(self.named[n]) for n in names]
+        gradients = [self.named[n].grad for n in names]
+        given = [torch.zeros_like(p) if g is None else own(g) for p, g in zip(parameters, gradients, strict=True)]
+        return [parameters, given, *([own(self.state[f"{n}.{kind}"]) for n in names] for kind in moments)]
 
 
 def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
@@ -120,10 +143,15 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     return out
 
 
-def clip_gradients(parameters: Iterable[Tensor], limit: float) -> float:
-    """Scale all gradients to a global norm of at most `limit`; returns the norm before."""
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    norm: float = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))).item()
+def clip_gradients(
+    gradients: list[Tensor], limit: float, everywhere: Callable[[float], float] = lambda square: square
+) -> float:
+    """Scale all gradients to a global norm of at most `limit`; returns the norm before.
+
+    `everywhere` makes of the square of what is here that of the whole.
+    """
+    here: float = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))).item()
+    norm = math.sqrt(everywhere(here * here))  # of one number's square, that number: fp32 in double
     if norm > limit:
         torch._foreach_mul_(gradients, limit / norm)
     return norm
@@ -138,7 +166,7 @@ def is_matrix(name: str, parameter: Tensor) -> bool:
 def _lr_scale(name: str, parameter: Tensor, config: OptimConfig, n_layers: int) -> float:
     if not config.transfer or parameter.ndim < 2 or "embed" in name:
         return 1.0
-    fan_out, fan_in = len(parameter), parameter[0].numel()
+    fan_out, fan_in = len(parameter), math.prod(parameter.shape[1:])
     if name.startswith(("head", "score")):
         return config.base_width / fan_in
     width = math.sqrt(max(1.0, fan_out / fan_in)) if config.kind == "muon" else config.base_width / fan_in
@@ -151,9 +179,3 @@ def _by_shape(names: list[str], named: dict[str, Any]) -> list[list[str]]:
     for name in names:
         groups.setdefault(tuple(named[name].shape), []).append(name)
     return list(groups.values())
-
-
-def _grad(parameter: Tensor) -> Tensor:
-    if parameter.grad is None:
-        return torch.zeros_like(parameter)
-    return parameter.grad

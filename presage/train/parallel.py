@@ -1,7 +1,8 @@
 """Many processes, one run: torchrun starts them, PyTorch's collectives join them, and the first one writes.
 
-Every rank holds the whole model and computes its share of each batch; gradients are summed, so the update is that of
-one process to rounding, whatever the number of ranks. What batch comes next depends on the seed and the step alone.
+Every rank holds the whole model (or a share of it: sharded.py) and computes its share of each batch; gradients are
+summed, so the update is that of one process to rounding, whatever the number of ranks. What batch comes next depends on
+the seed and the step alone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -22,6 +24,9 @@ from torch.distributed.rendezvous import rendezvous
 from presage.core.device import Device
 from presage.core.errors import PresageError, RunError, SaidElsewhere
 from presage.core.workers import usable_cores
+from presage.model.transformer import Transformer
+from presage.train import state as states
+from presage.train.optim import WHOLE, Optimizer, Whole
 
 T = TypeVar("T")
 TIMEOUT = 600.0
@@ -47,10 +52,73 @@ class Ranks:
         """Whether this is the one that writes."""
         return self.rank == 0
 
+    @property
+    def evaluates(self) -> bool:
+        """Whether this one takes part in evaluating: who has the model."""
+        return self.first
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What origin.json says of how it was computed."""
+        return {"ranks": self.world} if self.world > 1 else {}
+
+    @property
+    def layout(self) -> Whole:
+        """Where an optimizer finds what it changes."""
+        return WHOLE
+
+    def spread(self, model: Transformer, device: torch.device) -> Transformer:
+        """The model where it is to be trained."""
+        return model.to(device)
+
+    def newest(self, run: Path, model: Transformer, optimizer: Optimizer) -> states.TrainState | None:
+        """Fill model and optimizer from the newest whole checkpoint, and return its state; None where there is none."""
+        return states.load_newest(run, model, optimizer)
+
+    def begin_from(self, folder: Path, run: Path, model: Transformer, optimizer: Optimizer, keep: int) -> None:
+        """Make a checkpoint of another run the first one of this. Raises what loading and saving it raise."""
+        self.by_first(
+            lambda: states.save(run, model, optimizer, states.load(folder, model, optimizer), keep), lambda: None
+        )
+
+    def save(
+        self,
+        run: Path,
+        model: Transformer,
+        optimizer: Optimizer,
+        state: states.TrainState,
+        keep: int,
+        *,
+        passing: bool = False,
+        last: bool = False,
+    ) -> None:
+        """Write a checkpoint; the `last` one of a run is what other stages read. Raises RunError where it cannot be."""
+        if self.first:
+            states.save(run, model, optimizer, state, keep, passing=passing)
+
+    def whole(self, model: Transformer, run: Path) -> Transformer:
+        """The model of a run that has ended, for the use of this rank alone."""
+        return model
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """While others are waited for. Raises RunError naming ranks that do not come."""
+        yield
+
     def share(self, count: int) -> tuple[int, int]:
         """(first, how many) of so many sequences are this rank's; shares differ by one at most."""
         begin, end = (place * count // self.world for place in (self.rank, self.rank + 1))
         return begin, end - begin
+
+    def passes(self, count: int, most: int) -> list[tuple[int, int, int]]:
+        """(first, how many, how often they count) of the sequences of each of this rank's passes over the model, of a
+        batch of `count`, at most so many at once."""
+        begin, own = self.share(count)
+        return [(start, min(most, begin + own - start), 1) for start in range(begin, begin + own, most)]
+
+    def everywhere(self, value: float) -> float:
+        """A sum over parameters, of what it is over those that are here."""
+        return value
 
     def at(self, step: int) -> None:
         """Leave word that this rank has begun a step."""
@@ -86,7 +154,7 @@ class Ranks:
         raised there, and the others end in silence with its exit code."""
         if self.world == 1:
             return make()
-        made, error = self._tried(make) if self.first else (None, None)
+        made, error = self.tried(make) if self.first else (None, None)
         said = torch.tensor([0 if error is None else error.exit_code], device=self._device)
         self._waited(lambda: dist.broadcast(said, src=0))
         if error is not None:
@@ -105,7 +173,8 @@ class Ranks:
         same = {"dtype": "bfloat16" if fast else "float32", "threads": int(threads), "peak_flops": peak or None}
         return chosen if self.first else Device.model_validate({"device": self._device.type} | same)
 
-    def _tried(self, make: Callable[[], T]) -> tuple[T | None, PresageError | None]:
+    def tried(self, make: Callable[[], T]) -> tuple[T | None, PresageError | None]:
+        """(what was made, None) or (None, why not)."""
         try:
             return make(), None
         except PresageError as error:
@@ -119,8 +188,12 @@ class Ranks:
         try:
             action()
         except RuntimeError:
-            hint = "look at its own output; the newest checkpoint is whole, and --resume goes on from there"
-            raise RunError(self._behind(), where=f"rank {self.rank} of {self.world}", hint=hint) from None
+            raise self.left_alone() from None
+
+    def left_alone(self) -> RunError:
+        """What is raised where others do not come, naming them."""
+        hint = "look at its own output; the newest checkpoint is whole, and --resume goes on from there"
+        return RunError(self._behind(), where=f"rank {self.rank} of {self.world}", hint=hint)
 
     def _behind(self) -> str:
         """Which ranks are not where this one is, as far as the store can be asked."""
@@ -137,8 +210,8 @@ ALONE = Ranks()
 
 
 @contextlib.contextmanager
-def joined(timeout: float = TIMEOUT) -> Iterator[Ranks]:
-    """The ranks that torchrun started, or this process alone. Raises RunError where they do not find each other."""
+def joined(timeout: float = TIMEOUT, several: type[Ranks] = Ranks) -> Iterator[Ranks]:
+    """The ranks that torchrun started, `several` or this process alone. RunError where they do not find each other."""
     if "RANK" not in os.environ:
         yield ALONE
         return
@@ -158,6 +231,6 @@ def joined(timeout: float = TIMEOUT) -> Iterator[Ranks]:
     except (RuntimeError, ValueError) as error:
         raise RunError(f"ranks do not find each other: {str(error).splitlines()[0]}", where="torchrun") from None
     try:
-        yield Ranks(rank, world, local, neighbours, store)
+        yield (several if world > 1 else Ranks)(rank, world, local, neighbours, store)
     finally:
         dist.destroy_process_group()

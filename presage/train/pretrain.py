@@ -89,14 +89,22 @@ class Config(BaseConfig):
         }
 
 
-def run(config: Config, out: Path, *, resume: bool = False, rank_timeout: float = TIMEOUT) -> RunDir:
+def run(
+    config: Config, out: Path, *, resume: bool = False, rank_timeout: float = TIMEOUT, sharded: bool = False
+) -> RunDir:
     """Train, evaluate, and write the run directory. Resume is exact to the bit on a CPU.
 
-    Started by torchrun, every rank calls this, and the first one writes. Raises RunError where one does not come within
-    `rank_timeout` seconds.
+    Started by torchrun, every rank calls this, and the first one writes; `sharded`: each has a share of the model
+    instead of the whole. Raises RunError where one does not come within `rank_timeout` seconds.
     """
-    with joined(rank_timeout) as ranks:
+    with joined(rank_timeout, _sharing() if sharded else Ranks) as ranks:
         return _run(config, out, resume, ranks)
+
+
+def _sharing() -> type[Ranks]:
+    from presage.train.sharded import Sharded  # a second of imports that few need
+
+    return Sharded
 
 
 def _run(config: Config, out: Path, resume: bool, ranks: Ranks) -> RunDir:
@@ -106,15 +114,15 @@ def _run(config: Config, out: Path, resume: bool, ranks: Ranks) -> RunDir:
     tokens = Tokens(config.shards)
     split, held_out = tokens.split("train"), tokens.split("val")
     check_fits(config, split)
-    facts = {"device": chosen.model_dump(), "seal": _seal(config)} | ({"ranks": ranks.world} if ranks.world > 1 else {})
+    facts = {"device": chosen.model_dump(), "seal": _seal(config)} | ranks.facts
     directory = ranks.by_first(
         lambda: RunDir.create(out, "pretrain", config, seed=config.seed, resume=resume, **facts), lambda: Onlooker(out)
     )
-    with directory:
+    with directory, ranks.waiting():
         meter, clock = EnergyMeter(), time.perf_counter()
-        model = build(config.model, derive(config.seed, "init")).to(device)
-        optimizer = Optimizer(model, config.optim)
-        ranks.by_first(lambda: _branch_off(config, directory, model, optimizer), lambda: None)
+        model = ranks.spread(build(config.model, derive(config.seed, "init")), device)
+        optimizer = Optimizer(model, config.optim, ranks.layout)
+        _branch_off(config, directory, ranks, model, optimizer)
         loader = Loader(split, config.model.context_length, config.seed)
         windows = evaluation_windows(held_out, config.model.context_length, config.eval_tokens)
         progress_windows = tuple(w[: max(1, len(w) // 4)] for w in windows)
@@ -135,13 +143,13 @@ def _run(config: Config, out: Path, resume: bool, ranks: Ranks) -> RunDir:
             label=out.name,
             ranks=ranks,
         )
+        final = bits_per_byte(model, windows, held_out.token_bytes, chosen) if ranks.evaluates else {}
         if not ranks.first:
             return directory
-        final = bits_per_byte(model, windows, held_out.token_bytes, chosen)
         if not any("val/bpb" in row for row in directory.rows() if row["step"] == state.step):  # killed after this line
             directory.metric(step=state.step, tokens=state.tokens, flops=state.flops, **_values(final))
         _write_results(directory, config, state, final)
-        _write_samples(directory, config, model, windows[0], state.step)
+        _write_samples(directory, config, ranks.whole(model, directory.path), windows[0], state.step)
         joules, method = meter.joules()
         seconds = time.perf_counter() - clock
         directory.timing(step=state.step, total_seconds=seconds, energy_joules=joules, energy_method=method)
@@ -258,16 +266,19 @@ def _seal(config: Config) -> str | None:
     return str(RunDir.open(config.forecast, "seal").read_json("forecast.json")["seal"])
 
 
-def _branch_off(config: Config, directory: RunDir, model: Transformer, optimizer: Optimizer) -> None:
+def _branch_off(config: Config, directory: RunDir, ranks: Ranks, model: Transformer, optimizer: Optimizer) -> None:
     """Copy the branch point in as this run's first checkpoint; fit() then resumes from it as from any other."""
-    if config.branch is None or states.load_newest(directory.path, model, optimizer) is not None:
+    if config.branch is None:
+        return
+    there = ranks.newest(directory.path, model, optimizer) is not None
+    if any(ranks.total([there])):
         return
     folder = config.branch.run / "checkpoints" / f"{config.branch.step:08d}"
     if not folder.is_dir():
         known = ", ".join(str(int(p.name)) for p in states.checkpoints(config.branch.run)) or "none"
-        raise RunError(f"no checkpoint at step {config.branch.step}; steps kept: {known}", where=config.branch.run)
-    state = states.load(folder, model, optimizer)
-    states.save(directory.path, model, optimizer, state, config.keep_checkpoints)
+        what = f"no checkpoint at step {config.branch.step}; steps kept: {known}"
+        raise ranks.told(RunError(what, where=config.branch.run))
+    ranks.begin_from(folder, directory.path, model, optimizer, config.keep_checkpoints)
 
 
 def _write_results(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from presage.core.errors import CorruptError, RunError
 from presage.core.run import note
 from presage.model.transformer import Transformer
 from presage.model.weights import load_tensors, model_tensors, read_tensors, save_tensors, verified, write_manifest
+from presage.train import dcp
 from presage.train.optim import Optimizer
 
 CHECKPOINT_FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
@@ -76,35 +77,68 @@ def save(
     A `passing` one goes when the next is written, so that a run that was stopped ends with the files of one that
     was not.
     """
-    target = run / "checkpoints" / f"{state.step:08d}"
-    temporary = target.with_name(target.name + ".tmp")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+    target, temporary = places(run, state.step)
+
+    def write() -> None:
+        begin(temporary)
         save_tensors(temporary / "model.safetensors", model_tensors(model))
         save_tensors(temporary / "optimizer.safetensors", {k: v.contiguous() for k, v in optimizer.state.items()})
         for name, tensors in further.items():
             save_tensors(temporary / f"{name}.safetensors", {k: v.detach().contiguous() for k, v in tensors.items()})
-        (temporary / "state.json").write_text(json.dumps(asdict(state)) + "\n")
-        if passing:
-            (temporary / PASSING).touch()
-        write_manifest(temporary)
-        _sync(temporary)
-        shutil.rmtree(target, ignore_errors=True)
-        os.replace(temporary, target)
-    except (OSError, SafetensorError, RunError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        reason = getattr(error, "strerror", None) or getattr(error, "what", None) or error
-        raise RunError(
-            f"cannot save a checkpoint: {reason} ({shutil.disk_usage(run).free:,} bytes free)",
-            where=target,
-            hint="make room and resume; earlier checkpoints are intact",
-        ) from error
-    _prune(run, keep)
+        close(temporary, target, state, passing=passing)
+
+    saving(run, state.step, write)
+    prune(run, keep)
     return target
 
 
-def _prune(run: Path, keep: int) -> None:
+def saving(run: Path, step: int, action: Callable[[], None]) -> None:
+    """Do what writes a checkpoint. Raises RunError where it cannot be written."""
+    try:
+        action()
+    except (OSError, SafetensorError, RunError) as error:
+        raise cannot_save(run, step, error) from error
+
+
+def places(run: Path, step: int) -> tuple[Path, Path]:
+    """A checkpoint's folder, and the one it is while it is being written."""
+    target = run / "checkpoints" / f"{step:08d}"
+    return target, target.with_name(target.name + ".tmp")
+
+
+def begin(temporary: Path) -> None:
+    """An empty folder, whatever a run that was killed has left."""
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+
+
+def close(
+    temporary: Path, target: Path, state: TrainState, *, passing: bool, digests: Mapping[str, str] | None = None
+) -> None:
+    """Write what closes a checkpoint, and give it its name; of some files the sha256 may be known."""
+    (temporary / "state.json").write_text(json.dumps(asdict(state)) + "\n")
+    if passing:
+        (temporary / PASSING).touch()
+    write_manifest(temporary, digests or {})
+    _sync(temporary)
+    shutil.rmtree(target, ignore_errors=True)
+    os.replace(temporary, target)
+
+
+def cannot_save(run: Path, step: int, error: Exception) -> RunError:
+    """What to raise where writing failed, with nothing left of it."""
+    target, temporary = places(run, step)
+    shutil.rmtree(temporary, ignore_errors=True)
+    reason = getattr(error, "strerror", None) or getattr(error, "what", None) or error
+    return RunError(
+        f"cannot save a checkpoint: {reason} ({shutil.disk_usage(run).free:,} bytes free)",
+        where=target,
+        hint="make room and resume; earlier checkpoints are intact",
+    )
+
+
+def prune(run: Path, keep: int) -> None:
+    """Keep the newest `keep` complete checkpoints."""
     found = checkpoints(run)
     passing = [folder for folder in found[:-1] if (folder / PASSING).exists()]
     torn = [folder for folder in (run / "checkpoints").iterdir() if folder not in found]  # killed while pruning
@@ -125,17 +159,23 @@ def verify(folder: Path, further: Further = NOTHING) -> None:
 
 def load(folder: Path, model: Transformer, optimizer: Optimizer | None, further: Further = NOTHING) -> TrainState:
     """Verify a checkpoint, fill model, optimizer and what else is to be filled, return its state."""
+    if dcp.is_sharded(folder):
+        for name in dcp.shards(folder):
+            verified(folder, name)
+        dcp.read(folder, model_tensors(model) | (optimizer.state if optimizer else {}), alone=True)
+        return state_of(folder)
     verify(folder, further)
     for name, tensors in further.items():
         _fill(tensors, read_tensors(folder / f"{name}.safetensors"), folder)
     load_tensors(model, read_tensors(folder / "model.safetensors"), folder / "model.safetensors")
     if optimizer is not None:
         _fill(optimizer.state, read_tensors(folder / "optimizer.safetensors"), folder)
-    return _state(folder / "state.json")
+    return state_of(folder)
 
 
-def _state(path: Path) -> TrainState:
+def state_of(folder: Path) -> TrainState:
     """Raises CorruptError for anything but the fields of a state: a manifest that agrees proves no good will."""
+    path = verified(folder, "state.json")
     try:
         return STATE.validate_json(path.read_bytes())
     except ValidationError as error:

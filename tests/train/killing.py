@@ -3,12 +3,13 @@
 `python -m tests.train.killing` prints the table: 5 runs, 10 SIGKILLs each, 15 of the 50 with the newest checkpoint
 damaged as well (a flipped bit, a file cut short, a file missing). Each attempt is forked from a process that has torch
 loaded and has never used a thread, so that an attempt costs milliseconds. With `--ranks 2` a run is two processes, and
-one of them is killed; the other has MOURNING seconds to end by itself.
+one of them is killed; the other has MOURNING seconds to end by itself. With `--sharded` they share the model.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import random
 import shutil
@@ -21,17 +22,21 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from presage.core import origin
 from presage.core.device import Device
+from presage.core.files import own_files
 from presage.train import pretrain
 from presage.train import state as states
 from tests.imports import ROOT
 from tests.tiny import STEP_TOKENS, outcome, tiny_run
 
+Start = Callable[[pretrain.Config, Path, Path], list[int]]
+"""(config, the run, its log) to the processes of one attempt."""
 STEPS = 150
 MOURNING = 2.0
 DAMAGES = ("bit flipped", "cut short", "file missing")
@@ -83,7 +88,7 @@ def finish(child: int, log: Path) -> None:
 
 def damage(folder: Path, kind: str, chance: random.Random) -> None:
     """Damage one file of a checkpoint, MANIFEST included."""
-    path = chance.choice(sorted(folder.iterdir()))
+    path = chance.choice(own_files(folder))
     if kind == "file missing":
         path.unlink()
     else:
@@ -107,7 +112,7 @@ def config_of(number: int, tokens: Path) -> pretrain.Config:
     return tiny_run(tokens, STEPS, seed=number, device=device, optim=optim, checkpoint_every=every, log_every=5)
 
 
-def launched(config: pretrain.Config, out: Path, log: Path, ranks: int) -> list[int]:
+def launched(config: pretrain.Config, out: Path, log: Path, ranks: int = 1, sharded: bool = False) -> list[int]:
     """The processes of one attempt, as torchrun would start them."""
     if ranks == 1:
         return [in_child(lambda: pretrain.run(config, out, resume=out.exists()), log)]
@@ -119,25 +124,25 @@ def launched(config: pretrain.Config, out: Path, log: Path, ranks: int) -> list[
     def as_rank(rank: int) -> None:
         each = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks, "MASTER_PORT": port}
         os.environ.update({"MASTER_ADDR": "127.0.0.1"} | {name: str(value) for name, value in each.items()})
-        pretrain.run(config, out, resume=resume, rank_timeout=20.0)
+        pretrain.run(config, out, resume=resume, rank_timeout=20.0, sharded=sharded)
 
     return [in_child(lambda rank=rank: as_rank(rank), log) for rank in range(ranks)]  # type: ignore[misc]
 
 
 def torment(
-    name: str, config: pretrain.Config, folder: Path, kills: int, damages: list[str], seed: int, ranks: int = 1
+    name: str, config: pretrain.Config, folder: Path, kills: int, damages: list[str], seed: int, start: Start = launched
 ) -> Tally:
     """Kill and damage until all kills are dealt out, then let the run end; its end is compared each time."""
     tally, chance, log, out = Tally(name), random.Random(seed), folder / "log.txt", folder / "run"
     begin = time.monotonic()
-    for child in launched(config, folder / "alone", log, ranks):
+    for child in start(config, folder / "alone", log):
         finish(child, log)
     whole = time.monotonic() - begin
     expected = outcome(folder / "alone")
     with_damage = {*chance.sample(range(kills), k=len(damages))}
     due = list(damages)
     while True:
-        children = launched(config, out, log, ranks)
+        children = start(config, out, log)
         last = tally.kills == kills
         ended = last or _dies(children, chance.uniform(0, 2.0 * whole / max(kills, 1)), chance, tally)
         ended = ended or (out / "DONE").is_file()  # killed with nothing left to do
@@ -188,19 +193,22 @@ def _dies(children: list[int], seconds: float, chance: random.Random, tally: Tal
     return not any(codes)
 
 
-def torment_all(folder: Path, runs: int, kills: int, damaged: int, seed: int = 0, ranks: int = 1) -> list[Tally]:
+def torment_all(
+    folder: Path, runs: int, kills: int, damaged: int, seed: int = 0, ranks: int = 1, sharded: bool = False
+) -> list[Tally]:
     torch.set_num_threads(1)
+    importlib.import_module("presage.train.sharded")  # once, not once per attempt
     origin.commit()  # asks git once, not once per attempt
     make = f"import pathlib; from tests.tiny import make_shards; make_shards(pathlib.Path({str(folder)!r}))"
     subprocess.run([sys.executable, "-c", make], check=True, cwd=ROOT)  # not here: the tokenizer starts threads
     kinds = [DAMAGES[i % len(DAMAGES)] for i in range(damaged)]
-    tallies = []
+    tallies, start = [], partial(launched, ranks=ranks, sharded=sharded)
     for number in range(runs):
         config = config_of(number, folder / "shards")
         place = folder / f"run-{number}"
         place.mkdir()
         name = f"{config.optim.kind} {config.device.dtype if config.device else ''}"
-        tallies.append(torment(name, config, place, kills, kinds[number::runs], seed * 1000 + number, ranks))
+        tallies.append(torment(name, config, place, kills, kinds[number::runs], seed * 1000 + number, start))
     return tallies
 
 
@@ -230,9 +238,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("runs", 5), ("kills", 10), ("damaged", 15), ("seed", 0), ("ranks", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--sharded", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="presage-killing-") as folder:
-        tallies = torment_all(Path(folder), given.runs, given.kills, given.damaged, given.seed, given.ranks)
+        tallies = torment_all(Path(folder), **vars(given))
     print(table(tallies))
     complete = sum(t.kills for t in tallies) == given.runs * given.kills
     return 0 if complete and not any(t.different for t in tallies) else 1

@@ -20,7 +20,7 @@ def main(shards: str, out: str, steps: str, *options: str) -> int:
     if "late" in options or "dead" in options:
         parallel.Ranks.at = _not_there("late" if "late" in options else "dead")  # type: ignore[method-assign]
     try:
-        pretrain.run(config, Path(out), resume="resume" in options, rank_timeout=5.0)
+        pretrain.run(config, Path(out), resume="resume" in options, rank_timeout=5.0, sharded="sharded" in options)
     except PresageError as error:
         print(f"presage: {error}", file=sys.stderr)
         return error.exit_code
@@ -28,18 +28,23 @@ def main(shards: str, out: str, steps: str, *options: str) -> int:
 
 
 def _not_there(how: str) -> Callable[[parallel.Ranks, int], None]:
-    """The last rank does not come to step LAST, or ends there."""
+    """The last rank does not come to a step, or ends there."""
     at = parallel.Ranks.at
 
     def late(ranks: parallel.Ranks, step: int) -> None:
-        if step == LAST and ranks.rank == ranks.world - 1 and not int(os.environ["TORCHELASTIC_RESTART_COUNT"]):
+        if (
+            step in (LAST, LATER)
+            and ranks.rank == ranks.world - 1
+            and not int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+        ):
             time.sleep(15.0) if how == "late" else os._exit(9)
         at(ranks, step)
 
     return late
 
 
-LAST = 5
+LAST, LATER = 5, 10
+"""Where it is missed, in a run that begins and in one that is gone on with."""
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def test_killed_while_saving(tokens: Path, tmp_path: Path, monkeypatch: pytest.M
     owner, name = {
         "begun": (states, "save_tensors"),
         "written": (states, "_sync"),
-        "named": (states, "_prune"),
+        "named": (states, "prune"),
         "pruning": (states.shutil, "rmtree"),
     }[moment]
     action: Callable[..., Any] = getattr(owner, name)
