@@ -21,7 +21,7 @@ from presage.core.run import RunDir
 from presage.data.images import shards
 from presage.data.images.augment import Augment
 from presage.data.images.grid import Grid
-from presage.data.images.question import write_questions
+from presage.data.images.question import ANSWER_IS, Question, write_questions
 from presage.evaluate import sight
 from presage.model.config import VisionConfig
 from presage.recipes.kept import kept
@@ -49,6 +49,10 @@ class Task:
     epochs: float = 1.0
     more: int = 0
     """Of what else there is to learn from an image, how much; each a document of its own."""
+    told: int = 0
+    """How many questions more in words alone, other images' than those that are shown."""
+    given: bool = False
+    """With those the steps are given, and the answer alone is learned."""
     base: str = ""
     """Another task, whose model this one begins with; by default --base."""
     steps: bool = False
@@ -131,7 +135,9 @@ def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
     records = _file(task.train, "train", task, args, folder)
     seen = kept(
         shards,
-        lambda: shards.Config(records=(records,), tokenizer=args.base, grid=task.grid, held_out=0.005),
+        lambda: shards.Config(
+            records=(records, *_told(task, folder)), tokenizer=args.base, grid=task.grid, held_out=0.005
+        ),
         folder / "images",
     )
     encoder = VisionConfig(
@@ -180,6 +186,25 @@ def _file(parts: tuple[tuple[str, int], ...], split: str, task: Task, args: Name
     return path
 
 
+def _told(task: Task, folder: Path) -> Iterator[Path]:
+    path = folder / "told.jsonl"
+    if task.told and not path.exists():
+        kind, _ = task.train[-1]
+        questions = drawn([kind], "train", task.seed + TOLD, task.told)
+        if task.given:
+            write_questions(path, map(_with_steps, questions))
+        else:
+            write_questions(path, questions, form="text", steps=task.steps)
+    if task.told:
+        yield path
+
+
+def _with_steps(question: Question) -> Question:
+    """What is asked and what the image shows, as the steps say it; what is left is to answer."""
+    asked = " ".join(part for part in question.prompt if isinstance(part, str))
+    return Question(question.id, (f"{asked}\n{question.steps}",), f"{ANSWER_IS} {question.answer}.")
+
+
 def _rows(task: Task, asked: RunDir, run: RunDir, minutes: float) -> Iterator[list[str]]:
     results = asked.results()
     names = [
@@ -208,6 +233,8 @@ def _cell(one: dict[str, Any] | None) -> str:
     return "" if one is None else f"{one['value']:.3f} ({one['lo']:.3f} to {one['hi']:.3f})"
 
 
+TOLD = 1000
+"""How far their seeds are from those of what is shown."""
 SETS = ("mnist_test", "noto_emoji", "country_flags", "nlvr", "omniglot_small", "vqav2_sample")
 TURNED = Augment(shift=2.0, turn=12.0, scale=0.12, shear=0.15)
 TASKS = (
@@ -260,6 +287,21 @@ TASKS = (
         longest=100,
         conditions=("vision", "no-vision", "text"),
     ),
+    Task(
+        "bars, also told",
+        (("bars", 10_000),),
+        (("bars", 1000),),
+        "value 0.85, largest 0.95",
+        grid=Grid(patch=8, merge=2),
+        base="bars, gone on with",
+        seed=2,
+        told=80_000,
+        steps=True,
+        context=256,
+        rows=8,
+        longest=100,
+        conditions=("vision", "no-vision", "text"),
+    ),
     Task("counting", (("counting", 20_000),), (("counting", 1000),), "0.95", grid=Grid(patch=8, merge=2), more=1),
     Task(
         "counting in steps",
@@ -288,6 +330,21 @@ TASKS = (
         "0.60 aimed at",
         grid=Grid(patch=8, merge=2),
         base="counting in steps",
+        steps=True,
+        context=512,
+        rows=8,
+        longest=300,
+    ),
+    Task(
+        "nlvr, also told",
+        (("nlvr", 0), ("statements", 5000)),
+        (("nlvr", 0),),
+        "0.60 aimed at",
+        grid=Grid(patch=8, merge=2),
+        base="nlvr",
+        seed=1,
+        told=100_000,
+        given=True,
         steps=True,
         context=512,
         rows=8,

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter, validators
 
 from presage.cli.grammar import STEPS, DryRun, Flag, Out, Overrides, Quiet, Resume, app, emit, run_stage
+from presage.core.errors import ConfigError
 
 STAGES = {
     "corpus": ("presage.data.corpus", "Files to documents: read, clean, merge duplicates, split train and validation."),
@@ -35,6 +40,10 @@ STAGES = {
 LONG = validators.Number(gt=0, lte=1e6)
 Sharded = Annotated[Flag, Parameter(help="of several processes each has a share of the model, not all of it")]
 Seconds = Annotated[float, Parameter(validator=LONG, help="seconds that processes wait for each other")]
+IN_QUEUE = "hand the rungs to a queue through submitit, instead of this machine's cores or GPUs; local: to try it"
+Queue = Annotated[Literal["slurm", "local"] | None, Parameter(help=IN_QUEUE)]
+JOBS = "KEY=VALUE for each job of the queue, by submitit's names: timeout_min=60, slurm_partition=gpu, gpus_per_node=1"
+Job = Annotated[tuple[str, ...], Parameter(help=JOBS, negative="")]
 Recipe = Annotated[str, Parameter(help="a recipe's name, FILE.py:function, a run or its config.json")]
 
 
@@ -83,7 +92,37 @@ def _dry_run(config: Any) -> None:
     emit(["", *(f"{name}: {value}" for name, value in config.plan().items())])
 
 
-OWN = {"pretrain": _pretrain}
+def _ladder(
+    recipe: Recipe,
+    /,
+    *overrides: Overrides,
+    out: Out,
+    resume: Resume = False,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    queue: Queue = None,
+    job: Job = (),
+) -> None:
+    launcher = partial(_queued, queue, out.with_name(f"{out.name}.jobs"), _job(job)) if queue else None
+    _stage("ladder", recipe, overrides, dry_run, out=out, resume=resume, quiet=quiet, launcher=launcher)
+
+
+def _queued(cluster: str, folder: Path, parameters: dict[str, object]) -> AbstractContextManager[Executor]:
+    from presage.core.queue import queued
+
+    return queued(cluster, folder, parameters)
+
+
+def _job(pairs: Sequence[str]) -> dict[str, object]:
+    """Whole numbers as such, what follows otherwise as it is written."""
+    odd = next((pair for pair in pairs if "=" not in pair), None)
+    if odd is not None:
+        raise ConfigError(f"'{odd}' is not KEY=VALUE", where="--job", hint="as in --job timeout_min=60")
+    split = (pair.split("=", 1) for pair in pairs)
+    return {key: int(value) if value.isdecimal() else value for key, value in split}
+
+
+OWN: dict[str, Callable[..., None]] = {"ladder": _ladder, "pretrain": _pretrain}
 """Verbs that take more than the others."""
 
 for _verb, (_, _help) in STAGES.items():

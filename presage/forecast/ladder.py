@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import Field, field_validator
 
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
-from presage.core.device import Device, recorded_or_measured
+from presage.core.device import Device, measure, recorded_or_measured
 from presage.core.errors import ConfigError
 from presage.core.progress import Progress
 from presage.core.run import RunDir
@@ -22,6 +26,8 @@ from presage.train import pretrain
 
 __all__ = ["Config", "run"]
 
+Launcher = Callable[[], AbstractContextManager[Executor]]
+"""Opens what rungs are handed to."""
 COLUMNS = ["name", "budget", "compute", "n_params", "n_params_non_embedding", "n_layers", "d_model", "n_heads"]
 COLUMNS += ["context_length", "tokens", "batch_tokens", "steps", "lr", "seed", "bpb", "loss", "fitted", "digest"]
 
@@ -41,7 +47,7 @@ class Config(BaseConfig):
     checkpoints: int = Field(default=1, gt=0)
     """Checkpoints a rung keeps, evenly spaced; decay branches start from those of the stable phase."""
     jobs: int = Field(default=0, ge=0)
-    """Rungs trained side by side, one thread each; 0: one per core."""
+    """Rungs trained side by side, one thread each; 0: one per core, or per GPU."""
     eval_tokens: int = Field(default=200_000, gt=0)
     seed: int = 0
 
@@ -77,14 +83,17 @@ def target_and_rungs(target: float, ratio: float, rungs: int, decades: float) ->
     return tuple(sorted(target / ratio / step**i for i in range(rungs)))
 
 
-def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
-    """Train every rung (finished ones are kept on resume), then write tables/rungs.csv and the pooled noise."""
-    device = config.device or recorded_or_measured(Config, out)
+def run(config: Config, out: Path, *, resume: bool = False, launcher: Launcher | None = None) -> RunDir:
+    """Train every rung (finished ones are kept on resume), then write tables/rungs.csv and the pooled noise.
+
+    launcher: of other places than this machine; what is not given about the device is measured there.
+    """
+    device = _device(config, out, launcher)
     config = config.model_copy(update={"device": device})
     rungs = plan(config)
     directory = RunDir.create(out, "ladder", config, seed=config.seed, resume=resume, device=device.model_dump())
     with directory:
-        train_all(rungs, directory.path / "rungs", config)
+        train_all(rungs, directory.path / "rungs", config, launcher=launcher)
         rows = [_row(name, budget, directory.path / "rungs" / name, config) for name, budget, _ in rungs]
         directory.table("rungs", rows, COLUMNS)
         points, noise = summarise([(r["budget"], r["bpb"]) for r in rows])
@@ -115,13 +124,16 @@ def plan(config: Config) -> list[tuple[str, float, pretrain.Config]]:
 
 
 def train_all(
-    rungs: list[tuple[str, float, pretrain.Config]], folder: Path, config: Config, label: str = "ladder"
+    rungs: list[tuple[str, float, pretrain.Config]],
+    folder: Path,
+    config: Config,
+    label: str = "ladder",
+    launcher: Launcher | None = None,
 ) -> None:
     """Runs side by side, finished ones left out; longest first, so that the pool empties evenly."""
     waiting = [r for r in reversed(rungs) if not (folder / r[0] / "DONE").is_file()]
     done = sum(r[1] for r in rungs) - sum(r[1] for r in waiting)
-    jobs = min(config.jobs or _places(config), max(len(waiting), 1))
-    with Progress(label, sum(r[1] for r in rungs), unit="FLOP") as bar, workers(jobs) as pool:
+    with Progress(label, sum(r[1] for r in rungs), unit="FLOP") as bar, (launcher or _here(config, waiting))() as pool:
         bar.begin(done)
         futures: dict[Future[Any], float] = {
             pool.submit(_rung, rung, folder / name): budget for name, budget, rung in waiting
@@ -146,9 +158,20 @@ def fitted_rungs(ladder: Path, each: int | None = None) -> list[dict[str, str]]:
     return [row for budget in sorted(by_budget) for row in by_budget[budget][:each]]
 
 
-def _places(config: Config) -> int:
-    """Rungs at once: one per core, but one at a time on a GPU."""
-    return usable_cores() if config.device is None or config.device.device == "cpu" else 1
+def _here(config: Config, waiting: Sequence[object]) -> Launcher:
+    """Processes of this machine: one per core, or per GPU."""
+    gpus = torch.cuda.device_count() if config.device is not None and config.device.device == "cuda" else 0
+    places = usable_cores() if config.device is None or config.device.device == "cpu" else max(gpus, 1)
+    return partial(workers, min(config.jobs or places, max(len(waiting), 1)), gpus)
+
+
+def _device(config: Config, out: Path, launcher: Launcher | None) -> Device:
+    """What is given, what an unfinished ladder in `out` began with, or what is measured where its rungs will be."""
+    if launcher is None:
+        return config.device or recorded_or_measured(Config, out)
+    with launcher() as pool:  # before anything is written: there may be no such place
+        known = config.device is not None or (out / "config.json").is_file()
+        return config.device or (recorded_or_measured(Config, out) if known else pool.submit(measure).result())
 
 
 def _rung(config: pretrain.Config, out: Path) -> str:
