@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError
 
 from presage.core.errors import CorruptError, RunError
+from presage.core.files import sha256
 from presage.core.run import note
 from presage.model.transformer import Transformer
 from presage.model.weights import load_tensors, model_tensors, read_tensors, save_tensors, verified, write_manifest
@@ -79,13 +81,19 @@ def save(
     """
     target, temporary = places(run, state.step)
 
+    parts = {"model": model_tensors(model), "optimizer": optimizer.state, **further}
+
     def write() -> None:
         begin(temporary)
-        save_tensors(temporary / "model.safetensors", model_tensors(model))
-        save_tensors(temporary / "optimizer.safetensors", {k: v.contiguous() for k, v in optimizer.state.items()})
-        for name, tensors in further.items():
-            save_tensors(temporary / f"{name}.safetensors", {k: v.detach().contiguous() for k, v in tensors.items()})
-        close(temporary, target, state, passing=passing)
+        with ThreadPoolExecutor(1) as aside:  # a file is hashed while the next is written and the disk is waited for
+            hashed = {}
+            for name, tensors in parts.items():
+                file = temporary / f"{name}.safetensors"
+                save_tensors(file, {key: tensor.detach().contiguous() for key, tensor in tensors.items()})
+                hashed[file.name] = aside.submit(sha256, file)
+            _sync(temporary)
+            digests = {name: digest.result() for name, digest in hashed.items()}
+        close(temporary, target, state, passing=passing, digests=digests)
 
     saving(run, state.step, write)
     prune(run, keep)
