@@ -1,8 +1,8 @@
 """What a checkpoint costs: writing it, hashing it, and both against the training that it interrupts.
 
-A save is timed as it is and with digests that cost nothing; the difference is what hashing costs beside what it overlaps
-with. Of training: one save against the whole of a run, which saves once unless its config says otherwise, and against the
-ten minutes that a long run may lose.
+A save is timed as it is and with digests that cost nothing; the difference is what hashing costs beside what it
+overlaps with. Of training: one save against the whole of a run, which saves once unless its config says otherwise, and
+against the ten minutes that a long run may lose.
 """
 
 from __future__ import annotations
