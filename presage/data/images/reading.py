@@ -108,8 +108,6 @@ def _decoded(kind: str, data: bytes, where: object, limits: Limits) -> tuple[Ima
 def _check_size(kind: str, size: tuple[int, int], where: object, limits: Limits) -> None:
     width, height = size
     most = limits.pixels // WEBP_COSTS if kind == "WEBP" else limits.pixels
-    if width < 1 or height < 1:
-        raise DataError("an image without pixels", where=where)
     if width * height > most:
         raise DataError(f"a {kind} of {width:,} x {height:,} pixels, more than {most:,} in all", where=where)
 
