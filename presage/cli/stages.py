@@ -77,21 +77,6 @@ def _pretrain(
     _stage("pretrain", recipe, overrides, dry_run, out=out, resume=resume, quiet=quiet, **ranks)
 
 
-def _stage(verb: str, recipe: str, overrides: Sequence[str], dry_run: bool, **how: Any) -> None:
-    from presage.recipes.loading import resolve
-
-    stage = importlib.import_module(STAGES[verb][0])
-    config = resolve(recipe, verb, stage.Config).override(overrides)
-    _dry_run(config) if dry_run else run_stage(stage, config, **how)
-
-
-def _dry_run(config: Any) -> None:
-    from presage.core.config import flatten
-
-    emit(f"{key} = {value}" for key, value in flatten(config).items())
-    emit(["", *(f"{name}: {value}" for name, value in config.plan().items())])
-
-
 def _ladder(
     recipe: Recipe,
     /,
@@ -103,6 +88,8 @@ def _ladder(
     queue: Queue = None,
     job: Job = (),
 ) -> None:
+    if job and not queue:
+        raise ConfigError("parameters of jobs, and no queue", where="--job", hint="say --queue slurm")
     launcher = partial(_queued, queue, out.with_name(f"{out.name}.jobs"), _job(job)) if queue else None
     _stage("ladder", recipe, overrides, dry_run, out=out, resume=resume, quiet=quiet, launcher=launcher)
 
@@ -120,6 +107,21 @@ def _job(pairs: Sequence[str]) -> dict[str, object]:
         raise ConfigError(f"'{odd}' is not KEY=VALUE", where="--job", hint="as in --job timeout_min=60")
     split = (pair.split("=", 1) for pair in pairs)
     return {key: int(value) if value.isdecimal() else value for key, value in split}
+
+
+def _stage(verb: str, recipe: str, overrides: Sequence[str], dry_run: bool, **how: Any) -> None:
+    from presage.recipes.loading import resolve
+
+    stage = importlib.import_module(STAGES[verb][0])
+    config = resolve(recipe, verb, stage.Config).override(overrides)
+    _dry_run(config) if dry_run else run_stage(stage, config, **how)
+
+
+def _dry_run(config: Any) -> None:
+    from presage.core.config import flatten
+
+    emit(f"{key} = {value}" for key, value in flatten(config).items())
+    emit(["", *(f"{name}: {value}" for name, value in config.plan().items())])
 
 
 OWN: dict[str, Callable[..., None]] = {"ladder": _ladder, "pretrain": _pretrain}

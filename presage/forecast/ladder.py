@@ -170,8 +170,9 @@ def _device(config: Config, out: Path, launcher: Launcher | None) -> Device:
     if launcher is None:
         return config.device or recorded_or_measured(Config, out)
     with launcher() as pool:  # before anything is written: there may be no such place
-        known = config.device is not None or (out / "config.json").is_file()
-        return config.device or (recorded_or_measured(Config, out) if known else pool.submit(measure).result())
+        if config.device is not None or (out / "config.json").is_file():
+            return config.device or recorded_or_measured(Config, out)
+        return pool.submit(measure).result()
 
 
 def _rung(config: pretrain.Config, out: Path) -> str:

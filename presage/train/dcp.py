@@ -91,14 +91,13 @@ def read(folder: Path, tensors: Mapping[str, Tensor], *, alone: bool = False) ->
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "torch.distributed is disabled")  # as is asked for
             load({**tensors}, storage_reader=HuggingFaceStorageReader(str(place)), no_dist=alone)
-    except CheckpointException as error:
+    except (CheckpointException, *_ILL) as error:
         raise CorruptError(f"not this run's: {_first(error)}", where=place) from None
-    except _ILL as error:
-        raise CorruptError(f"not this run's: {error}", where=place) from None
 
 
 def _first(error: BaseException) -> str:
-    """What went wrong at one of the ranks, in a line."""
+    """What went wrong, at one of the ranks, in a line."""
     failures = getattr(error, "failures", {})
     cause = next(iter(failures.values()), (error,))[0]
-    return f"{getattr(cause, 'strerror', None) or cause}".strip().splitlines()[0]
+    said = f"{getattr(cause, 'strerror', None) or cause}".strip() or type(cause).__name__
+    return said.splitlines()[0]
