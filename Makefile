@@ -35,7 +35,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(INSTALL) $(TORCH_BACKEND) || { test -n "$(TORCH_BACKEND)" && $(INSTALL); }
 	@touch $@
 
-demo: $(STAMP)  ## the whole chain in about a quarter of an hour, and images: forecast, seal, train, score, report
+demo: $(STAMP)  ## the whole chain in about twenty minutes, and images: forecast, seal, train, score, report
 	$(BIN)/presage demo
 
 test: $(STAMP)  ## the tests (under 15 minutes)
@@ -61,7 +61,7 @@ sbom: $(STAMP)  ## dist/sbom.json: what an installation is made of (CycloneDX)
 wheel: $(STAMP)  ## dist/presage-VERSION-py3-none-any.whl, to be installed elsewhere
 	rm -rf build/lib build/bdist* && $(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
-example: $(STAMP)  ## rebuild docs/example: the demo with five seeds (about an hour)
+example: $(STAMP)  ## rebuild docs/example: the demo with five seeds (about two hours)
 	$(BIN)/python tools/example.py
 
 golden: $(STAMP)  ## accept the recipes as they stand: rewrite tests/golden/recipes

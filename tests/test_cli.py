@@ -283,6 +283,15 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_help_that_is_read_no_further_ends_in_silence() -> None:
+    command = [sys.executable, "-m", "presage", "demo", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()  # before anything is written
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
+
+
 def test_help_and_version_go_to_standard_output() -> None:
     for arguments, text in ((["--help"], "Usage: presage"), ([], "Usage: presage"), (["--version"], "0.")):
         done = in_process(*arguments)

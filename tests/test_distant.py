@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from presage import cli
-from presage.core.errors import BudgetError
+from presage.core.errors import BudgetError, DataError
 from presage.core.run import RunDir
 from presage.forecast.ladder import fitted_rungs
 from presage.forecast.verify import verify
@@ -68,6 +68,13 @@ def test_numbers_that_are_none(option: tuple[str, str], tmp_path: Path, capsys: 
     assert cli.main(["forecast", "distant", "--corpus", str(tmp_path), "--out", str(tmp_path / "o"), *option]) == 2
     assert option[0] in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_of_a_corpus_without_text_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError):
+        distant.run(tmp_path / "above" / "out", texts=[tmp_path / "empty"])
+    assert not (tmp_path / "above").exists()
 
 
 def test_folders_of_one_name_are_sources_of_their_own() -> None:

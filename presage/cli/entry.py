@@ -85,6 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         close_stdout()
     except SystemExit as error:  # none of ours: a task or a recipe of the user's, when it was run
+        if isinstance(error.__context__, BrokenPipeError):  # or what prints help, when nobody reads on
+            close_stdout()
+            return 0
         return _complain(f"stopped by its own code: it exits ({error.code!r:.60})", BAD_INPUT)
     except Exception as error:
         return _report_crash(error)

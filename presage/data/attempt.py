@@ -16,10 +16,11 @@ from presage.core.run import RunDir
 def attempt(out: Path, stage: str, config: Config, *, seed: int, resume: bool) -> Iterator[RunDir]:
     """A run directory, finished when the block ends well.
 
-    When it ends in a PresageError and the directory was new or empty before, it is so again. Stopped by a signal or
-    killed, it stays as it is, to be resumed.
+    When it ends in a PresageError and the directory was new or empty before, it is so again, and so are those above.
+    Stopped by a signal or killed, it stays as it is, to be resumed.
     """
     existed = out.exists()
+    new = [folder for folder in out.parents if not folder.exists()]
     fresh = not existed or (out.is_dir() and not any(out.iterdir()))
     with RunDir.create(out, stage, config, seed=seed, resume=resume) as run:
         try:
@@ -28,6 +29,9 @@ def attempt(out: Path, stage: str, config: Config, *, seed: int, resume: bool) -
         except PresageError as error:
             if fresh and not isinstance(error, Stopped):
                 _empty(out, existed)
+                for folder in new:
+                    with contextlib.suppress(OSError):  # somebody else's by now
+                        folder.rmdir()
             raise
 
 

@@ -159,7 +159,9 @@ def _check_is_run(path: Path) -> None:
         below = {folder.parent for depth in ("*", "*/*") for folder in path.glob(f"{depth}/checkpoints")}
         named = ", ".join(str(folder.relative_to(path)) for folder in sorted(below)[:_NAMED])
         raise RunError(
-            "missing file", where=path / "config.json", hint=f"runs with a model below: {named}" if named else None
+            "missing file",
+            where=path / "config.json",
+            hint=f"runs with a model below: {named}" if named else "give a run that has a model",
         )
 
 
@@ -178,7 +180,9 @@ def checkpoint(run: Path, step: int | None = None) -> Path:
     """checkpoints/<step> of a run, by default the newest that has a MANIFEST. Raises RunError when there is none."""
     folders = {int(p.parent.name): p.parent for p in run.glob("checkpoints/*/MANIFEST") if p.parent.name.isdigit()}
     if not folders:
-        raise RunError("no checkpoint", where=run / "checkpoints")
+        published = (run / "OMITTED").is_file()
+        hint = "its weights were left out when it was published: OMITTED lists them" if published else None
+        raise RunError("no checkpoint", where=run / "checkpoints", hint=hint)
     wanted = max(folders) if step is None else step
     if wanted not in folders:
         known = ", ".join(map(str, sorted(folders)))

@@ -7,6 +7,7 @@ nothing and returns that stage's full Config.
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import pkgutil
 from collections.abc import Callable
@@ -23,7 +24,10 @@ from presage.core.run import load_config
 
 C = TypeVar("C", bound=Config)
 
-HELPERS = frozenset({"demo_plan", "kept", "loading", "retrain"})
+HELPERS = frozenset(
+    ("card", "demo_plan", "examination", "examined", "kept", "loading", "outcome", "pictures", "retrain")
+    + ("translations",)
+)
 
 
 def resolve(spec: str, stage: str, kind: type[C]) -> C:
@@ -81,10 +85,16 @@ def _from_name(name: str, stage: str, kind: type[C]) -> C:
     return _call(importlib.import_module(f"presage.recipes.{module}"), stage, kind, where=f"recipe {name}")
 
 
+def _makes_configs(value: object, module: ModuleType) -> bool:
+    """Whether it may be a stage's recipe: the module's own, public, asking for nothing."""
+    own = inspect.isfunction(value) and value.__module__ == module.__name__ and not value.__name__.startswith("_")
+    return own and not inspect.signature(value).parameters  # type: ignore[arg-type]
+
+
 def _call(module: ModuleType, function: str, kind: type[C], where: object) -> C:
     recipe: Callable[[], Any] | None = getattr(module, function, None)
     if not callable(recipe):
-        known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        known = [name for name, value in vars(module).items() if _makes_configs(value, module)]
         raise ConfigError(f"no function '{function}'", where=where, hint=did_you_mean(function, known))
     try:
         config = recipe()
