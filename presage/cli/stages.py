@@ -90,8 +90,13 @@ def _ladder(
 ) -> None:
     if job and not queue:
         raise ConfigError("parameters of jobs, and no queue", where="--job", hint="say --queue slurm")
-    launcher = partial(_queued, queue, out.with_name(f"{out.name}.jobs"), _job(job)) if queue else None
+    launcher = partial(_queued, queue, _beside(out), _job(job)) if queue else None
     _stage("ladder", recipe, overrides, dry_run, out=out, resume=resume, quiet=quiet, launcher=launcher)
+
+
+def _beside(out: Path) -> Path:
+    whole = out.resolve()
+    return whole.with_name(f"{whole.name}.jobs")
 
 
 def _queued(cluster: str, folder: Path, parameters: dict[str, object]) -> AbstractContextManager[Executor]:

@@ -56,6 +56,20 @@ def stopped_by_signals(first: Callable[[int], object] = lambda number: None) -> 
             signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """SIGTERM and SIGINT that come meanwhile are delivered when the block has ended."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: came.append(n)) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
 def _start_worker(places: Any, gpus: int) -> None:
     """No bar of its own; and it ends with its parent, even one killed with SIGKILL, so that its work can be resumed."""
     progress.QUIET = True

@@ -144,7 +144,7 @@ def load_run(path: Path | str, step: int | None = None) -> tuple[Transformer, Pa
     if not isinstance(written, dict) or not isinstance(written.get("model"), dict):
         raise RunError("no model in this run", where=run.path, hint="give a pretrain or import run")
     config = ModelConfig.parse(written["model"], where=run.path / "config.json")
-    file = verified(checkpoint(run.path, step), MODEL_FILE)
+    file = verified(_with_model(checkpoint(run.path, step)), MODEL_FILE)
     tensors = read_tensors(file)
     if written.get("lora"):
         tensors = merged(tensors, Lora.parse(written["lora"], where=run.path / "config.json"))
@@ -188,6 +188,14 @@ def checkpoint(run: Path, step: int | None = None) -> Path:
         known = ", ".join(map(str, sorted(folders)))
         raise RunError(f"no checkpoint of step {wanted}", where=run / "checkpoints", hint=f"there are: {known}")
     return folders[wanted]
+
+
+def _with_model(folder: Path) -> Path:
+    """Raises RunError for one that ranks have written in shards, and not the last of its run."""
+    if (folder / "shards").is_dir() and not (folder / MODEL_FILE).is_file():
+        hint = "that is in the last checkpoint: train on, with --resume"
+        raise RunError("a checkpoint in shards, without the whole model", where=folder, hint=hint)
+    return folder
 
 
 def verified(folder: Path, name: str) -> Path:

@@ -25,8 +25,18 @@ from presage.core.run import load_config
 C = TypeVar("C", bound=Config)
 
 HELPERS = frozenset(
-    ("card", "demo_plan", "examination", "examined", "kept", "loading", "outcome", "pictures", "retrain")
-    + ("translations",)
+    [
+        "card",
+        "demo_plan",
+        "examination",
+        "examined",
+        "kept",
+        "loading",
+        "outcome",
+        "pictures",
+        "retrain",
+        "translations",
+    ]
 )
 
 

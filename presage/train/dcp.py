@@ -7,11 +7,13 @@ belongs stands in the header of its file. They lie in <checkpoint>/shards/, and 
 from __future__ import annotations
 
 import json
+import math
 import os
 import struct
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from torch import Tensor
@@ -20,7 +22,7 @@ from presage.core.errors import CorruptError, RunError
 from presage.model.weights import manifest
 
 SHARDS = "shards"
-_ILL = (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError, RuntimeError)
+_ILL = (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError)
 """What its readers raise of a header that says what cannot be."""
 
 
@@ -58,8 +60,8 @@ def write(folder: Path, tensors: Mapping[str, Tensor], rank: int) -> None:
     try:
         for path in of_rank(folder, rank):
             _settle(path)
-    except OSError as error:
-        raise RunError(error.strerror or str(error)) from None
+    except (OSError, ValueError, KeyError, struct.error) as error:
+        raise RunError(_first(error)) from None
 
 
 def _settle(path: Path) -> None:
@@ -90,9 +92,19 @@ def read(folder: Path, tensors: Mapping[str, Tensor], *, alone: bool = False) ->
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "torch.distributed is disabled")  # as is asked for
-            load({**tensors}, storage_reader=HuggingFaceStorageReader(str(place)), no_dist=alone)
+            reader = HuggingFaceStorageReader(str(place))
+            _check_whole(reader.read_metadata().state_dict_metadata)
+            load({**tensors}, storage_reader=reader, no_dist=alone)
     except (CheckpointException, *_ILL) as error:
         raise CorruptError(f"not this run's: {_first(error)}", where=place) from None
+
+
+def _check_whole(found: Mapping[str, Any]) -> None:
+    """ValueError for a tensor of which a piece is not there: the library would leave what was there before."""
+    for name, kept in found.items():
+        held = sum(math.prod(chunk.sizes) for chunk in kept.chunks)
+        if held != math.prod(kept.size):
+            raise ValueError(f"'{name}' has {held:,} of {math.prod(kept.size):,} numbers")
 
 
 def _first(error: BaseException) -> str:

@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -135,7 +136,9 @@ def fit(
                 state.updates += 1
                 optimizer.step(factor, state.updates)
             else:
-                refuse(state, run, mean_loss, norm)
+                _, error = ranks.tried(partial(refuse, state, run, mean_loss, norm))
+                if error is not None:
+                    raise ranks.told(error)
             optimizer.zero_grad()
 
             state.step += 1
@@ -153,7 +156,7 @@ def fit(
                 run.metric(step=state.step, tokens=state.tokens, flops=state.flops, **row)
                 seconds = time.perf_counter() - mark
                 rate = (state.tokens - marked) / seconds
-                share = rate * plan.flops_per_token / device.peak_flops if device.peak_flops else None
+                share = rate * plan.flops_per_token / (device.peak_flops * ranks.world) if device.peak_flops else None
                 run.timing(step=state.step, seconds=seconds, tokens_per_s=rate, peak_share=share)
                 mark, marked = time.perf_counter(), state.tokens
                 shown = {"loss": f"{mean_loss:.3f}"} | ({"of peak": f"{100 * share:.0f} %"} if share else {})
@@ -192,8 +195,8 @@ def _gradients(
         if estimate_noise and number == 0 and ranks.evaluates:
             first = ranks.everywhere(tokens)
             small = (ranks.everywhere(_square(optimizer)) / max(first, 1) ** 2, first)
+    total, tokens = ranks.total([total, tokens])  # first: here who does not come is named
     ranks.sum_gradients([*optimizer.named.values()])
-    total, tokens = ranks.total([total, tokens])
     torch._foreach_div_(optimizer.gradients(), max(tokens, 1))
     if small is not None:
         _update_noise(state, small, (ranks.everywhere(_square(optimizer)), tokens))

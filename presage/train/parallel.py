@@ -22,7 +22,8 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from presage.core.device import Device
-from presage.core.errors import PresageError, RunError, SaidElsewhere
+from presage.core.errors import PresageError, RunError, SaidElsewhere, Unavailable
+from presage.core.run import note
 from presage.core.workers import usable_cores
 from presage.model.transformer import Transformer
 from presage.train import state as states
@@ -72,8 +73,18 @@ class Ranks:
         return model.to(device)
 
     def newest(self, run: Path, model: Transformer, optimizer: Optimizer) -> states.TrainState | None:
-        """Fill model and optimizer from the newest whole checkpoint, and return its state; None where there is none."""
-        return states.load_newest(run, model, optimizer)
+        """Fill model and optimizer from the newest whole checkpoint, and return its state; None where there is none.
+
+        The first rank decides which that is. Raises RunError where another one cannot read it.
+        """
+        found = self.by_first(lambda: states.load_newest(run, model, optimizer), lambda: None)
+        step = self.from_first(-1 if found is None else found.step)
+        if self.first or step < 0:
+            state, error = found, None
+        else:
+            state, error = self.tried(lambda: states.load(states.places(run, step)[0], model, optimizer))
+        self.agree(error)
+        return state
 
     def begin_from(self, folder: Path, run: Path, model: Transformer, optimizer: Optimizer, keep: int) -> None:
         """Make a checkpoint of another run the first one of this. Raises what loading and saving it raise."""
@@ -129,7 +140,7 @@ class Ranks:
         """Each value summed over all ranks, in double precision. Raises RunError naming ranks that do not come."""
         if self.world == 1:
             return [*values]
-        together = torch.tensor(values, dtype=torch.float64, device=self._device)
+        together = torch.tensor(values, dtype=torch.float64)  # on the CPU: where it is waited for
         self._waited(lambda: dist.all_reduce(together))
         return [float(one) for one in together.tolist()]
 
@@ -155,7 +166,7 @@ class Ranks:
         if self.world == 1:
             return make()
         made, error = self.tried(make) if self.first else (None, None)
-        said = torch.tensor([0 if error is None else error.exit_code], device=self._device)
+        said = torch.tensor([0 if error is None else error.exit_code])
         self._waited(lambda: dist.broadcast(said, src=0))
         if error is not None:
             raise error
@@ -163,15 +174,30 @@ class Ranks:
             raise SaidElsewhere(int(said))
         return made if self.first else otherwise()  # type: ignore[return-value]
 
+    def from_first(self, value: int) -> int:
+        """What the first rank says."""
+        return int(self.total([value if self.first else 0])[0])
+
+    def agree(self, error: PresageError | None) -> None:
+        """Raise at all ranks where there is an error at one, which says it."""
+        if any(self.total([error is not None])):
+            if error is not None and not self.first:
+                note(f"presage: rank {self.rank}: {error}")
+            raise self.told(error or RunError("another rank cannot go on"))
+
     def device(self, choose: Callable[[int | None], Device]) -> Device:
         """What the first rank chooses, given how many threads each may have (None: all); the others take the same."""
         if self.world == 1:
             return choose(None)
         chosen = choose(max(1, usable_cores() // self.neighbours)) if self.first else Device()
-        facts = [float(chosen.dtype == "bfloat16"), float(chosen.threads), chosen.peak_flops or 0.0]
-        fast, threads, peak = self.total(facts if self.first else [0.0, 0.0, 0.0])
+        kind = [float(chosen.device.startswith("cuda")), float(chosen.dtype == "bfloat16")]
+        facts = [*kind, float(chosen.threads), chosen.peak_flops or 0.0]
+        gpu, fast, threads, peak = self.total(facts if self.first else [0.0] * len(facts))
+        if gpu and self.neighbours > torch.cuda.device_count():
+            found = f"{self.neighbours} ranks on a machine with {torch.cuda.device_count()} GPUs"
+            raise self.told(Unavailable(found, where="torchrun", hint="as many as there are, or device.device=cpu"))
         same = {"dtype": "bfloat16" if fast else "float32", "threads": int(threads), "peak_flops": peak or None}
-        return chosen if self.first else Device.model_validate({"device": self._device.type} | same)
+        return chosen if self.first else Device.model_validate({"device": "cuda" if gpu else "cpu"} | same)
 
     def tried(self, make: Callable[[], T]) -> tuple[T | None, PresageError | None]:
         """(what was made, None) or (None, why not)."""
@@ -179,10 +205,6 @@ class Ranks:
             return make(), None
         except PresageError as error:
             return None, error
-
-    @property
-    def _device(self) -> torch.device:
-        return torch.device("cuda", self.local) if torch.cuda.is_available() else torch.device("cpu")
 
     def _waited(self, action: Callable[[], object]) -> None:
         try:
@@ -217,13 +239,13 @@ def joined(timeout: float = TIMEOUT, several: type[Ranks] = Ranks) -> Iterator[R
         return
     rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     local, neighbours = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
-    backend = "nccl" if torch.cuda.is_available() else "gloo"
-    if backend == "nccl":
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    if local < torch.cuda.device_count():
         torch.cuda.set_device(local)
     limit = timedelta(seconds=timeout)
     try:
         found, _, _ = next(rendezvous("env://", timeout=START))
-        store = PrefixStore(f"presage/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", found)  # no old addresses
+        store = PrefixStore(f"presage/{_restart()}", found)
         here = [f"here/{number}" for number in range(world)]
         store.set(here[rank], "")
         store.wait(here, START)  # before the first wait of `timeout`: processes start at their own pace
@@ -234,3 +256,9 @@ def joined(timeout: float = TIMEOUT, several: type[Ranks] = Ranks) -> Iterator[R
         yield (several if world > 1 else Ranks)(rank, world, local, neighbours, store)
     finally:
         dist.destroy_process_group()
+
+
+def _restart() -> str:
+    """Which start this is, where torchrun's store outlives one: nobody is to be looked for at addresses of before."""
+    kept = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") if kept else "0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from presage.core.device import Device, measure, recorded_or_measured
 from presage.core.energy import EnergyMeter
 from presage.core.errors import BudgetError, ConfigError, RunError
 from presage.core.onlooker import Onlooker
-from presage.core.run import RunDir
+from presage.core.run import RunDir, note
 from presage.core.seeds import derive
 from presage.data.loader import Loader, Split, Tokens, evaluation_windows
 from presage.model.config import ModelConfig
@@ -98,6 +99,8 @@ def run(
     instead of the whole. Raises RunError where one does not come within `rank_timeout` seconds.
     """
     with joined(rank_timeout, _sharing() if sharded else Ranks) as ranks:
+        if sharded and ranks.world == 1:
+            note("presage: one process alone has nobody to share the model with")
         return _run(config, out, resume, ranks)
 
 
@@ -113,7 +116,7 @@ def _run(config: Config, out: Path, resume: bool, ranks: Ranks) -> RunDir:
     device = chosen.apply()
     tokens = Tokens(config.shards)
     split, held_out = tokens.split("train"), tokens.split("val")
-    check_fits(config, split)
+    ranks.by_first(lambda: check_fits(config, split), lambda: None)
     facts = {"device": chosen.model_dump(), "seal": _seal(config)} | ranks.facts
     directory = ranks.by_first(
         lambda: RunDir.create(out, "pretrain", config, seed=config.seed, resume=resume, **facts), lambda: Onlooker(out)
@@ -274,11 +277,14 @@ def _branch_off(config: Config, directory: RunDir, ranks: Ranks, model: Transfor
     if any(ranks.total([there])):
         return
     folder = config.branch.run / "checkpoints" / f"{config.branch.step:08d}"
-    if not folder.is_dir():
-        known = ", ".join(str(int(p.name)) for p in states.checkpoints(config.branch.run)) or "none"
-        what = f"no checkpoint at step {config.branch.step}; steps kept: {known}"
-        raise ranks.told(RunError(what, where=config.branch.run))
+    ranks.by_first(partial(_check_branch, folder, config.branch), lambda: None)
     ranks.begin_from(folder, directory.path, model, optimizer, config.keep_checkpoints)
+
+
+def _check_branch(folder: Path, branch: Branch) -> None:
+    if not folder.is_dir():
+        known = ", ".join(str(int(p.name)) for p in states.checkpoints(branch.run)) or "none"
+        raise RunError(f"no checkpoint at step {branch.step}; steps kept: {known}", where=branch.run)
 
 
 def _write_results(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -124,12 +123,13 @@ class Sharded(Ranks):
         """They have been, as they came."""
 
     def newest(self, run: Path, model: Transformer, optimizer: Optimizer) -> states.TrainState | None:
-        """Each rank fills its share. A checkpoint that any of them finds damaged is skipped by all."""
-        for folder in sorted((run / "checkpoints").glob("*"), reverse=True):
+        """Each rank fills its share of the one that the first finds; what any finds damaged is skipped by all."""
+        while (step := self.from_first(max(_steps(run), default=-1))) >= 0:
+            folder, _ = states.places(run, step)
             state = self._loaded(folder, model, optimizer)
             if state is not None:
                 return state
-            self.by_first(partial(shutil.rmtree, folder, ignore_errors=True), lambda: None)
+            self.by_first(partial(states.discard, folder), lambda: None)
         return None
 
     def begin_from(self, folder: Path, run: Path, model: Transformer, optimizer: Optimizer, keep: int) -> None:
@@ -137,7 +137,12 @@ class Sharded(Ranks):
         state = self._loaded(folder, model, optimizer)
         if state is None:
             raise self.told(CorruptError("a checkpoint that cannot be gone on from", where=folder))
-        self.save(run, model, optimizer, state, keep)
+        self.save(run, model, optimizer, state, keep, last=True)
+
+    def at(self, step: int) -> None:
+        """And wait: in the middle of a pass nobody would be named."""
+        super().at(step)
+        self.total([0.0])
 
     def save(
         self,
@@ -160,9 +165,7 @@ class Sharded(Ranks):
             return {path.relative_to(temporary).as_posix(): sha256(path) for path in dcp.of_rank(temporary, self.rank)}
 
         own, error = self.tried(write)
-        if any(self.total([error is not None])):
-            reason = error or RunError("another rank could not write its share")
-            raise self.told(states.cannot_save(run, state.step, reason))
+        self.agree(None if error is None else states.cannot_save(run, state.step, error))
         self.store.set(DIGESTS.format(state.step, self.rank), json.dumps(own))
 
         def close() -> None:
@@ -170,6 +173,9 @@ class Sharded(Ranks):
                 _write_whole(temporary, model)
             told = [self.store.get(DIGESTS.format(state.step, rank)) for rank in range(self.world)]
             digests = {name: digest for each in told for name, digest in json.loads(each).items()}
+            absent = sorted(name for name in digests if not (temporary / name).is_file())
+            if absent:
+                raise RunError(f"{absent[0]} is not here: all ranks have to see the same --out", where=temporary)
             states.close(temporary, target, state, passing=passing, digests=digests)
             states.prune(run, keep)
 
@@ -211,6 +217,10 @@ class Sharded(Ranks):
         if error is not None and failed.index(1.0) == self.rank:
             note(f"presage: damaged checkpoint skipped: {error}")
         return None if any(failed) else made
+
+
+def _steps(run: Path) -> list[int]:
+    return [int(folder.name) for folder in (run / "checkpoints").glob("*") if folder.name.isdigit()]
 
 
 def _write_whole(folder: Path, model: Transformer) -> None:

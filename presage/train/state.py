@@ -194,13 +194,21 @@ def state_of(folder: Path) -> TrainState:
 
 def load_newest(run: Path, model: Transformer, optimizer: Optimizer, further: Further = NOTHING) -> TrainState | None:
     """The newest checkpoint that verifies; damaged ones are named and removed. None when there is none."""
-    for folder in sorted((run / "checkpoints").glob("*"), reverse=True):
+    for folder in sorted((p for p in (run / "checkpoints").glob("*") if p.is_dir()), reverse=True):
         try:
             return load(folder, model, optimizer, further)
         except CorruptError as error:
             note(f"presage: damaged checkpoint skipped: {error}")
-            shutil.rmtree(folder, ignore_errors=True)
+            discard(folder)
     return None
+
+
+def discard(folder: Path) -> None:
+    """Remove a damaged checkpoint. Raises RunError where it cannot be."""
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise RunError(f"a damaged checkpoint that cannot be removed: {error.strerror}", where=folder) from None
 
 
 @torch.no_grad()

@@ -17,6 +17,7 @@ from presage.core.errors import ConfigError, RunError, SealError, Stopped, Unava
 from presage.core.queue import queued
 from presage.core.workers import take_gpu
 from presage.forecast import ladder
+from presage.train.loop import stop_signals
 from tests.forecast.conftest import RULE
 from tests.tiny import make_shards, outcome
 
@@ -47,8 +48,22 @@ def die() -> None:
 
 
 def wait_long(mark: Path) -> None:
-    mark.touch()
+    mark.with_suffix(".tmp").write_text(str(os.getpid()))
+    mark.with_suffix(".tmp").rename(mark)
     time.sleep(60)
+
+
+def near_its_limit(mark: Path) -> None:
+    """As a run does that saves at SIGTERM; the queue sends another signal."""
+    with stop_signals() as signals:
+        os.kill(os.getpid(), signal.SIGUSR2)
+        while not signals:
+            time.sleep(0.01)
+    raise Stopped("saved", where=mark)
+
+
+def wrong() -> None:
+    raise ZeroDivisionError("divided\nby nothing")
 
 
 def test_the_same_ladder_as_on_this_machines_cores(tokens: Path, tmp_path: Path) -> None:
@@ -64,6 +79,13 @@ def test_what_goes_wrong_in_a_job_is_told_here(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("submitit.Job._results_timeout_s", 1)  # for a file that another machine wrote
     with pytest.raises(SealError, match="job-1: a seal refused"), queued("local", tmp_path, {}) as pool:
         pool.submit(refuse, "job-1").result()
+    with pytest.raises(Stopped, match="mark: saved"), queued("local", tmp_path, {}) as pool:
+        pool.submit(near_its_limit, Path("mark")).result()
+    with (
+        pytest.raises(RunError, match=r"ZeroDivisionError: divided \(its output"),
+        queued("local", tmp_path, {}) as pool,
+    ):
+        pool.submit(wrong).result()
     with pytest.raises(RunError, match="ended without a result") as error, queued("local", tmp_path, {}) as pool:
         pool.submit(die).result()
     assert "\n" not in str(error.value) and "_log.err" in str(error.value)
@@ -77,11 +99,47 @@ def test_a_signal_cancels_what_is_queued(tmp_path: Path) -> None:
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGTERM)
 
+    def runs(pid: int) -> bool:
+        status = Path(f"/proc/{pid}/stat")
+        return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
     threading.Thread(target=stop, daemon=True).start()
-    began = time.monotonic()
     with pytest.raises(Stopped), queued("local", tmp_path / "jobs", {}) as pool:
         pool.submit(wait_long, mark).result()
-    assert time.monotonic() - began < 50
+    end = time.monotonic() + 20
+    while runs(int(mark.read_text())):
+        assert time.monotonic() < end, "the job goes on"
+        time.sleep(0.05)
+
+
+def test_a_job_that_is_not_taken_and_a_signal_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal is held back while a job is handed over: what was accepted is cancelled."""
+    taken, cancelled = [], []
+
+    class Job:
+        job_id = "1"
+
+        def done(self) -> bool:
+            return False
+
+        def cancel(self, check: bool = True) -> None:
+            cancelled.append(self)
+
+    def accept(*_: object) -> Job:
+        os.kill(os.getpid(), signal.SIGTERM)
+        taken.append(Job())
+        return taken[-1]
+
+    def refuse_all(*_: object) -> Job:
+        raise RuntimeError("sbatch: error: Batch job submission failed: Invalid account\nmore")
+
+    monkeypatch.setattr("submitit.AutoExecutor.submit", lambda self, *_: accept())
+    with pytest.raises(Stopped), queued("local", tmp_path, {}) as pool:
+        pool.submit(die)
+    assert taken == cancelled != []
+    monkeypatch.setattr("submitit.AutoExecutor.submit", lambda self, *_: refuse_all())
+    with pytest.raises(RunError, match=r"takes no job: .*Invalid account$"), queued("local", tmp_path, {}) as pool:
+        pool.submit(die)
 
 
 def test_a_queue_that_is_not_there_and_parameters_that_are_none(

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from presage.core.errors import CorruptError
+from presage.core.errors import CorruptError, RunError
 from presage.core.files import sha256
 from presage.core.run import RunDir
 from presage.model.transformer import build
@@ -18,7 +18,7 @@ from presage.model.weights import load_run, read_tensors
 from presage.train import dcp
 from presage.train import state as states
 from presage.train.optim import OptimConfig, Optimizer
-from presage.train.parallel import Ranks
+from presage.train.parallel import Ranks, joined
 from presage.train.sharded import Sharded
 from tests.tiny import newest_checkpoint, tiny_model
 from tests.train import ranks
@@ -152,20 +152,43 @@ def test_shards_that_agree_with_their_manifest_are_refused_in_one_line(checkpoin
     tensors = load_file(path)
     places = {name: {"saved_offsets": [10**9] * tensor.ndim} for name, tensor in tensors.items()}
     wrong = {name: torch.zeros(3, 3, 3) for name in tensors}
+    mark = checkpoint.parent / "harm"
     writers = {
         "missing": path.unlink,
         "misplaced": lambda: save_file(tensors, path, {"DCP_SHARDING_INFO": json.dumps(places)}),
         "no tensors": lambda: save_file(tensors, path, {"DCP_SHARDING_INFO": "{}"}),
         "not JSON": lambda: save_file(tensors, path, {"DCP_SHARDING_INFO": "{"}),
         "of another shape": lambda: save_file(wrong, path),
-        "pickle": lambda: path.write_bytes(b"cos\nsystem\n(S'touch /tmp/presage-harm'\ntR."),
+        "pickle": lambda: path.write_bytes(b"cos\nsystem\n(S'touch " + str(mark).encode() + b"'\ntR."),
     }
     writers[harm]()
     agree(checkpoint)
     with pytest.raises(CorruptError) as error:
         reload(checkpoint)
-    assert "\n" not in str(error.value)
+    assert "\n" not in str(error.value) and not mark.exists()
 
 
-def test_without_torchrun_nothing_is_shared() -> None:
-    assert Ranks().evaluates and Ranks().facts == {}
+def test_a_piece_that_is_not_there_is_missed(tmp_path: Path) -> None:
+    """Of the first and the last of three the ends are where they should be."""
+    for number, start in ((1, 0), (3, 4)):
+        places = json.dumps({"a": {"saved_offsets": [start]}})
+        (tmp_path / "shards").mkdir(exist_ok=True)
+        file = tmp_path / "shards" / f"shard-{number:05d}-model.safetensors"
+        save_file({"a": torch.arange(start, start + 2.0)}, file, {"DCP_SHARDING_INFO": places})
+    with pytest.raises(CorruptError, match="'a' has 4 of 6 numbers"):
+        dcp.read(tmp_path, {"a": torch.full((6,), -7.0)}, alone=True)
+
+
+def test_without_the_whole_model_other_stages_say_what_to_do(shared: Path, tmp_path: Path) -> None:
+    run = unfinished(shared, tmp_path / "run")
+    shutil.rmtree(newest_checkpoint(run))
+    with pytest.raises(RunError, match=r"without the whole model.*--resume"):
+        load_run(run)
+
+
+def test_without_torchrun_nothing_is_shared(tokens: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with joined(several=Sharded) as found:
+        assert type(found) is Ranks and found.evaluates and found.facts == {}
+    assert ranks.main(str(tokens), str(tmp_path / "run"), "2", "sharded") == 0
+    assert "nobody to share the model with" in capsys.readouterr().err
+    assert not (newest_checkpoint(tmp_path / "run") / "shards").exists()
