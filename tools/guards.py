@@ -26,6 +26,7 @@ ENOUGH = 0.95
 LONGEST = 300
 GUARDED = {
     "presage/train/state.py": ("tests/train/test_checkpoints.py", "tests/train/test_corrupting.py"),
+    "presage/train/dcp.py": ("tests/train/test_sharded.py",),
     "presage/train/loop.py": ("tests/train/test_loop.py", "tests/train/test_resume.py"),
     "presage/model/weights.py": (
         "tests/model/test_weights.py",
