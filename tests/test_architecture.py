@@ -39,7 +39,7 @@ CODE_FROM_DATA = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve
 SANDBOXED = "presage.tasks.sandbox.inside"
 CALLS = {"eval", "exec", "torch.load", "yaml.load", "yaml.unsafe_load", "np.load", "numpy.load"}
 RANKS = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # set by torchrun
-RANKS |= {"TORCHELASTIC_RESTART_COUNT"}
+RANKS |= {"TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_USE_AGENT_STORE"}
 
 
 def _room(module: str) -> str:

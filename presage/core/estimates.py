@@ -154,7 +154,7 @@ def wilson(share: float, n: float, z: float) -> tuple[float, float]:
     """(lo, hi) of a share of n examples: where the share lies z of its own errors away. Inside 0 to 1, never empty."""
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share))  # rounding may cross the share
 
 
 def t_quantile(p: float, df: float) -> float:
