@@ -27,6 +27,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_plan, "VOCAB", 300)
     monkeypatch.setattr(demo_plan, "RULE", demo_plan.RULE.model_copy(update={"vocab_size": 300, "context_length": 16}))
+    monkeypatch.setattr("presage.core.device.usable_cores", lambda: 1)  # beside other tests two threads take for ever
     for name, value in {"BUDGETS": 4, "REPEATS": 2, "EVAL_TOKENS": 2048}.items():
         monkeypatch.setattr(distant, name, value)
 
