@@ -19,6 +19,7 @@ from presage.core.run import RunDir
 from presage.model import weights
 from presage.model.config import ModelConfig, qwen3
 from presage.model.transformer import Transformer
+from presage.train import pretrain
 from presage.train import state as states
 from presage.train.optim import OptimConfig, Optimizer
 
@@ -39,7 +40,7 @@ def main() -> None:
     rows = [_row(name, shape, args.rounds, LOST) for name, shape in shapes.items()]
     if args.run is not None:
         run = RunDir.open(args.run, "pretrain")
-        shape = ModelConfig.parse(run.read_object("config.json")["config"]["model"])
+        shape = run.config(pretrain.Config).model
         seconds = next(row["total_seconds"] for row in run.rows("timing.jsonl") if "total_seconds" in row)
         rows.append(_row(f"{shape.n_params / 1e6:.1f} M, its run of {seconds:.0f} s", shape, args.rounds, seconds))
     columns = ["parameters", "MB", "a save, s", "with hashing for nothing, s", "hashing's share", "of training"]

@@ -6,7 +6,6 @@ Weak scaling: with twice the processes and twice the batch, a step should take a
 from __future__ import annotations
 
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -81,18 +80,18 @@ def _rate(place: Path, tokens: Path, args: object, count: int, sharded: bool) ->
     )
     recipe, out = place / "recipe.json", place / f"run-{count}-{sharded}"
     recipe.write_text(config.to_json())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    common = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "WORLD_SIZE": str(count)}
-    common |= {"LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    command = [sys.executable, "-m", "presage", "pretrain", str(recipe), "--out", str(out), "--quiet"]
-    command += ["--sharded"] if sharded else []
-    started = [
-        subprocess.Popen(command, env=common | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, stdout=subprocess.DEVNULL)
-        for rank in range(count)
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}", "-m", "presage", "pretrain"]
+    command = [
+        sys.executable,
+        *launcher,
+        str(recipe),
+        "--out",
+        str(out),
+        "--quiet",
+        *(["--sharded"] if sharded else []),
     ]
-    if any(process.wait() for process in started):
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    if subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode:
         raise RunError("a process failed", where=out)
     rows = RunDir.open(out).rows("timing.jsonl")
     return statistics.median([row["tokens_per_s"] for row in rows if "tokens_per_s" in row][1:])

@@ -237,6 +237,15 @@ TOLD = 1000
 """How far their seeds are from those of what is shown."""
 SETS = ("mnist_test", "noto_emoji", "country_flags", "nlvr", "omniglot_small", "vqav2_sample")
 TURNED = Augment(shift=2.0, turn=12.0, scale=0.12, shear=0.15)
+BARS: dict[str, Any] = {
+    "grid": Grid(patch=8, merge=2),
+    "steps": True,
+    "context": 256,
+    "rows": 8,
+    "longest": 100,
+    "conditions": ("vision", "no-vision", "text"),
+}
+"""What every task of bar charts has."""
 TASKS = (
     Task("words", (("words", 100_000),), (("words", 600),), "0.95", grid=Grid(patch=8, merge=2), more=1),
     Task(
@@ -263,44 +272,29 @@ TASKS = (
         (("bars", 50_000),),
         (("bars", 1000),),
         "value 0.85, largest 0.95",
-        grid=Grid(patch=8, merge=2),
         base="labels",
         rate=0.5,
-        steps=True,
-        context=256,
-        rows=8,
-        longest=100,
-        conditions=("vision", "no-vision", "text"),
+        **BARS,
     ),
     Task(
         "bars, gone on with",
         (("bars", 12_000),),
         (("bars", 1000),),
         "value 0.85, largest 0.95",
-        grid=Grid(patch=8, merge=2),
         base="bars",
         rate=0.5,
         seed=1,
-        steps=True,
-        context=256,
-        rows=8,
-        longest=100,
-        conditions=("vision", "no-vision", "text"),
+        **BARS,
     ),
     Task(
         "bars, also told",
         (("bars", 4_000),),
         (("bars", 1000),),
         "value 0.85, largest 0.95",
-        grid=Grid(patch=8, merge=2),
         base="bars, gone on with",
         seed=2,
         told=25_000,
-        steps=True,
-        context=256,
-        rows=8,
-        longest=100,
-        conditions=("vision", "no-vision", "text"),
+        **BARS,
     ),
     Task("counting", (("counting", 20_000),), (("counting", 1000),), "0.95", grid=Grid(patch=8, merge=2), more=1),
     Task(

@@ -22,6 +22,8 @@ from presage.model.lora import Lora, merged
 from presage.model.transformer import Transformer
 
 MODEL_FILE = "model.safetensors"
+SHARDS = "shards"
+"""In its place, of ranks that share a model: a folder with a file of each."""
 REWARD = "reward"
 """The stage whose models score and do not write."""
 
@@ -192,7 +194,7 @@ def checkpoint(run: Path, step: int | None = None) -> Path:
 
 def _with_model(folder: Path) -> Path:
     """Raises RunError for one that ranks have written in shards, and not the last of its run."""
-    if (folder / "shards").is_dir() and not (folder / MODEL_FILE).is_file():
+    if (folder / SHARDS).is_dir() and not (folder / MODEL_FILE).is_file():
         hint = "that is in the last checkpoint: train on, with --resume"
         raise RunError("a checkpoint in shards, without the whole model", where=folder, hint=hint)
     return folder

@@ -19,9 +19,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from presage.core.errors import CorruptError, RunError
-from presage.model.weights import manifest
+from presage.model.weights import SHARDS, manifest
 
-SHARDS = "shards"
 _ILL = (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError)
 """What its readers raise of a header that says what cannot be."""
 

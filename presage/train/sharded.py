@@ -199,8 +199,7 @@ class Sharded(Ranks):
         """Its state where all ranks find their part as it was written."""
 
         def verify() -> bool:
-            names = [*dcp.shards(folder), "state.json"] if dcp.is_sharded(folder) else [*states.CHECKPOINT_FILES]
-            for name in names[self.rank :: self.world]:
+            for name in states.files(folder)[self.rank :: self.world]:
                 verified(folder, name)
             return True
 

@@ -159,20 +159,25 @@ def checkpoints(run: Path) -> list[Path]:
     return sorted(p.parent for p in (run / "checkpoints").glob("*/MANIFEST") if p.parent.name.isdigit())
 
 
+def files(folder: Path, further: Further = NOTHING) -> list[str]:
+    """What a checkpoint has to have. Raises CorruptError for shards that are not those of its MANIFEST."""
+    if dcp.is_sharded(folder):
+        return [*dcp.shards(folder), "state.json"]
+    return [*CHECKPOINT_FILES, *(f"{name}.safetensors" for name in further)]
+
+
 def verify(folder: Path, further: Further = NOTHING) -> None:
     """Raise CorruptError naming the file that is missing or differs from MANIFEST."""
-    for name in (*CHECKPOINT_FILES, *(f"{name}.safetensors" for name in further)):
+    for name in files(folder, further):
         verified(folder, name)
 
 
 def load(folder: Path, model: Transformer, optimizer: Optimizer | None, further: Further = NOTHING) -> TrainState:
     """Verify a checkpoint, fill model, optimizer and what else is to be filled, return its state."""
+    verify(folder, further)
     if dcp.is_sharded(folder):
-        for name in dcp.shards(folder):
-            verified(folder, name)
         dcp.read(folder, model_tensors(model) | (optimizer.state if optimizer else {}), alone=True)
         return state_of(folder)
-    verify(folder, further)
     for name, tensors in further.items():
         _fill(tensors, read_tensors(folder / f"{name}.safetensors"), folder)
     load_tensors(model, read_tensors(folder / "model.safetensors"), folder / "model.safetensors")
@@ -183,7 +188,7 @@ def load(folder: Path, model: Transformer, optimizer: Optimizer | None, further:
 
 def state_of(folder: Path) -> TrainState:
     """Raises CorruptError for anything but the fields of a state: a manifest that agrees proves no good will."""
-    path = verified(folder, "state.json")
+    path = folder / "state.json"
     try:
         return STATE.validate_json(path.read_bytes())
     except ValidationError as error:

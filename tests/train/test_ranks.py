@@ -14,13 +14,6 @@ from tests.train import ranks
 from tests.train.launching import STEPS, launched, same_curve
 
 
-@pytest.fixture(scope="module")
-def alone(tokens: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("ranks") / "one"
-    assert ranks.main(str(tokens), str(out), str(STEPS)) == 0
-    return out
-
-
 @pytest.mark.parametrize("count", [2, 4])
 def test_several_ranks_give_the_curve_of_one(count: int, alone: Path, tokens: Path, tmp_path: Path) -> None:
     done = launched(count, tokens, tmp_path / "run")

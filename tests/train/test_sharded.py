@@ -26,13 +26,6 @@ from tests.train.launching import STEPS, launched, same_curve
 
 
 @pytest.fixture(scope="module")
-def alone(tokens: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("sharded") / "one"
-    assert ranks.main(str(tokens), str(out), str(STEPS)) == 0
-    return out
-
-
-@pytest.fixture(scope="module")
 def shared(tokens: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("sharded") / "two"
     done = launched(2, tokens, out, "sharded")
