@@ -9,66 +9,24 @@ from __future__ import annotations
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from harness.report import entry, options, publish, table
+from harness.sights import SEED, SETS, TASKS, Task
 
 from presage.core.device import Device, measure
 from presage.core.run import RunDir
 from presage.data.images import shards
-from presage.data.images.augment import Augment
-from presage.data.images.grid import Grid
-from presage.data.images.question import ANSWER_IS, Question, write_questions
+from presage.data.images.question import write_questions
 from presage.evaluate import sight
 from presage.model.config import VisionConfig
 from presage.recipes.kept import kept
 from presage.recipes.pictures import drawn, of_set
 from presage.train import vision
 from presage.train.optim import OptimConfig
-
-SEED = 0
-
-
-PLAIN = Grid(patch=8)
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a base is shown, through which encoder, how long. train, test: (kind or set, how many; 0: all of a set)."""
-
-    name: str
-    train: tuple[tuple[str, int], ...]
-    test: tuple[tuple[str, int], ...]
-    asked: str
-    grid: Grid = PLAIN
-    width: int = 128
-    layers: int = 2
-    epochs: float = 1.0
-    more: int = 0
-    """Of what else there is to learn from an image, how much; each a document of its own."""
-    told: int = 0
-    """How many questions more in words alone, other images' than those that are shown."""
-    given: bool = False
-    """With those the steps are given, and the answer alone is learned."""
-    base: str = ""
-    """Another task, whose model this one begins with; by default --base."""
-    steps: bool = False
-    """Answers tell what they come from first."""
-    context: int | None = None
-    """Tokens of a row, where the base's are too few."""
-    rows: int = 16
-    """In a batch."""
-    longest: int = 24
-    """Tokens of an answer."""
-    augment: Augment | None = None
-    rate: float = 1.0
-    """What the usual rates are multiplied with."""
-    seed: int = SEED
-    """Of what is drawn for training."""
-    conditions: tuple[sight.Condition, ...] = ("vision", "no-vision")
 
 
 def main() -> None:
@@ -178,11 +136,14 @@ def _file(parts: tuple[tuple[str, int], ...], split: str, task: Task, args: Name
             for name, count in parts
         ]
         drawn_or_read = chain.from_iterable(supplies)
+        if task.only and split == "train":
+            drawn_or_read = (one for one in drawn_or_read if one.category == task.only)
         if task.steps:  # what such a model says first is no option
             drawn_or_read = (replace(one, options=()) for one in drawn_or_read)
         if task.more and split == "train":
             drawn_or_read = (one for question in drawn_or_read for one in question.apart(task.more))
-        write_questions(path, drawn_or_read, steps=task.steps and split == "train")
+        training = split == "train"
+        write_questions(path, drawn_or_read, steps=task.steps and training, more=task.turns and training)
     return path
 
 
@@ -191,18 +152,9 @@ def _told(task: Task, folder: Path) -> Iterator[Path]:
     if task.told and not path.exists():
         kind, _ = task.train[-1]
         questions = drawn([kind], "train", task.seed + TOLD, task.told)
-        if task.given:
-            write_questions(path, map(_with_steps, questions))
-        else:
-            write_questions(path, questions, form="text", steps=task.steps)
+        write_questions(path, questions, form="text", steps=task.steps, more=task.turns)
     if task.told:
         yield path
-
-
-def _with_steps(question: Question) -> Question:
-    """What is asked and what the image shows, as the steps say it; what is left is to answer."""
-    asked = " ".join(part for part in question.prompt if isinstance(part, str))
-    return Question(question.id, (f"{asked}\n{question.steps}",), f"{ANSWER_IS} {question.answer}.")
 
 
 def _rows(task: Task, asked: RunDir, run: RunDir, minutes: float) -> Iterator[list[str]]:
@@ -235,149 +187,5 @@ def _cell(one: dict[str, Any] | None) -> str:
 
 TOLD = 1000
 """How far their seeds are from those of what is shown."""
-SETS = ("mnist_test", "noto_emoji", "country_flags", "nlvr", "omniglot_small", "vqav2_sample")
-TURNED = Augment(shift=2.0, turn=12.0, scale=0.12, shear=0.15)
-BARS: dict[str, Any] = {
-    "grid": Grid(patch=8, merge=2),
-    "steps": True,
-    "context": 256,
-    "rows": 8,
-    "longest": 100,
-    "conditions": ("vision", "no-vision", "text"),
-}
-"""What every task of bar charts has."""
-TASKS = (
-    Task("words", (("words", 100_000),), (("words", 600),), "0.95", grid=Grid(patch=8, merge=2), more=1),
-    Task(
-        "words, gone on with",
-        (("words", 90_000),),
-        (("words", 600),),
-        "0.95",
-        grid=Grid(patch=8, merge=2),
-        base="words",
-        rate=0.5,
-        seed=1,
-    ),
-    Task(
-        "labels",
-        (("labels", 30_000),),
-        (("labels", 500),),
-        "",
-        grid=Grid(patch=8, merge=2),
-        base="words",
-        longest=40,
-    ),
-    Task(
-        "bars",
-        (("bars", 50_000),),
-        (("bars", 1000),),
-        "value 0.85, largest 0.95",
-        base="labels",
-        rate=0.5,
-        **BARS,
-    ),
-    Task(
-        "bars, gone on with",
-        (("bars", 12_000),),
-        (("bars", 1000),),
-        "value 0.85, largest 0.95",
-        base="bars",
-        rate=0.5,
-        seed=1,
-        **BARS,
-    ),
-    Task(
-        "bars, also told",
-        (("bars", 4_000),),
-        (("bars", 1000),),
-        "value 0.85, largest 0.95",
-        base="bars, gone on with",
-        seed=2,
-        told=25_000,
-        **BARS,
-    ),
-    Task("counting", (("counting", 20_000),), (("counting", 1000),), "0.95", grid=Grid(patch=8, merge=2), more=1),
-    Task(
-        "counting in steps",
-        (("counting", 80_000),),
-        (("counting", 1000),),
-        "0.95",
-        grid=Grid(patch=8, merge=2),
-        steps=True,
-        context=192,
-        rows=12,
-        longest=120,
-    ),
-    Task(
-        "mnist",
-        (("mnist_test", 0), ("digits", 8000)),
-        (("mnist_test", 0),),
-        "0.97",
-        grid=Grid(patch=4, merge=2),
-        epochs=6,
-        augment=TURNED,
-    ),
-    Task(
-        "nlvr",
-        (("nlvr", 0), ("statements", 12_000)),
-        (("nlvr", 0),),
-        "0.60 aimed at",
-        grid=Grid(patch=8, merge=2),
-        base="counting in steps",
-        steps=True,
-        context=512,
-        rows=8,
-        longest=300,
-    ),
-    Task(
-        "nlvr, also told",
-        (("nlvr", 0), ("statements", 1000)),
-        (("nlvr", 0),),
-        "0.60 aimed at",
-        grid=Grid(patch=8, merge=2),
-        base="nlvr",
-        seed=1,
-        told=60_000,
-        given=True,
-        steps=True,
-        context=512,
-        rows=8,
-        longest=300,
-    ),
-    Task(
-        "omniglot",
-        (("omniglot_small", 0),),
-        (("omniglot_small", 0),),
-        "chance beside",
-        grid=Grid(patch=4, merge=4),
-        context=256,
-        rows=8,
-        epochs=3,
-        augment=Augment(shift=2.0, turn=8.0, scale=0.1, shear=0.1),
-        longest=4,
-    ),
-    Task(
-        "emoji",
-        (("noto_emoji", 6000),),
-        (("noto_emoji", 0),),
-        "chance beside",
-        grid=Grid(patch=8, merge=2),
-        context=256,
-        rows=8,
-        epochs=6,
-        augment=TURNED,
-    ),
-    Task(
-        "flags",
-        (("country_flags", 0),),
-        (("country_flags", 0),),
-        "chance beside",
-        grid=Grid(patch=8, merge=2),
-        context=256,
-        rows=8,
-        epochs=4,
-    ),
-)
-
 if __name__ == "__main__":
     entry(main)

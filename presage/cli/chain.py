@@ -120,7 +120,8 @@ def seal(
     ladder
         The finished ladder run.
     target
-        The target's full pretrain config: a JSON file, or any other RECIPE.
+        The target's full config, of `presage pretrain` or, of a ladder that sees, of `presage vision`: a JSON file, or
+        any other RECIPE. It is to be run from OUT/target.json, which settles what it left open, such as the device.
     target_run
         Where the target will be written, relative to OUT: sealing is refused once it has begun there.
     level
@@ -135,14 +136,17 @@ def seal(
     from presage.core.run import RunDir
     from presage.data import shards
     from presage.forecast import seal as stage
+    from presage.forecast.ladder import Config as Ladder
     from presage.forecast.ledger import append_seal
     from presage.recipes.loading import resolve
-    from presage.train import pretrain
+    from presage.train import pretrain, vision
 
-    config = resolve(target, "pretrain", pretrain.Config)
-    tokens = RunDir.open(config.shards, "shards").config(shards.Config)
-    inputs = {"corpus": tokens.corpus, "tokenizer": tokens.tokenizer, "ladder": ladder, "target": config}
-    data = inputs | {"target_run": target_run, "level": level, "attempts": attempts}
+    seeing = RunDir.open(ladder, "ladder").config(Ladder).sight is not None
+    config = resolve(target, "vision", vision.Config) if seeing else resolve(target, "pretrain", pretrain.Config)
+    data = {"ladder": ladder, "target": config, "target_run": target_run, "level": level, "attempts": attempts}
+    if isinstance(config, pretrain.Config):
+        tokens = RunDir.open(config.shards, "shards").config(shards.Config)
+        data |= {"corpus": tokens.corpus, "tokenizer": tokens.tokenizer}
     run_stage(stage, stage.Config.parse(data, where="forecast seal"), out, resume=resume, quiet=quiet)
     if ledger:
         append_seal(ledger, out, name)

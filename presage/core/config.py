@@ -10,7 +10,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -83,6 +83,17 @@ class Config(pydantic.BaseModel):
     def inputs(self) -> dict[str, Path]:
         """{role: path} of every file field that is set, as `parents`."""
         return dict(_walk_paths(self, _FileMark, ""))
+
+    def map_paths(self, change: Callable[[Path], Path]) -> Self:
+        """A copy with each path of a parent or a file changed."""
+        data = self.model_dump(mode="json")
+        for role, path in (self.parents() | self.inputs()).items():
+            *outer, last = role.split(".")
+            place: Any = data
+            for key in outer:
+                place = place[int(key) if isinstance(place, list) else key]
+            place[int(last) if isinstance(place, list) else last] = str(change(path))
+        return type(self).parse(data)
 
 
 def flatten(config: pydantic.BaseModel | dict[str, Any]) -> dict[str, Any]:

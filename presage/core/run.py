@@ -125,7 +125,7 @@ class RunDir:
         if self.done:
             raise RunError("already finished (DONE is there)", where=self.path, hint="choose another --out")
         existing = [p.name for p in self.path.iterdir() if p.name != ".lock"]
-        written = {"stage": stage, "schema": SCHEMA, "config": _relative_paths(config, self.path)}
+        written = self._written(stage, config)
         if existing and not resume:
             raise RunError("the directory is not empty", where=self.path, hint="use --resume, or another --out")
         if any(name not in {"origin.json", "config.json"} for name in existing if not name.endswith(".tmp")):
@@ -137,6 +137,9 @@ class RunDir:
             return
         self.write_json("origin.json", origins.describe(seed) | {"parents": parents} | facts)
         self.write_json("config.json", written)
+
+    def _written(self, stage: str, config: Config) -> dict[str, Any]:
+        return {"stage": stage, "schema": SCHEMA, "config": _relative_paths(config, self.path)}
 
     def _check_is_run(self) -> None:
         if not (self.path / "origin.json").is_file() or not (self.path / "config.json").is_file():
@@ -158,6 +161,10 @@ class RunDir:
             note(f"{self.path}: presage's code has changed since this run began")
 
     # ---- writing ----------------------------------------------------------------------------------------------
+
+    def write_config(self, name: str, stage: str, config: Config) -> None:
+        """The config of another run, to be begun from this file as from a config.json."""
+        self.write_json(name, self._written(stage, config))
 
     def metric(self, **row: Any) -> None:
         """One row of metrics.jsonl: step, tokens, flops, then values. No wall-clock here."""
@@ -340,7 +347,7 @@ def load_config(kind: type[C], path: Path) -> C:
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=path) from None
     config = kind.parse(data.get("config", data) if isinstance(data, dict) else data, where=path)
-    return _map_paths(config, lambda p: p if p.is_absolute() else Path(os.path.normpath(path.parent / p)))
+    return config.map_paths(lambda p: p if p.is_absolute() else Path(os.path.normpath(path.parent / p)))
 
 
 def find_runs(root: Path) -> list[RunDir]:
@@ -379,19 +386,8 @@ def _origins(config: Config) -> Iterator[tuple[str, dict[str, str]]]:
 
 def _relative_paths(config: Config, base: Path) -> dict[str, Any]:
     """The config as plain data with these paths written relative to the run, so a tree of runs can be moved."""
-    relative = _map_paths(config, lambda p: Path(os.path.relpath(p.resolve(), base.resolve())))
+    relative = config.map_paths(lambda p: Path(os.path.relpath(p.resolve(), base.resolve())))
     return relative.model_dump(mode="json")
-
-
-def _map_paths(config: C, change: Any) -> C:
-    data = config.model_dump(mode="json")
-    for role, path in (config.parents() | config.inputs()).items():
-        *outer, last = role.split(".")
-        place: Any = data
-        for key in outer:
-            place = place[int(key) if isinstance(place, list) else key]
-        place[int(last) if isinstance(place, list) else last] = str(change(path))
-    return type(config).parse(data)
 
 
 def note(text: str) -> None:

@@ -145,11 +145,11 @@ def from_ladder(
 
     `further` runs, (FLOPs, bits per byte) each, count like fitted rungs; `drift` and `prior` as in `law.fit`.
     """
-    from presage.core.run import RunDir
     from presage.forecast import ladder  # imports torch, which the other kinds of advice do without
 
-    run = RunDir.open(path, "ladder")
+    run = ladder.of_text(path)
     rule = run.config(ladder.Config).rule
+    assert rule is not None  # of text, there is one
     rows = run.read_table("rungs")
     points, noise = law.summarise([*((float(row["budget"]), float(row["bpb"])) for row in rows), *further])
     fitted = {float(row["budget"]) for row in rows if float(row["fitted"])} | {compute for compute, _ in further}

@@ -18,6 +18,7 @@ import numpy as np
 
 from presage.core.errors import DataError
 from presage.core.run import RunDir
+from presage.forecast import ladder as ladders
 from presage.forecast import law
 from presage.train import pretrain
 
@@ -124,7 +125,7 @@ def load(ladder: Path) -> list[Curve]:
     Held-out losses where the rungs were evaluated often enough on the way, else training losses, which are noisier: a
     row is the mean over one batch. Raises RunError when it is no ladder or rungs are missing.
     """
-    run = RunDir.open(ladder, "ladder")
+    run = ladders.of_text(ladder)
     table = run.read_table("rungs")
     rows = {row["name"]: list(RunDir.open(run.path / "rungs" / row["name"], "pretrain").rows()) for row in table}
     held_out = min(_count(r, "val/loss") for r in rows.values()) >= FEWEST_ROWS

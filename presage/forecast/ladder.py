@@ -10,19 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
 from presage.core.device import Device, measure, recorded_or_measured
-from presage.core.errors import ConfigError
+from presage.core.errors import ConfigError, RunError
 from presage.core.progress import Progress
 from presage.core.run import RunDir
 from presage.core.seeds import derive
 from presage.core.workers import usable_cores, workers
+from presage.forecast.kinds import Training, config_of, kind_of
 from presage.forecast.law import summarise
+from presage.forecast.points import METRICS
 from presage.forecast.scaling import Rule
-from presage.train import pretrain
+from presage.forecast.seeing import Seeing
+from presage.train import vision
 
 __all__ = ["Config", "run"]
 
@@ -33,10 +36,13 @@ COLUMNS += ["context_length", "tokens", "batch_tokens", "steps", "lr", "seed", "
 
 
 class Config(BaseConfig):
-    """Budgets in FLOPs; every rung follows `rule`, none is tuned on its own."""
+    """Budgets in FLOPs; every rung follows `rule`, none is tuned on its own. They read `shards`, or learn `sight`."""
 
-    shards: Parent
-    rule: Rule
+    shards: Parent | None = None
+    sight: vision.Config | None = None
+    """A training with images that every rung is cut from; of `rule` the shapes alone count then."""
+    rule: Rule | None = None
+    """None: where all rungs begin with one base, and differ in nothing but what they read."""
     budgets: tuple[float, ...] = Field(min_length=1)
     repeats: tuple[int, ...] = (1,)
     """Seeds per budget, in the order of `budgets`; a single number holds for all."""
@@ -51,6 +57,14 @@ class Config(BaseConfig):
     eval_tokens: int = Field(default=200_000, gt=0)
     seed: int = 0
 
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Config:
+        if (self.shards is None) == (self.sight is None):
+            raise ValueError("a ladder is of shards, or of sight: exactly one of them")
+        if self.rule is None and (self.sight is None or self.sight.base is None):
+            raise ValueError("rungs of several sizes follow a rule, and there is none")
+        return self
+
     @field_validator("budgets")
     @classmethod
     def _ascending(cls, budgets: tuple[float, ...]) -> tuple[float, ...]:
@@ -60,14 +74,13 @@ class Config(BaseConfig):
 
     def plan(self) -> dict[str, object]:
         """Rungs and their sum, for --dry-run."""
-        rungs = plan(self)
-        flops = [r.model.flops_per_token() * r.tokens for _, _, r in rungs]
+        sizes = [kind_of(rung).size(rung) for _, _, rung in plan(self)]
         return {
-            "rungs": len(rungs),
-            "FLOPs": sum(flops),
-            "tokens": sum(r.tokens for _, _, r in rungs),
-            "smallest": f"{rungs[0][2].model.n_params:,} parameters, {rungs[0][2].tokens:,} tokens",
-            "largest": f"{rungs[-1][2].model.n_params:,} parameters, {rungs[-1][2].tokens:,} tokens",
+            "rungs": len(sizes),
+            "FLOPs": sum(size.flops for size in sizes),
+            "tokens": sum(size.tokens for size in sizes),
+            "smallest": f"{sizes[0].n_params:,} parameters, {sizes[0].tokens:,} tokens",
+            "largest": f"{sizes[-1].n_params:,} parameters, {sizes[-1].tokens:,} tokens",
         }
 
     def counts(self) -> tuple[int, ...]:
@@ -95,9 +108,10 @@ def run(config: Config, out: Path, *, resume: bool = False, launcher: Launcher |
     with directory:
         train_all(rungs, directory.path / "rungs", config, launcher=launcher)
         rows = [_row(name, budget, directory.path / "rungs" / name, config) for name, budget, _ in rungs]
-        directory.table("rungs", rows, COLUMNS)
-        points, noise = summarise([(r["budget"], r["bpb"]) for r in rows])
-        means = [{"compute": p.compute, "bpb": p.loss, "stderr": p.stderr, "n": p.n} for p in points]
+        column = kind_of(rungs[0][2]).column
+        directory.table("rungs", rows, [name for name in COLUMNS if name in rows[0]])
+        points, noise = summarise([(r["budget"], r[column]) for r in rows])
+        means = [{"compute": p.compute, column: p.loss, "stderr": p.stderr, "n": p.n} for p in points]
         directory.table("budgets", means)
         directory.result("rungs", len(rows), unit="runs")
         directory.result("budgets", len(points))
@@ -107,24 +121,33 @@ def run(config: Config, out: Path, *, resume: bool = False, launcher: Launcher |
     return directory
 
 
-def plan(config: Config) -> list[tuple[str, float, pretrain.Config]]:
+def plan(config: Config) -> list[tuple[str, float, Training]]:
     """(name, budget, full config) of every rung, smallest budget first. BudgetError when one is too small."""
     device = config.device.model_copy(update={"threads": 1}) if config.device else None
+    cut = _cut(config)
     rungs = []
     for budget, repeats in zip(config.budgets, config.counts(), strict=True):
         for repeat in range(repeats):
             seed = derive(config.seed, "rung", f"{budget:.6g}", repeat) % 2**31
-            changes: dict[str, object] = {"eval_tokens": config.eval_tokens, "keep_checkpoints": 1, "log_every": 20}
-            rung = config.rule.config(budget, config.shards, seed=seed, device=device, **changes)
+            changes: dict[str, object] = {"keep_checkpoints": 1, "log_every": 20}
+            rung = cut(budget, seed=seed, device=device, **changes)
             if config.checkpoints > 1:
-                every = {"checkpoint_every": rung.tokens // config.checkpoints}
+                every = {"checkpoint_every": kind_of(rung).size(rung).tokens // config.checkpoints}
                 rung = rung.model_copy(update=every | {"keep_checkpoints": config.checkpoints + 1})
             rungs.append((f"c{budget:.3g}-{repeat}", budget, rung))
     return rungs
 
 
+def _cut(config: Config) -> Callable[..., Training]:
+    """From a budget to a rung."""
+    if config.sight is not None:
+        return Seeing(config.sight, config.rule).config
+    assert config.shards is not None and config.rule is not None  # by the config's own check
+    return partial(config.rule.config, shards=config.shards, eval_tokens=config.eval_tokens)
+
+
 def train_all(
-    rungs: list[tuple[str, float, pretrain.Config]],
+    rungs: Sequence[tuple[str, float, Training]],
     folder: Path,
     config: Config,
     label: str = "ladder",
@@ -149,13 +172,21 @@ def train_all(
 def fitted_rungs(ladder: Path, each: int | None = None) -> list[dict[str, str]]:
     """Rows of a finished ladder's rungs that the law is fitted to, by budget, least first; `each`: so many of a budget.
 
-    Raises RunError when it is no ladder.
+    Raises RunError when it is no ladder of text.
     """
     by_budget: dict[float, list[dict[str, str]]] = {}
-    for row in RunDir.open(ladder, "ladder").read_table("rungs"):
+    for row in of_text(ladder).read_table("rungs"):
         if row["fitted"] == "1":
             by_budget.setdefault(float(row["budget"]), []).append(row)
     return [row for budget in sorted(by_budget) for row in by_budget[budget][:each]]
+
+
+def of_text(path: Path) -> RunDir:
+    """A ladder whose rungs read text. Raises RunError where they see, or as `RunDir.open`."""
+    run = RunDir.open(path, "ladder")
+    if run.config(Config).sight is not None:
+        raise RunError("a ladder of images, and this is for ladders of text", where=path)
+    return run
 
 
 def _here(config: Config, waiting: Sequence[object]) -> Launcher:
@@ -175,27 +206,31 @@ def _device(config: Config, out: Path, launcher: Launcher | None) -> Device:
         return pool.submit(measure).result()
 
 
-def _rung(config: pretrain.Config, out: Path) -> str:
-    return pretrain.run(config, out, resume=out.exists()).digest
+def _rung(config: Training, out: Path) -> str:
+    return kind_of(config).train(config, out, resume=out.exists()).digest
 
 
 def _row(name: str, budget: float, path: Path, config: Config) -> dict[str, Any]:
-    rung = RunDir.open(path, "pretrain")
-    made, results = rung.config(pretrain.Config), rung.results()
-    values = {key: results[key]["value"] for key in ("n_params", "n_params_non_embedding", "tokens", "steps")}
+    rung = RunDir.open(path)
+    made, results = config_of(rung), rung.results()
+    assert made.model is not None  # every run fills it in
+    counts = {key: results[key]["value"] for key in ("n_params", "tokens", "steps")}
+    losses = {key: results[f"val/{key}"]["value"] for key in METRICS if f"val/{key}" in results}
     shape = {key: getattr(made.model, key) for key in ("n_layers", "d_model", "n_heads", "context_length")}
+    length = made.model.context_length
+    batch = made.batch_rows * length if isinstance(made, vision.Config) else made.batch_tokens
     return (
-        values
+        counts
         | shape
+        | losses
         | {
             "name": name,
             "budget": budget,
             "compute": results["flops"]["value"],
-            "batch_tokens": made.batch_tokens,
+            "n_params_non_embedding": made.model.n_params_non_embedding,
+            "batch_tokens": batch,
             "lr": made.optim.lr,
             "seed": made.seed,
-            "bpb": results["val/bpb"]["value"],
-            "loss": results["val/loss"]["value"],
             "fitted": int(budget >= config.fit_from),
             "digest": rung.digest,
         }

@@ -6,6 +6,7 @@ hand; docs/LOG.md holds the sweeps in which the rule's learning rate was compare
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import Field
@@ -46,11 +47,20 @@ class Rule(Config):
     decay: float = 0.5
     """Share of the tokens in the final linear decay."""
 
-    def model(self, compute: float) -> ModelConfig:
-        """The width whose token count at this compute is nearest to tokens_per_param (in logarithm)."""
+    def model(
+        self,
+        compute: float,
+        cost: Callable[[ModelConfig], float] = ModelConfig.flops_per_token,
+        whole: Callable[[ModelConfig], ModelConfig] = lambda shape: shape,
+    ) -> ModelConfig:
+        """The width whose token count at this compute is nearest to tokens_per_param (in logarithm).
+
+        cost: FLOPs of training on a token; whole: the model around a trunk of some width.
+        """
         layers = max(1, round(self.n_layers * (compute / REFERENCE) ** self.layers_exponent))
-        shapes = [self._shape(width, layers) for width in range(2 * self.width_step, 20_000, self.width_step)]
-        return min(shapes, key=lambda shape: self._mismatch(shape, compute))
+        widths = range(2 * self.width_step, 20_000, self.width_step)
+        shapes = (whole(self._shape(width, layers)) for width in widths)
+        return min(shapes, key=lambda shape: self._mismatch(shape, compute / cost(shape)))
 
     def _shape(self, width: int, layers: int) -> ModelConfig:
         """At least two heads of about d_head each, so that shapes change smoothly with width."""
@@ -64,8 +74,7 @@ class Rule(Config):
         hidden = max(1, round(8 * width / 3 / self.width_step)) * self.width_step
         return qwen3(self.vocab_size, self.context_length, layers, width, d_ff=hidden, **shape)
 
-    def _mismatch(self, shape: ModelConfig, compute: float) -> float:
-        tokens = compute / shape.flops_per_token()
+    def _mismatch(self, shape: ModelConfig, tokens: float) -> float:
         weights = shape.n_params_non_embedding + shape.vocab_size * shape.d_model
         ratio = tokens / (weights * self.tokens_per_param)
         return max(ratio, 1 / ratio)

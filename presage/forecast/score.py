@@ -12,8 +12,9 @@ from presage.core.errors import SealError
 from presage.core.look import whole
 from presage.core.run import RunDir, note
 from presage.forecast import ability
+from presage.forecast.kinds import kind_of
 from presage.forecast.seal import Config as Sealed
-from presage.forecast.seal import description_digest, description_of, seal_digest
+from presage.forecast.seal import description_digest, description_of, other_data, seal_digest
 
 __all__ = ["Config", "run"]
 
@@ -27,8 +28,9 @@ class Config(BaseConfig):
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """Promised against actual. A miss is a result; SealError only when these two do not belong together."""
-    sealed, target = whole(config.forecast, "seal"), whole(config.target, "pretrain")
+    sealed = whole(config.forecast, "seal")
     forecast = sealed.read_json("forecast.json")
+    target = whole(config.target, kind_of(sealed.config(Sealed).target).stage)
     _check_pair(forecast, target)
     abilities = _abilities(config, sealed, forecast, target)
     directory = RunDir.create(out, "score", config, resume=resume)
@@ -87,7 +89,7 @@ def _check_pair(forecast: dict[str, object], target: RunDir) -> None:
     description, inputs = forecast["target"], forecast["inputs"]
     assert isinstance(description, dict)
     assert isinstance(inputs, dict)
-    if target.origin["parents"]["shards"]["digest"] != inputs["shards"]:
-        raise SealError("this run was trained on other tokens than the sealed ones", where=target.path)
+    for role in other_data(target, inputs):
+        raise SealError(f"this run was trained on other {role} than were sealed", where=target.path)
     if description_digest(description_of(target)) != description["config_digest"]:
         raise SealError("this run's config is not the sealed one", where=target.path / "config.json")

@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from presage.core import origin
 from presage.core.config import Config as BaseConfig
@@ -25,20 +25,26 @@ from presage.core.errors import SealError
 from presage.core.look import whole
 from presage.core.run import RunDir, note
 from presage.forecast import ability, law
+from presage.forecast import ladder as ladders
+from presage.forecast.kinds import Training, config_of, data_of, kind_of
 from presage.forecast.prior import Prior
 from presage.forecast.warnings import warnings
-from presage.train import pretrain
+from presage.train import pretrain, vision
 
 __all__ = ["Config", "run"]
 
 
+TARGET = "target.json"
+
+
 class Config(BaseConfig):
-    corpus: Parent
-    tokenizer: Parent
+    corpus: Parent | None = None
+    """Of a target that reads text, and its tokenizer: what its shards were made from."""
+    tokenizer: Parent | None = None
     ladder: Parent
     attempts: Parent | None = None
     """The ladder's attempts at problems: with them the forecast promises a pass rate as well."""
-    target: pretrain.Config
+    target: pretrain.Config | vision.Config
     """The full config of the big run; it must take this forecast as its `forecast`, which is not part of the seal."""
     target_run: str = "../target"
     """Where the target will be written, relative to this run: sealing is refused once something stands there."""
@@ -53,20 +59,33 @@ class Config(BaseConfig):
     facts: dict[str, float] = {}
     """Measured circumstances that fixed the target's size (speeds, minutes); sealed with the rest."""
 
+    @model_validator(mode="after")
+    def _of_known_text(self) -> Config:
+        if isinstance(self.target, pretrain.Config) and not (self.corpus and self.tokenizer):
+            raise ValueError("a target that reads text is sealed with its corpus and its tokenizer")
+        return self
+
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
-    """Write forecast.json. Raises SealError when the target has begun or an input does not belong."""
+    """Write forecast.json, and target.json: the target's config to be run as it is, with this forecast as its own.
+
+    What the target leaves open is settled now: the device is the ladder's, of images the model is the base's. Raises
+    SealError when the target has begun or an input does not belong.
+    """
     begun = Path(os.path.normpath(Path(out) / config.target_run))  # `out` need not be there yet
     if (begun / "config.json").exists() or (begun / "origin.json").exists():
         raise SealError(
             "the target has already begun: a forecast can only be sealed before its first step", where=begun
         )
     _check_inputs(config)
+    config = config.model_copy(update={"target": _settled(config)})
     directory = RunDir.create(out, "seal", config, seed=config.target.seed, resume=resume)
     with directory:
         forecast = _forecast(config)
         forecast["seal"] = seal_digest(forecast)
         directory.write_json("forecast.json", forecast)
+        target = config.target.model_copy(update={"forecast": directory.path})
+        directory.write_config(TARGET, kind_of(target).stage, target)
         for key in ("point", "lo", "hi"):
             directory.result(key, forecast[key], level=config.level, unit=forecast["unit"])
         _say_capability(directory, forecast["capability"])
@@ -85,19 +104,42 @@ def seal_digest(forecast: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def target_description(config: pretrain.Config, recorded: dict[str, Any] | None = None) -> dict[str, Any]:
+def _settled(config: Config) -> Training:
+    ladder = RunDir.open(config.ladder, "ladder").config(ladders.Config)
+    target = config.target
+    if target.device is None:
+        target = target.model_copy(update={"device": ladder.device})
+    if isinstance(target, vision.Config):
+        target = target.model_copy(update={"model": vision.extent_and_shape(target)[1]})
+    return target
+
+
+def target_description(config: Training, recorded: dict[str, Any] | None = None) -> dict[str, Any]:
     """The target's flat config without paths: parents are sealed by digest, wherever they lie.
 
     `recorded`: what a config.json says of the same config. A field that configs have gained since is not in it, and no
     part of what was sealed.
     """
-    flat, parents = flatten(recorded or config), config.parents()
-    return {key: value for key, value in flat.items() if key not in parents and not key.startswith("forecast")}
+    paths = {role.rstrip("0123456789").rstrip(".") for role in config.parents()} | {"forecast"}  # a list's are numbered
+    return {key: value for key, value in flatten(recorded or config).items() if key not in paths}
 
 
 def description_of(target: RunDir) -> dict[str, Any]:
-    """The description of the config that a run of pretraining was made with."""
-    return target_description(target.config(pretrain.Config), target.read_json("config.json")["config"])
+    """The description of the config that a target was made with."""
+    return target_description(config_of(target), target.read_json("config.json")["config"])
+
+
+def inputs_of(config: Config) -> dict[str, Path]:
+    """{role: run} of everything that a forecast rests on, but for the rungs."""
+    parts = {"corpus": config.corpus, "tokenizer": config.tokenizer}
+    parts |= data_of(config.target) | {"ladder": config.ladder, "attempts": config.attempts}
+    return {role: path for role, path in parts.items() if path is not None}
+
+
+def other_data(target: RunDir, inputs: Mapping[str, str]) -> list[str]:
+    """Roles in which a target was trained on other data than `inputs`, a forecast's, has."""
+    recorded = target.origin["parents"]
+    return [role for role in data_of(config_of(target)) if recorded[role]["digest"] != inputs.get(role)]
 
 
 def description_digest(description: dict[str, Any]) -> str:
@@ -107,8 +149,9 @@ def description_digest(description: dict[str, Any]) -> str:
 
 def promise(ladder: RunDir, compute: float, config: Config) -> dict[str, Any]:
     """The part of a forecast that follows from the rungs alone: law, point, interval, floor, points, warnings."""
-    rows = [_typed(row) for row in ladder.read_table("rungs")]
-    points, noise = law.summarise([(r["budget"], r["bpb"]) for r in rows])
+    column = kind_of(config.target).column
+    rows = [_typed(row, column) for row in ladder.read_table("rungs")]
+    points, noise = law.summarise([(r["budget"], r[column]) for r in rows])
     fitted = {r["budget"] for r in rows if r["fitted"]}
     level = config.level
     fit = law.fit([p for p in points if p.compute in fitted], noise, config.drift, config.prior)
@@ -133,23 +176,29 @@ def promise(ladder: RunDir, compute: float, config: Config) -> dict[str, Any]:
 
 
 def _check_inputs(config: Config) -> None:
-    """The target and the rungs learn from the same tokens, made from this corpus with this tokenizer."""
-    shards = whole(config.target.shards, "shards")
+    """The target and the rungs learn from the same data, made from this corpus with this tokenizer."""
     ladder = whole(config.ladder, "ladder")
-    made_from = shards.origin["parents"]
-    wanted = {
-        "corpus": (made_from["corpus"], whole(config.corpus, "corpus"), shards),
-        "tokenizer": (made_from["tokenizer"], whole(config.tokenizer, "tokenizer"), shards),
-        "target.shards": (ladder.origin["parents"]["shards"], shards, ladder),
-    }
+    wanted = [(f"target.{role}", *of_ladder, ladder) for role, of_ladder in _shared(config, ladder).items()]
+    if isinstance(config.target, pretrain.Config):
+        shards = whole(config.target.shards, "shards")
+        made_from = shards.origin["parents"]
+        parts = {"corpus": config.corpus, "tokenizer": config.tokenizer}
+        wanted += [(role, made_from[role], whole(str(path), role), shards) for role, path in parts.items()]
     if config.attempts:
         attempted = whole(config.attempts, "attempts")
         if "ladder" not in attempted.origin["parents"]:
             raise SealError("these are not a ladder's attempts", where=attempted.path)
-        wanted["ladder"] = (attempted.origin["parents"]["ladder"], ladder, attempted)
-    for key, (recorded, parent, child) in wanted.items():
-        if recorded["digest"] != parent.digest:
+        wanted.append(("ladder", attempted.origin["parents"]["ladder"], ladder, attempted))
+    for key, recorded, parent, child in wanted:
+        if recorded is None or recorded["digest"] != parent.digest:
             raise SealError(f"{key} is not what {child.path} was made from", where=parent.path)
+
+
+def _shared(config: Config, ladder: RunDir) -> dict[str, tuple[dict[str, str] | None, RunDir]]:
+    """{role in the target: (what the ladder recorded of its own, the target's)}."""
+    own = "" if isinstance(config.target, pretrain.Config) else "sight."
+    recorded = ladder.origin["parents"]
+    return {role: (recorded.get(own + role), RunDir.open(path)) for role, path in data_of(config.target).items()}
 
 
 def _say_capability(directory: RunDir, capability: dict[str, Any] | None) -> None:
@@ -160,14 +209,15 @@ def _say_capability(directory: RunDir, capability: dict[str, Any] | None) -> Non
 
 def _forecast(config: Config) -> dict[str, Any]:
     ladder = RunDir.open(config.ladder, "ladder")
-    compute = float(config.target.model.flops_per_token() * config.target.tokens)
+    kind = kind_of(config.target)
+    compute = kind.size(config.target).flops
     capability, doubt = ability.promise(config.attempts, compute, config.level) if config.attempts else (None, "")
     promised = promise(ladder, compute, config)
     promised["warnings"] += [doubt] if doubt else []
     description = target_description(config.target)
     return {
-        "metric": "val/bpb",
-        "unit": "bits/byte",
+        "metric": kind.metric,
+        "unit": kind.unit,
         "target": {
             "compute": compute,
             "config": description,
@@ -177,11 +227,8 @@ def _forecast(config: Config) -> dict[str, Any]:
         "capability": capability,
         "facts": config.facts,
         "inputs": {
-            "corpus": RunDir.open(config.corpus, "corpus").digest,
-            "tokenizer": RunDir.open(config.tokenizer, "tokenizer").digest,
-            "shards": RunDir.open(config.target.shards, "shards").digest,
-            "ladder": ladder.digest,
-            "attempts": RunDir.open(config.attempts, "attempts").digest if config.attempts else None,
+            "attempts": None,
+            **{role: RunDir.open(path).digest for role, path in inputs_of(config).items()},
             "rungs": {row["name"]: row["digest"] for row in ladder.read_table("rungs")},
             "code": origin.code_digest(),
             "target_config": description_digest(description),
@@ -189,8 +236,8 @@ def _forecast(config: Config) -> dict[str, Any]:
     }
 
 
-def _typed(row: dict[str, str]) -> dict[str, Any]:
-    numbers: dict[str, Any] = {key: float(row[key]) for key in ("budget", "bpb", "n_params", "tokens")}
+def _typed(row: dict[str, str], column: str) -> dict[str, Any]:
+    numbers: dict[str, Any] = {key: float(row[key]) for key in ("budget", column, "n_params", "tokens")}
     return numbers | {"name": row["name"], "digest": row["digest"], "fitted": row["fitted"] == "1"}
 
 

@@ -116,7 +116,7 @@ class _Chain:
         known = {self.sealed.path.resolve()}
         try:
             rungs = (self.config.ladder / "rungs").glob("*")
-            known |= {p.resolve() for p in (*_places(self.config).values(), *rungs, self.target.path)}
+            known |= {p.resolve() for p in (*seal.inputs_of(self.config).values(), *rungs, self.target.path)}
         except PresageError:
             pass  # its config cannot be read, which has been said; then nothing is known, and everything is checked
         return [run for run in runs_below(self.path) if run.path.resolve() not in known]
@@ -157,7 +157,7 @@ def _problems(chain: _Chain) -> Iterator[Problem]:
     config = chain.config
     yield from _agreement(sealed, config, forecast)
     inputs = forecast["inputs"]
-    for role, place in _places(config).items():
+    for role, place in seal.inputs_of(config).items():
         yield from _input(role, RunDir(place), str(inputs.get(role)))
     for name, digest in inputs["rungs"].items():
         yield from _input(f"rung {name}", RunDir(config.ladder / "rungs" / name), digest)
@@ -167,11 +167,6 @@ def _problems(chain: _Chain) -> Iterator[Problem]:
         yield from _target(chain.target, forecast)
     if not chain.by_other_version:  # last: of a table that was swapped for something else nothing can be fitted
         yield from ((str(sealed.path / "forecast.json"), what) for what in chain.moved)
-
-
-def _places(config: seal.Config) -> dict[str, Path]:
-    places = {"corpus": config.corpus, "tokenizer": config.tokenizer, "shards": config.target.shards}
-    return places | {"ladder": config.ladder} | ({"attempts": config.attempts} if config.attempts else {})
 
 
 def _agreement(sealed: RunDir, config: seal.Config, forecast: dict[str, Any]) -> Iterator[Problem]:
@@ -229,8 +224,8 @@ def _target(target: RunDir, forecast: dict[str, Any]) -> Iterator[Problem]:
         yield str(target.path / "origin.json"), "the target was trained by another version of the code than was sealed"
     if target.origin.get("seal") != forecast["seal"]:
         yield str(target.path / "origin.json"), "the target was not started under this seal"
-    if target.origin["parents"]["shards"]["digest"] != forecast["inputs"]["shards"]:
-        yield str(target.path / "origin.json"), "the target was trained on other tokens than the sealed ones"
+    for role in seal.other_data(target, forecast["inputs"]):
+        yield str(target.path / "origin.json"), f"the target was trained on other {role} than were sealed"
     description = seal.description_of(target)
     if seal.description_digest(description) != forecast["target"]["config_digest"]:
         sealed_config = forecast["target"]["config"]

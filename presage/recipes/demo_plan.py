@@ -123,7 +123,7 @@ def sealing(
 ) -> seal_stage.Config:
     """The target takes the time that is left, at the planned ratio to the largest rung or a twentieth more."""
     made = ladder.config(ladder_stage.Config)
-    assert made.device is not None
+    assert made.device is not None and made.rule is not None
     ratio = LONG_RATIO if minutes >= LONG else RATIO
     rate = target_rate(ratio * made.budgets[-1], shards, made.device)
     least = 1.001 * ratio * made.budgets[-1]

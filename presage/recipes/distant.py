@@ -144,6 +144,7 @@ def sealing(
     Where rungs lie below what the law was found to hold from, the forecast says so and its interval is wider.
     """
     made = rungs.config(ladder_stage.Config)
+    assert made.shards is not None and made.rule is not None  # rungs of text
     target = made.rule.config(
         flops, made.shards, seed=seed + 1_000_003, device=made.device, eval_tokens=EVAL_TOKENS, samples=6, log_every=20
     )

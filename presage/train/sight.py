@@ -95,15 +95,15 @@ class Album:
             found.append(Opening(prompt.tolist(), images, answer.tolist()))
         return found
 
-    def flops(self, width: int) -> int:
-        """Forward FLOPs of the encoder over all rows once, before a trunk of `width`."""
-        total = 0
-        for ids in self.packing.rows.read.numpy():
-            for picture in self.pictures(ids):
-                run = self._run(picture)
-                row = self.runs[run].table[picture - self._firsts[run]]
-                total += self.vision.flops_forward(int(row["height"]), int(row["width"]), width)
-        return total
+    def patches(self) -> np.ndarray:
+        """How many patches each image of all rows has, int64."""
+        areas = [self._area(picture) for ids in self.packing.rows.read.numpy() for picture in self.pictures(ids)]
+        return np.array(areas, dtype=np.int64) // self.vision.patch**2
+
+    def _area(self, picture: int) -> int:
+        run = self._run(picture)
+        row = self.runs[run].table[picture - self._firsts[run]]
+        return int(row["height"]) * int(row["width"])
 
     def _run(self, picture: int) -> int:
         return int(np.searchsorted(self._firsts, picture, side="right")) - 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ from presage.model.weights import load_writer
 from presage.train.loop import Plan, fit
 from presage.train.optim import OptimConfig, Optimizer
 from presage.train.packing import joined, shared, windows
-from presage.train.pretrain import bits_per_byte, ratio
+from presage.train.pretrain import bits_per_byte, ratio, sealed_by
 from presage.train.schedule import ScheduleConfig
 from presage.train.sight import Album, Batch, sight_loss
 
@@ -84,6 +85,8 @@ class Config(BaseConfig):
     keep_checkpoints: int = Field(default=2, gt=0)
     samples: int = Field(default=8, ge=0)
     """Answers to held-out documents to write into samples.jsonl at the end."""
+    forecast: Parent | None = None
+    """The seal made before this run; its digest goes into origin.json."""
     template: str = Field(default="chat", pattern="^chat$")
     """How a conversation is shown to the model (presage.data.chat)."""
 
@@ -102,18 +105,58 @@ class Config(BaseConfig):
     def plan(self) -> dict[str, object]:
         """What it will be, for --dry-run: the runs are read, nothing is written."""
         model, _ = _begun(self)
-        album, length = _album(self, model, "train")
-        rows = _rows(self, album, length)
+        album, _ = _album(self, model.config, "train")
+        extent = Extent.of(self, album)
+        rows = extent.rows(self)
         return {
             "parameters": model.config.n_params,
             "parameters trained": sum(p.numel() for p in _trained(self, model)),
             "documents": album.documents,
             "too long": album.packing.too_long,
             "rows": rows,
-            "tokens": rows * length,
+            "tokens": rows * extent.length,
             "steps": math.ceil(rows / self.batch_rows),
-            "FLOPs": rows * length * sum(_flops_per_token(self, model, album, length)),
+            "FLOPs": rows * extent.length * sum(extent.flops_per_token(self, model.config)),
         }
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What there is to read: rows of images with their text, of one length, and the patches of every image in them."""
+
+    own: int
+    length: int
+    patches: np.ndarray
+
+    @classmethod
+    def of(cls, config: Config, album: Album) -> Extent:
+        """Of an album's rows. Raises DataError where no document fits one."""
+        own, length = album.packing.rows.read.shape
+        if not own:
+            where, hint = config.images[0], "smaller images or a longer context"
+            raise DataError(f"no document fits {length} tokens", where=where, hint=hint)
+        return cls(own, length, album.patches())
+
+    def rows(self, config: Config) -> int:
+        """Rows to train on, those of text among them. Raises ConfigError where the epochs come to none."""
+        rows = round(config.epochs * self.own / (1 - config.text_share))
+        if not rows:
+            raise ConfigError(f"{config.epochs:g} epochs of {self.own} rows are none", where="epochs")
+        return rows
+
+    def flops_per_token(self, config: Config, model: ModelConfig) -> tuple[int, int]:
+        """Of training: the trunk's at every token, and the encoder's spread over them. A frozen trunk has no gradients
+        of its weights: two thirds."""
+        trunk = model.flops_forward(self.length) * (2 if config.freeze else 3)
+        assert model.vision is not None
+        seen = float(model.vision.flops_of_patches(self.patches, model.d_model).sum())
+        return trunk, round(3 * seen * (1 - config.text_share) / (self.own * self.length))
+
+
+def extent_and_shape(config: Config) -> tuple[Extent, ModelConfig]:
+    """What a config will read, and the shape of its model, filled in; the runs are read. Raises as `run` does."""
+    model, _ = _begun(config)
+    return Extent.of(config, _album(config, model.config, "train")[0]), model.config
 
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
@@ -125,16 +168,18 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     model, vocabulary = _begun(config)
     config = config.model_copy(update={"device": chosen, "model": model.config})
     device = chosen.apply()
-    album, length = _album(config, model, "train")
-    rows = _rows(config, album, length)
+    album, length = _album(config, model.config, "train")
+    extent = Extent.of(config, album)
+    rows = extent.rows(config)
     if album.packing.too_long:
         note(f"{album.packing.too_long} of {album.documents} documents do not fit {length} tokens and are left out")
     stages = _Mixture(config, album, length, device, vocabulary)
-    with RunDir.create(out, "vision", config, seed=config.seed, resume=resume, device=chosen.model_dump()) as directory:
+    facts = {"device": chosen.model_dump()} | sealed_by(config.forecast)
+    with RunDir.create(out, "vision", config, seed=config.seed, resume=resume, **facts) as directory:
         model = model.to(device).train()
         for parameter in set(model.parameters()) - set(_trained(config, model)):
             parameter.requires_grad_(False)
-        trunk, encoder = _flops_per_token(config, model, album, length)
+        trunk, encoder = extent.flops_per_token(config, model.config)
         plan = Plan.of(
             config,
             tokens=rows * length,
@@ -144,7 +189,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         )
         state = fit(model, _optimizer(config, model), stages.batch, sight_loss, plan, directory, chosen)
         shutil.copyfile(vocabulary, directory.artifact("tokenizer.json"))
-        held_out, _ = _album(config, model, "val")
+        held_out, _ = _album(config, model.config, "val")
         results = (
             {"encoder/share": {"value": encoder / (trunk + encoder), "unit": "of FLOPs"}}
             | _losses(model, held_out, device)
@@ -222,13 +267,12 @@ def _begun(config: Config) -> tuple[Transformer, Path]:
     return model, vocabulary
 
 
-def _album(config: Config, model: Transformer, split: str) -> tuple[Album, int]:
-    length = config.context_length or model.config.context_length
-    if length > model.config.context_length:
-        most = model.config.context_length
+def _album(config: Config, model: ModelConfig, split: str) -> tuple[Album, int]:
+    length, most = config.context_length or model.context_length, model.context_length
+    if length > most:
         raise ConfigError(f"{length} tokens, and the model was made for {most} at most", where="context_length")
-    assert model.config.vision is not None
-    return Album([Images(path) for path in config.images], split, length, model.config.vision), length
+    assert model.vision is not None
+    return Album([Images(path) for path in config.images], split, length, model.vision), length
 
 
 def _trained(config: Config, model: Transformer) -> list[torch.nn.Parameter]:
@@ -240,27 +284,6 @@ def _optimizer(config: Config, model: Transformer) -> Optimizer:
     for name in optimizer.scales:
         optimizer.scales[name] *= 1.0 if name.startswith(VISION) else config.trunk_rate
     return optimizer
-
-
-def _rows(config: Config, album: Album, length: int) -> int:
-    """Rows to train on. Raises DataError where no document fits one, ConfigError where epochs come to none."""
-    own = len(album.packing.rows.read)
-    if not own:
-        where, hint = config.images[0], "smaller images or a longer context"
-        raise DataError(f"no document fits {length} tokens", where=where, hint=hint)
-    rows = round(config.epochs * own / (1 - config.text_share))
-    if not rows:
-        raise ConfigError(f"{config.epochs:g} epochs of {own} rows are none", where="epochs")
-    return rows
-
-
-def _flops_per_token(config: Config, model: Transformer, album: Album, length: int) -> tuple[int, int]:
-    """Of training: the trunk's at every token, and the encoder's spread over them. A frozen trunk has no gradients of
-    its weights: two thirds."""
-    trunk = model.config.flops_forward(length) * (2 if config.freeze else 3)
-    rows = max(1, len(album.packing.rows.read))
-    encoder = 3 * album.flops(model.config.d_model) * (1 - config.text_share) / (rows * length)
-    return trunk, round(encoder)
 
 
 @torch.no_grad()

@@ -63,6 +63,29 @@ def test_what_is_seen_box_by_box() -> None:
     assert seen([[item, other], [], [other]]) == f"Box 1: {said}. Box 2: . Box 3: small blue triangle."
 
 
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("There are two yellow blocks.", "black, blue. So 0. Box 2: yellow so 1. So 1. Box 3: yellow so 2, "),
+        ("Each tower has a blue block.", "black, blue. So 1. Box 2: yellow. So 1. Box 3: yellow"),
+        ("there are two towers with the same height", "black, blue. So 2. Box 2: yellow. So 3. Box 3: yellow"),
+        ("Green ideas sleep furiously.", "black, blue. Box 2: yellow. Box 3: yellow"),
+    ],
+)
+def test_what_is_counted_box_by_box(sentence: str, expected: str) -> None:
+    assert seen(BOXES, sentence).startswith(f"Box 1: {expected}")
+
+
+def test_what_is_counted_last_decides() -> None:
+    for one in many(statements, "train", 200):
+        true = meaning(asked(one).removesuffix(" True or false?"))
+        assert true is not None
+        count = int(one.steps.rsplit("So ", 1)[1].removesuffix("."))
+        if "same height" not in asked(one):
+            boxes = ([count, 0, 0], [1] * min(count, 3) + [0] * (3 - min(count, 3)))
+            assert {one.answer == "true"} <= {true.holds(found) for found in boxes}
+
+
 def test_labels_are_balanced_and_sentences_are_held_out() -> None:
     trained, examined = many(statements, "train", 300), many(statements, "test", 100)
     assert 0.42 < sum(question.answer == "true" for question in trained) / len(trained) < 0.58

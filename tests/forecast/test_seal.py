@@ -179,8 +179,8 @@ def test_a_target_of_other_tokens(chain: Chain, tmp_path: Path, quick: None) -> 
     shards.run(other, tmp_path / "shards")
     changed = chain.target_config(chain.root / "forecast", shards=tmp_path / "shards")
     copy = replaced(chain, tmp_path / "demo", changed)
-    assert [what for _, what in verify(copy.root)] == ["the target was trained on other tokens than the sealed ones"]
-    with pytest.raises(SealError, match="other tokens"):
+    assert [what for _, what in verify(copy.root)] == ["the target was trained on other shards than were sealed"]
+    with pytest.raises(SealError, match="on other shards than were sealed"):
         scored(chain, copy.root)
 
 

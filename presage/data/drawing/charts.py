@@ -17,7 +17,7 @@ from PIL import Image
 from presage.data.drawing import bars, lines, pies
 from presage.data.drawing.axes import GROUNDS, STEPS, Shown
 from presage.data.drawing.canvas import Draw, listed, of_split, palette, pick, png, some
-from presage.data.images.question import Metric, Question
+from presage.data.images.question import Metric, Question, Turn
 
 NAMES = listed(
     """ale ant ape ash axe bat bay bee bin bow box bus cab cap car cat cod cot cow cup den dog ear eel egg elk elm eye
@@ -53,8 +53,16 @@ class Asked(NamedTuple):
     answer: str
     category: str
     metric: Metric = "exact"
+    notes: Sequence[str] = ()
+    """What is known of the answer after each thing that is told, where that is how it is found."""
     steps: str = ""
+    """What is left to do once the chart has been told."""
     tell_names: bool = True
+
+    @property
+    def again(self) -> str:
+        """The steps where the chart has been told before."""
+        return self.steps or f"{', '.join(self.notes)}." * bool(self.notes)
 
 
 class Family(NamedTuple):
@@ -134,9 +142,11 @@ def picture(family: Family, shown: Chart, what: Shown) -> Image.Image:
 # ---- what is told ----------------------------------------------------------------------------------------------------
 
 
-def told(family: Family, shown: Chart) -> str:
-    """All that a chart shows, in words."""
-    values = ", ".join(f"{name}: {value}" for name, value in zip(shown.names, shown.values, strict=True))
+def told(family: Family, shown: Chart, notes: Sequence[str] = ()) -> str:
+    """All that a chart shows, in words; with notes, what follows of it for a question, thing by thing."""
+    things = [f"{name}: {value}" for name, value in zip(shown.names, shown.values, strict=True)]
+    pairs = itertools.zip_longest(things, notes, fillvalue="")
+    values = ", ".join(f"{thing} so {note}" if note else thing for thing, note in pairs)
     return f"{family.told}, {_scale(family, shown)}. {values}."
 
 
@@ -167,7 +177,7 @@ def ask(random: np.random.Generator, split: str, family: Family) -> Question:
         (png(picture(family, shown, Shown())), asked.text),
         asked.answer,
         metric=asked.metric,
-        steps=f"{told(family, shown)} {asked.steps}".rstrip(),
+        steps=f"{told(family, shown, asked.notes)} {asked.steps}".rstrip(),
         scale=float(shown.maximum) if asked.metric == "within" else None,
         category=asked.category,
         more=more,
@@ -178,12 +188,15 @@ def ask(random: np.random.Generator, split: str, family: Family) -> Question:
     )
 
 
-def _more(random: np.random.Generator, family: Family, shown: Chart, asked: Asked) -> tuple[tuple[str, str], ...]:
-    """What else to learn from a chart: the value of any name, other questions, and at last all that it shows."""
-    place = int(random.integers(len(shown.names)))
-    others = [pick(random, family.asks)(random, one) for one in (shown, shown, shown._replace(place=place))]
-    answers = {other.text: other.answer for other in others if other.text != asked.text}
-    return (*answers.items(), ("What does the chart show?", told(family, shown)))
+def _more(random: np.random.Generator, family: Family, shown: Chart, asked: Asked) -> tuple[Turn, ...]:
+    """What else to learn from a chart: questions, values of any name among them, and at last all that it shows."""
+    places = random.integers(len(shown.names), size=FURTHER).tolist()
+    others = [pick(random, family.asks)(random, shown._replace(place=place)) for place in places]
+    new = {other.text: Turn(other.text, other.answer, other.again) for other in others if other.text != asked.text}
+    return (*new.values(), Turn("What does the chart show?", told(family, shown)))
+
+
+FURTHER = 5
 
 
 # ---- what is asked ---------------------------------------------------------------------------------------------------
@@ -191,7 +204,7 @@ def _more(random: np.random.Generator, family: Family, shown: Chart, asked: Aske
 
 def _value(thing: str, random: np.random.Generator, shown: Chart) -> Asked:
     text = f"What is the value of the {thing} {shown.names[shown.place]}?"
-    return Asked(text, str(shown.values[shown.place]), "value", "within", _looked_up(shown, shown.place))
+    return Asked(text, str(shown.values[shown.place]), "value", "within", steps=_looked_up(shown, shown.place))
 
 
 def _looked_up(shown: Chart, *at: int) -> str:
@@ -200,9 +213,11 @@ def _looked_up(shown: Chart, *at: int) -> str:
 
 
 def _extreme(text: str, category: str, random: np.random.Generator, shown: Chart) -> Asked:
-    wanted = min(shown.values) if category == "smallest" else max(shown.values)
-    name, least = shown.names[shown.values.index(wanted)], "least" if category == "smallest" else "most"
-    return Asked(text, name, category, steps=f"The {least} is {wanted}: {name}.")
+    """The steps keep the first so far, thing by thing: two numbers are compared at a time."""
+    first = min if category == "smallest" else max
+    so_far = itertools.accumulate(range(len(shown.names)), partial(first, key=shown.values.__getitem__))
+    notes = [f"{shown.names[place]} {shown.values[place]}" for place in so_far]
+    return Asked(text, notes[-1].split()[0], category, notes=notes)
 
 
 def _sum(random: np.random.Generator, shown: Chart) -> Asked:
@@ -210,7 +225,7 @@ def _sum(random: np.random.Generator, shown: Chart) -> Asked:
     a, b = shown.names[first], shown.names[second]
     x, y = shown.values[first], shown.values[second]
     steps = f"{_looked_up(shown, first, second)} {x} + {y} = {x + y}."
-    return Asked(f"What do the bars {a} and {b} add up to?", str(x + y), "sum", "within", steps)
+    return Asked(f"What do the bars {a} and {b} add up to?", str(x + y), "sum", "within", steps=steps)
 
 
 def _count(random: np.random.Generator, shown: Chart) -> Asked:
@@ -232,7 +247,7 @@ def _rising(random: np.random.Generator, shown: Chart) -> Asked:
 
 def _percent(random: np.random.Generator, shown: Chart) -> Asked:
     text = f"How many percent is {shown.names[shown.place]}?"
-    return Asked(text, str(shown.values[shown.place]), "percent", "within", _looked_up(shown, shown.place))
+    return Asked(text, str(shown.values[shown.place]), "percent", "within", steps=_looked_up(shown, shown.place))
 
 
 BARS = Family(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -18,7 +19,22 @@ Representation = list[Box]
 Count = Callable[[int], bool]
 OfItem = Callable[[Item, Box], bool]
 OfBox = Callable[[Box], bool]
-Meaning = Callable[[Representation], bool]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a sentence counts, and of which counts it is true. Called with boxes: whether it is true of them."""
+
+    in_box: Callable[[Box], int]
+    """How much of it a box has."""
+    holds: Callable[[Sequence[int]], bool]
+    """Of the counts of all boxes."""
+    item: OfItem | None = None
+    """Where it is items that are counted: which."""
+
+    def __call__(self, boxes: Representation) -> bool:
+        return self.holds([self.in_box(box) for box in boxes])
+
 
 SIDE = 100
 NAMED = {"yellow": YELLOW, "black": BLACK, "blue": BLUE}
@@ -276,27 +292,30 @@ def _having(text: str) -> OfBox:
 
 def _items(quantity: str, noun: str, where: str | None = None) -> Meaning:
     count, named = _count(quantity), _both(noun, where)
-    return lambda boxes: count(sum(_how_many(box, named) for box in boxes))
+    return Meaning(lambda box: _how_many(box, named), lambda found: count(sum(found)), named)
 
 
 def _boxes(quantity: str, having: str) -> Meaning:
-    count, has = _count(quantity), _having(having)
-    return lambda boxes: count(sum(has(box) for box in boxes))
+    return _so_many(_count(quantity), _having(having))
+
+
+def _so_many(count: Count, has: OfBox) -> Meaning:
+    return Meaning(lambda box: int(has(box)), lambda found: count(sum(found)))
 
 
 def _each(having: str) -> Meaning:
     has = _having(having)
-    return lambda boxes: all(has(box) for box in boxes)
+    return Meaning(lambda box: int(has(box)), all)
 
 
 def _the_tower(quantity: str, having: str) -> Meaning:
     count, has = _count(f"exactly {quantity}"), _having(having)
-    return lambda boxes: any(count(len(box)) and has(box) for box in boxes)
+    return _so_many(_count("a"), lambda box: count(len(box)) and has(box))
 
 
 def _coloured(quantity: str, colour: str, blocks: str | None) -> Meaning:
-    count, only, size = _count(quantity), _only(colour), _count(blocks or "a")
-    return lambda boxes: count(sum(only(box) and size(len(box)) for box in boxes))
+    only, size = _only(colour), _count(blocks or "a")
+    return _so_many(_count(quantity), lambda box: only(box) and size(len(box)))
 
 
 def _in_each(quantity: str, noun: str) -> Meaning:
@@ -317,7 +336,7 @@ def _based(quantity: str, colour: str) -> Meaning:
 
 def _level(quantity: str) -> Meaning:
     count = _count(quantity)
-    return lambda boxes: any(count(sum(len(box) == len(one) for box in boxes)) for one in boxes)
+    return Meaning(len, lambda heights: any(count(heights.count(one)) for one in heights))
 
 
 SENTENCES: tuple[tuple[str, Callable[..., Meaning]], ...] = (

@@ -12,7 +12,7 @@ import numpy as np
 
 from presage.data.drawing.canvas import pick, some
 from presage.data.drawing.shapes import COLOURS, SHAPES, Item, ground, picture, places, split_of
-from presage.data.images.question import Question
+from presage.data.images.question import Question, Turn
 
 SIDE = 64
 MOST = 9
@@ -65,7 +65,7 @@ def counting(random: np.random.Generator, split: str) -> Question:
     )
 
 
-def _more(random: np.random.Generator, items: Sequence[Item], asked: str) -> tuple[tuple[str, str], ...]:
+def _more(random: np.random.Generator, items: Sequence[Item], asked: str) -> tuple[Turn, ...]:
     """What else to count in a scene, and at last what there is."""
     kinds = (("", ""), (pick(random, items).colour, ""), ("", pick(random, items).shape), pick(random, NAMES))
     found = {}
@@ -74,7 +74,8 @@ def _more(random: np.random.Generator, items: Sequence[Item], asked: str) -> tup
         kind = f"{colour} {shape or 'shape'}".strip()
         found[f"How many {kind}s are there?"] = str(count)
     found.pop(asked, None)
-    return (*found.items(), ("Which are there?", ", ".join(item.name for item in _in_order(items))))
+    listed = ", ".join(item.name for item in _in_order(items))
+    return (*(Turn(*one) for one in found.items()), Turn("Which are there?", listed))
 
 
 def _matches(name: Name, colour: str, shape: str) -> bool:

@@ -200,7 +200,7 @@ def statements(random: np.random.Generator, split: str) -> Question:
         id="",
         prompt=(png(render(found[label])), text),
         answer="true" if label else "false",
-        steps=seen(found[label]),
+        steps=seen(found[label], sentence),
         category=layout,
         forms={"text": (f"{told(found[label])} {text}",)},
     )
@@ -238,19 +238,35 @@ def _written(random: np.random.Generator, sentence: str) -> str:
 RUN_TOGETHER, CAPITAL = 0.05, 0.7
 
 
-def seen(representation: Representation) -> str:
-    """What a look at the boxes finds: of towers their colours from the base up, else each item, line by line."""
+def seen(representation: Representation, sentence: str = "") -> str:
+    """What a look at the boxes finds: of towers their colours from the base up, else each item, line by line.
+
+    With a sentence whose meaning is known, also how much was found so far of what it is about, item by item where it is
+    about items, and box by box.
+    """
     stacked = all(item["x_loc"] == TOWER_X and item["size"] == BLOCK for box in representation for item in box)
-    say = _blocks if stacked else _items
-    return " ".join(f"Box {number}: {say(box)}." for number, box in enumerate(representation, 1))
+    say = _block if stacked else _looked_at
+    about, found = meaning(sentence), 0
+    boxes = []
+    for number, box in enumerate(representation, 1):
+        items = []
+        for item in box if stacked else sorted(box, key=_line_by_line):
+            meant = about is not None and about.item is not None and about.item(item, box)
+            found += meant
+            items.append(f"{say(item)} so {found}" if meant else say(item))
+        boxes.append(f"Box {number}: {', '.join(items)}.")
+        if about is not None:
+            found += 0 if about.item else about.in_box(box)
+            boxes.append(f"So {found}.")
+    return " ".join(boxes)
 
 
-def _blocks(box: list[dict[str, Any]]) -> str:
-    return ", ".join(WORDS[item["color"]] for item in box)
+def _line_by_line(item: dict[str, Any]) -> tuple[int, int]:
+    return item["y_loc"] // BLOCK, item["x_loc"]
 
 
-def _items(box: list[dict[str, Any]]) -> str:
-    return ", ".join(map(_looked_at, sorted(box, key=lambda item: (item["y_loc"] // BLOCK, item["x_loc"]))))
+def _block(item: dict[str, Any]) -> str:
+    return WORDS[item["color"]]
 
 
 def _looked_at(item: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from presage.data.drawing.canvas import DARK, LIGHT, RGB, Draw, font, fonts, listed, of_split, pick, png, width_of
-from presage.data.images.question import Question
+from presage.data.images.question import Question, Turn
 
 HEIGHT = 32
 WIDEST = 160
@@ -99,7 +99,7 @@ def draw_word(random: np.random.Generator, split: str) -> Question:
     word = any_word(random, split)
     told = f"A word in an image, letter by letter: {' '.join(word)}."
     picture = png(_word_image(random, word))
-    more = ((SPELL, " ".join(word)),)
+    more = (Turn(SPELL, " ".join(word)),)
     return Question(
         "", (picture, READ_WORD), word, category="word", more=more, forms={"text": (f"{told}\n{READ_WORD}",)}
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from presage.core.errors import DataError
 from presage.core.files import write_rows
@@ -24,6 +24,14 @@ Metric = Literal["exact", "within", "choice", "vqa"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 ANSWER_IS = "The answer is"
 """What stands between steps and the answer."""
+
+
+class Turn(NamedTuple):
+    """What else is asked about the same images, and its answer; steps as a question's, from what was said before."""
+
+    asked: str
+    answer: str
+    steps: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,11 +57,11 @@ class Question:
     category: str = ""
     group: str = ""
     forms: Mapping[str, Mixed] = field(default_factory=dict)
-    more: tuple[tuple[str, str], ...] = ()
+    more: tuple[Turn, ...] = ()
 
     def said(self, *, steps: bool = False) -> str:
         """What the assistant is to say: the answer, or how it is come by and then the answer."""
-        return f"{self.steps} {ANSWER_IS} {self.answer}." if steps and self.steps else self.answer
+        return _said(self.answer, self.steps, steps)
 
     def apart(self, most: int | None = None) -> list[Question]:
         """Itself and what else there is to learn from its images (the last `most`), each a question of its own: where
@@ -61,8 +69,8 @@ class Question:
         seen = tuple(part for part in self.prompt if isinstance(part, Picture))
         further = self.more[len(self.more) - min(len(self.more), most or len(self.more)) :]
         others = [
-            Question(f"{self.id}/{number}", (*seen, asked), answer, group=self.group or self.id)
-            for number, (asked, answer) in enumerate(further, 1)
+            Question(f"{self.id}/{number}", (*seen, turn.asked), turn.answer, group=self.group or self.id)
+            for number, turn in enumerate(further, 1)
         ]
         return [replace(self, more=()), *others]
 
@@ -73,6 +81,10 @@ class Question:
         if form not in self.forms:
             raise DataError(f"no form '{form}'", where=self.id, hint=f"has {', '.join(['image', *self.forms])}")
         return self.forms[form]
+
+
+def _said(answer: str, how: str, steps: bool) -> str:
+    return f"{how} {ANSWER_IS} {answer}." if steps and how else answer
 
 
 def write_questions(
@@ -99,8 +111,9 @@ def _row(question: Question, form: str, steps: bool, more: bool) -> dict[str, An
         {"role": "user", "content": written(question.in_form(form))},
         {"role": "assistant", "content": question.said(steps=steps)},
     ]
-    for asked, said in question.more if more else ():
-        messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": said}]
+    for turn in question.more if more else ():
+        said = _said(turn.answer, turn.steps, steps)
+        messages += [{"role": "user", "content": turn.asked}, {"role": "assistant", "content": said}]
     row: dict[str, Any] = {"id": question.id, "messages": messages, "answer": question.answer}
     row["metric"] = question.metric
     further = {
@@ -146,7 +159,7 @@ def _question(row: Any, where: str, path: Path) -> Question:
         category=_text(row.get("category", ""), "category", where),
         group=_text(row.get("group", ""), "group", where),
         forms={name: _whole(parts, f"{where}: form {name[:40]!a}", path.parent) for name, parts in forms.items()},
-        more=tuple(zip(_contents(messages[2::2], where), _contents(messages[3::2], where), strict=True)),
+        more=tuple(map(Turn, _contents(messages[2::2], where), _contents(messages[3::2], where))),
     )
 
 

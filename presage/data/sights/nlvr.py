@@ -50,15 +50,15 @@ def _question(row: Row, file: str, pictures: Zipped) -> Question:
         f"nlvr/{stem}",
         (pictures.picture(file), f"{row['sentence']} True or false?"),
         row["label"],
-        steps=_seen(row["structured_rep"], number, f"{pictures.path}: {stem}"),
+        steps=_seen(row, number, f"{pictures.path}: {stem}"),
         options=TRUTHS,
         group=group,
     )
 
 
-def _seen(boxes: list[Any], number: str, where: str) -> str:
+def _seen(row: Row, number: str, where: str) -> str:
     try:
-        return seen([boxes[box] for box in ORDERS[int(number)]])
+        return seen([row["structured_rep"][box] for box in ORDERS[int(number)]], row["sentence"])
     except (LookupError, TypeError, ValueError):
         what = "its boxes are not three of items with a place, a size, a colour and a type"
         raise DataError(what, where=where) from None
