@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from presage.core.look import whole
 from presage.core.run import RunDir
 from presage.train import pretrain, vision
 
@@ -38,8 +39,7 @@ def _of_text(config: pretrain.Config) -> Size:
 
 def _of_images(config: vision.Config) -> Size:
     extent, model = vision.extent_and_shape(config)
-    tokens = extent.rows(config) * extent.length
-    return Size(model.n_params, tokens, float(tokens * sum(extent.flops_per_token(config, model))))
+    return Size(model.n_params, extent.tokens(config), float(extent.flops(config, model)))
 
 
 TEXT = Kind("pretrain", "val/bpb", "bpb", "bits/byte", pretrain.run, _of_text)
@@ -54,6 +54,15 @@ def kind_of(config: Training) -> Kind:
 def config_of(run: RunDir) -> Training:
     """The config that a run of one of them was made with."""
     return run.config(vision.Config) if run.stage == IMAGES.stage else run.config(pretrain.Config)
+
+
+BRANCH = "branch.run"
+"""What a run may have to itself: no rung begins with another's checkpoint."""
+
+
+def opened(path: Path) -> RunDir:
+    """A finished run of any stage, without damage."""
+    return whole(path, RunDir.open(path).stage)
 
 
 def data_of(config: Training) -> dict[str, Path]:

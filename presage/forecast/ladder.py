@@ -20,7 +20,7 @@ from presage.core.progress import Progress
 from presage.core.run import RunDir
 from presage.core.seeds import derive
 from presage.core.workers import usable_cores, workers
-from presage.forecast.kinds import Training, config_of, kind_of
+from presage.forecast.kinds import TEXT, Size, Training, config_of, kind_of
 from presage.forecast.law import summarise
 from presage.forecast.points import METRICS
 from presage.forecast.scaling import Rule
@@ -42,7 +42,7 @@ class Config(BaseConfig):
     sight: vision.Config | None = None
     """A training with images that every rung is cut from; of `rule` the shapes alone count then."""
     rule: Rule | None = None
-    """None: where all rungs begin with one base, and differ in nothing but what they read."""
+    """None where all rungs begin with one base, and differ in nothing but what they read."""
     budgets: tuple[float, ...] = Field(min_length=1)
     repeats: tuple[int, ...] = (1,)
     """Seeds per budget, in the order of `budgets`; a single number holds for all."""
@@ -55,14 +55,18 @@ class Config(BaseConfig):
     jobs: int = Field(default=0, ge=0)
     """Rungs trained side by side, one thread each; 0: one per core, or per GPU."""
     eval_tokens: int = Field(default=200_000, gt=0)
+    """Of the held-out text of `shards`."""
     seed: int = 0
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> Config:
         if (self.shards is None) == (self.sight is None):
             raise ValueError("a ladder is of shards, or of sight: exactly one of them")
-        if self.rule is None and (self.sight is None or self.sight.base is None):
+        grow = self.sight is None or self.sight.base is None
+        if grow and self.rule is None:
             raise ValueError("rungs of several sizes follow a rule, and there is none")
+        if not grow and self.rule is not None:
+            raise ValueError("rungs that begin with one base follow no rule")
         return self
 
     @field_validator("budgets")
@@ -74,7 +78,8 @@ class Config(BaseConfig):
 
     def plan(self) -> dict[str, object]:
         """Rungs and their sum, for --dry-run."""
-        sizes = [kind_of(rung).size(rung) for _, _, rung in plan(self)]
+        size = _cut(self)[1]
+        sizes = [size(rung) for _, _, rung in plan(self)]
         return {
             "rungs": len(sizes),
             "FLOPs": sum(size.flops for size in sizes),
@@ -124,7 +129,7 @@ def run(config: Config, out: Path, *, resume: bool = False, launcher: Launcher |
 def plan(config: Config) -> list[tuple[str, float, Training]]:
     """(name, budget, full config) of every rung, smallest budget first. BudgetError when one is too small."""
     device = config.device.model_copy(update={"threads": 1}) if config.device else None
-    cut = _cut(config)
+    cut, size = _cut(config)
     rungs = []
     for budget, repeats in zip(config.budgets, config.counts(), strict=True):
         for repeat in range(repeats):
@@ -132,18 +137,19 @@ def plan(config: Config) -> list[tuple[str, float, Training]]:
             changes: dict[str, object] = {"keep_checkpoints": 1, "log_every": 20}
             rung = cut(budget, seed=seed, device=device, **changes)
             if config.checkpoints > 1:
-                every = {"checkpoint_every": kind_of(rung).size(rung).tokens // config.checkpoints}
+                every = {"checkpoint_every": size(rung).tokens // config.checkpoints}
                 rung = rung.model_copy(update=every | {"keep_checkpoints": config.checkpoints + 1})
             rungs.append((f"c{budget:.3g}-{repeat}", budget, rung))
     return rungs
 
 
-def _cut(config: Config) -> Callable[..., Training]:
-    """From a budget to a rung."""
+def _cut(config: Config) -> tuple[Callable[..., Training], Callable[[Any], Size]]:
+    """From a budget to a rung, and from that to what it comes to."""
     if config.sight is not None:
-        return Seeing(config.sight, config.rule).config
+        seeing = Seeing(config.sight, config.rule)
+        return seeing.config, seeing.size
     assert config.shards is not None and config.rule is not None  # by the config's own check
-    return partial(config.rule.config, shards=config.shards, eval_tokens=config.eval_tokens)
+    return partial(config.rule.config, shards=config.shards, eval_tokens=config.eval_tokens), TEXT.size
 
 
 def train_all(
@@ -217,8 +223,7 @@ def _row(name: str, budget: float, path: Path, config: Config) -> dict[str, Any]
     counts = {key: results[key]["value"] for key in ("n_params", "tokens", "steps")}
     losses = {key: results[f"val/{key}"]["value"] for key in METRICS if f"val/{key}" in results}
     shape = {key: getattr(made.model, key) for key in ("n_layers", "d_model", "n_heads", "context_length")}
-    length = made.model.context_length
-    batch = made.batch_rows * length if isinstance(made, vision.Config) else made.batch_tokens
+    batch = _batch_of_images(made) if isinstance(made, vision.Config) else made.batch_tokens
     return (
         counts
         | shape
@@ -235,3 +240,8 @@ def _row(name: str, budget: float, path: Path, config: Config) -> dict[str, Any]
             "digest": rung.digest,
         }
     )
+
+
+def _batch_of_images(made: vision.Config) -> int:
+    assert made.model is not None
+    return made.batch_rows * (made.context_length or made.model.context_length)

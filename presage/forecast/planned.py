@@ -16,6 +16,7 @@ from presage.core.errors import ConfigError
 from presage.core.look import whole
 from presage.core.run import RunDir
 from presage.forecast import advice, gpus, plan
+from presage.forecast import ladder as ladders
 from presage.forecast.prior import Prior
 
 __all__ = ["Config", "run"]
@@ -80,7 +81,7 @@ def write(directory: RunDir, made: plan.Plan, flops_per_second: float | None) ->
 
 def _advice(config: Config) -> advice.Advice:
     """Sizes by the ladder's rule, losses by the law through its fitted rungs and the further runs."""
-    ladder = whole(config.ladder, "ladder")
+    ladder = whole(ladders.of_text(config.ladder).path, "ladder")
     further = [_further(path, ladder) for path in config.runs]
     return advice.from_ladder(ladder.path, further, config.drift, config.prior)
 

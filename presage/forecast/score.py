@@ -12,7 +12,7 @@ from presage.core.errors import SealError
 from presage.core.look import whole
 from presage.core.run import RunDir, note
 from presage.forecast import ability
-from presage.forecast.kinds import kind_of
+from presage.forecast.kinds import Training, kind_of
 from presage.forecast.seal import Config as Sealed
 from presage.forecast.seal import description_digest, description_of, other_data, seal_digest
 
@@ -31,7 +31,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     sealed = whole(config.forecast, "seal")
     forecast = sealed.read_json("forecast.json")
     target = whole(config.target, kind_of(sealed.config(Sealed).target).stage)
-    _check_pair(forecast, target)
+    _check_pair(forecast, sealed.config(Sealed).target, target)
     abilities = _abilities(config, sealed, forecast, target)
     directory = RunDir.create(out, "score", config, resume=resume)
     with directory:
@@ -81,7 +81,7 @@ def _ability(law: dict[str, Any], value: float, stderr: float) -> list[tuple[str
     ]
 
 
-def _check_pair(forecast: dict[str, object], target: RunDir) -> None:
+def _check_pair(forecast: dict[str, object], sealed: Training, target: RunDir) -> None:
     if seal_digest(forecast) != forecast["seal"]:
         raise SealError("forecast.json does not match its own seal", where=forecast["seal"])
     if target.origin.get("seal") != forecast["seal"]:
@@ -89,7 +89,7 @@ def _check_pair(forecast: dict[str, object], target: RunDir) -> None:
     description, inputs = forecast["target"], forecast["inputs"]
     assert isinstance(description, dict)
     assert isinstance(inputs, dict)
-    for role in other_data(target, inputs):
+    for role in other_data(target, sealed, inputs):
         raise SealError(f"this run was trained on other {role} than were sealed", where=target.path)
     if description_digest(description_of(target)) != description["config_digest"]:
         raise SealError("this run's config is not the sealed one", where=target.path / "config.json")

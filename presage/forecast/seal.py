@@ -11,22 +11,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from presage.core import origin
 from presage.core.config import Config as BaseConfig
-from presage.core.config import Parent, flatten
+from presage.core.config import Parent, diff, flatten
 from presage.core.errors import SealError
 from presage.core.look import whole
 from presage.core.run import RunDir, note
 from presage.forecast import ability, law
 from presage.forecast import ladder as ladders
-from presage.forecast.kinds import Training, config_of, data_of, kind_of
+from presage.forecast.kinds import BRANCH, Training, config_of, data_of, kind_of, opened
 from presage.forecast.prior import Prior
 from presage.forecast.warnings import warnings
 from presage.train import pretrain, vision
@@ -35,6 +36,7 @@ __all__ = ["Config", "run"]
 
 
 TARGET = "target.json"
+"""The target's config as it was sealed, to be run from."""
 
 
 class Config(BaseConfig):
@@ -58,6 +60,13 @@ class Config(BaseConfig):
     """What whoever made the recipe knows against this forecast; printed with its own warnings."""
     facts: dict[str, float] = {}
     """Measured circumstances that fixed the target's size (speeds, minutes); sealed with the rest."""
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _of_its_kind(cls, target: Any) -> Any:
+        if not isinstance(target, dict):
+            return target
+        return (vision.Config if "images" in target else pretrain.Config).parse(target, where="target")
 
     @model_validator(mode="after")
     def _of_known_text(self) -> Config:
@@ -120,7 +129,7 @@ def target_description(config: Training, recorded: dict[str, Any] | None = None)
     `recorded`: what a config.json says of the same config. A field that configs have gained since is not in it, and no
     part of what was sealed.
     """
-    paths = {role.rstrip("0123456789").rstrip(".") for role in config.parents()} | {"forecast"}  # a list's are numbered
+    paths = {re.sub(r"\.\d+$", "", role) for role in config.parents()} | {"forecast"}  # a list's are numbered
     return {key: value for key, value in flatten(recorded or config).items() if key not in paths}
 
 
@@ -136,10 +145,12 @@ def inputs_of(config: Config) -> dict[str, Path]:
     return {role: path for role, path in parts.items() if path is not None}
 
 
-def other_data(target: RunDir, inputs: Mapping[str, str]) -> list[str]:
-    """Roles in which a target was trained on other data than `inputs`, a forecast's, has."""
-    recorded = target.origin["parents"]
-    return [role for role in data_of(config_of(target)) if recorded[role]["digest"] != inputs.get(role)]
+def other_data(target: RunDir, sealed: Training, inputs: Mapping[str, str]) -> list[str]:
+    """Roles in which a target was trained on other data than was sealed: more of it, less, or of another digest."""
+    recorded, wanted = target.origin["parents"], data_of(sealed)
+    digests = {role: recorded.get(role, {}).get("digest") for role in data_of(config_of(target))}
+    other = [role for role, digest in digests.items() if digest != inputs.get(role, digest)]
+    return sorted({*other, *(digests.keys() ^ wanted.keys())})
 
 
 def description_digest(description: dict[str, Any]) -> str:
@@ -198,7 +209,11 @@ def _shared(config: Config, ladder: RunDir) -> dict[str, tuple[dict[str, str] | 
     """{role in the target: (what the ladder recorded of its own, the target's)}."""
     own = "" if isinstance(config.target, pretrain.Config) else "sight."
     recorded = ladder.origin["parents"]
-    return {role: (recorded.get(own + role), RunDir.open(path)) for role, path in data_of(config.target).items()}
+    wanted = {role: path for role, path in data_of(config.target).items() if role != BRANCH}
+    rungs = {role.removeprefix(own) for role in recorded if role.startswith(own) and role != f"{own}forecast"}
+    for role in sorted(rungs - wanted.keys()):
+        raise SealError(f"the rungs have {role}, the target has not", where=config.ladder)
+    return {role: (recorded.get(own + role), opened(path)) for role, path in wanted.items()}
 
 
 def _say_capability(directory: RunDir, capability: dict[str, Any] | None) -> None:
@@ -214,6 +229,7 @@ def _forecast(config: Config) -> dict[str, Any]:
     capability, doubt = ability.promise(config.attempts, compute, config.level) if config.attempts else (None, "")
     promised = promise(ladder, compute, config)
     promised["warnings"] += [doubt] if doubt else []
+    promised["warnings"] += _unlike(config.target, ladder, kind.size(config.target).tokens)
     description = target_description(config.target)
     return {
         "metric": kind.metric,
@@ -234,6 +250,26 @@ def _forecast(config: Config) -> dict[str, Any]:
             "target_config": description_digest(description),
         },
     }
+
+
+def _unlike(target: Training, ladder: RunDir, tokens: int) -> Iterator[str]:
+    """What of a training on images is otherwise than in the rungs."""
+    cut = ladder.config(ladders.Config).sight
+    if cut is None or not isinstance(target, vision.Config):
+        return
+    names = set(diff(target.model_dump(exclude=OWN), cut.model_dump(exclude=OWN)))
+    if names:
+        yield f"the target is not trained as the rungs were: {', '.join(sorted(names))}"
+    times = target.epochs * max(float(row["tokens"]) for row in ladder.read_table("rungs")) / tokens
+    if target.epochs > MOST_EPOCHS >= times:
+        yield f"the target reads its images {target.epochs:.3g} times, the rungs {times:.2g} times at most"
+
+
+OWN = {"model", "epochs", "schedule", "seed", "device", "forecast", "samples", "log_every", "checkpoint_every"}
+OWN |= {"keep_checkpoints", "images", "base", "shards", "eval_tokens", "micro_batch"}
+"""What each run has to itself, its data aside: those have to be the same."""
+MOST_EPOCHS = 4.0
+"""Up to which repeated data are about as good as new (Muennighoff et al. 2023)."""
 
 
 def _typed(row: dict[str, str], column: str) -> dict[str, Any]:

@@ -1,35 +1,46 @@
 """Rungs that learn to see: one training with images, cut to each budget.
 
-A whole config of `presage vision` is given. With a base, a budget says how much of its images is read, and nothing
-else changes. From scratch it says how wide the model is as well: the trunk by the ladder's rule, the encoder in the
-same proportion. Rates, batch and whatever else the config says are those of every rung and of the target.
+A whole config of `presage vision` is given. With a base, a budget says how much of its images is read, warm-up and
+decay in proportion. From scratch it says how wide the model is as well: the trunk by the ladder's rule, the encoder as
+wide beside it as in the model that is given, but for the channels that its convolutions begin with. Rates, batch and
+whatever else is learned by are those of the config in every rung and in the target.
 """
 
 from __future__ import annotations
 
 from presage.core.device import Device
-from presage.core.errors import BudgetError, ConfigError
+from presage.core.errors import BudgetError, ConfigError, DataError
+from presage.forecast.kinds import Size
 from presage.forecast.scaling import Rule
 from presage.model.config import ModelConfig, VisionConfig
 from presage.train import vision
 
 FEWEST_STEPS = 8
-ROUND = 4
-"""What widths within an encoder are multiples of."""
+PLACES = 4
+"""What each head of an encoder is a multiple of: it turns by row and column, two numbers each."""
+EVEN = 4
+"""What other widths within an encoder are multiples of."""
 
 
 class Seeing:
-    """Cuts one training; its images and base are read once. Raises as `presage vision` would refuse them, and
-    ConfigError where the rule is of another model, or there is none and no base."""
+    """Cuts one training; its images and base are read once.
+
+    Raises as `presage vision` would refuse them, DataError where no documents are held out to promise a loss of, and
+    ConfigError where the rule is of another model, or there is none and no base.
+    """
 
     def __init__(self, whole: vision.Config, rule: Rule | None = None) -> None:
         self.whole = whole
         self.extent, self.shape = vision.extent_and_shape(whole)
         self.rule = None if whole.base else _fitting(rule, self.shape)
+        self._shapes: dict[float, ModelConfig] = {}
+        if not vision.held_out_rows(whole, self.shape):
+            hint = "make the images with held_out=0.02"
+            raise DataError("no held-out documents, whose loss could be promised", where=whole.images[0], hint=hint)
 
     def config(self, compute: float, *, seed: int, device: Device | None, **changes: object) -> vision.Config:
         """The config of the run that spends `compute` FLOPs. BudgetError when that is too little for one."""
-        model = self.rule.model(compute, self._cost, self._with_eyes) if self.rule else self.shape
+        model = self._shape(compute)
         rows = round(compute / (self._cost(model) * self.extent.length))
         if rows < FEWEST_STEPS * self.whole.batch_rows:
             what = f"{compute:.3g} FLOPs buy {rows} rows, fewer than {FEWEST_STEPS} batches of {self.whole.batch_rows}"
@@ -42,6 +53,19 @@ class Seeing:
         )
         own = {"model": model, "epochs": epochs, "schedule": schedule, "seed": seed, "device": device, "forecast": None}
         return self.whole.model_copy(update=own | changes)
+
+    def size(self, config: vision.Config) -> Size:
+        """What a training cut from this one comes to."""
+        assert config.model is not None  # every one has it
+        tokens, flops = self.extent.tokens(config), self.extent.flops(config, config.model)
+        return Size(config.model.n_params, tokens, float(flops))
+
+    def _shape(self, compute: float) -> ModelConfig:
+        if self.rule is None:
+            return self.shape
+        if compute not in self._shapes:
+            self._shapes[compute] = self.rule.model(compute, self._cost, self._with_eyes)
+        return self._shapes[compute]
 
     def _cost(self, model: ModelConfig) -> float:
         return sum(self.extent.flops_per_token(self.whole, model))
@@ -62,8 +86,7 @@ def _fitting(rule: Rule | None, shape: ModelConfig) -> Rule:
 
 
 def _scaled(eyes: VisionConfig, factor: float) -> VisionConfig:
-    """An encoder of other widths; its depth, heads and grid stay."""
-    step = ROUND * eyes.n_heads
-    wide = {"d_model": max(1, round(factor * eyes.d_model / step)) * step}
-    wide |= {name: max(1, round(factor * getattr(eyes, name) / ROUND)) * ROUND for name in ("d_ff", "d_project")}
+    """An encoder of other widths; its depth, heads, grid and stem_width stay."""
+    steps = {"d_model": PLACES * eyes.n_heads, "d_ff": EVEN, "d_project": EVEN}
+    wide = {name: max(1, round(factor * getattr(eyes, name) / step)) * step for name, step in steps.items()}
     return eyes.model_copy(update=wide)

@@ -16,6 +16,7 @@ from presage.core.look import altered, changed_parents, displaced, runs_below
 from presage.core.run import RunDir
 from presage.forecast import ability, seal
 from presage.forecast import ledger as ledgers
+from presage.forecast.kinds import BRANCH, Training
 
 Problem = tuple[str, str]
 TOLERANCE = 1e-6
@@ -158,13 +159,14 @@ def _problems(chain: _Chain) -> Iterator[Problem]:
     yield from _agreement(sealed, config, forecast)
     inputs = forecast["inputs"]
     for role, place in seal.inputs_of(config).items():
-        yield from _input(role, RunDir(place), str(inputs.get(role)))
+        if role in inputs or role != BRANCH:  # which was not sealed before it could be
+            yield from _input(role, RunDir(place), str(inputs.get(role)))
     for name, digest in inputs["rungs"].items():
         yield from _input(f"rung {name}", RunDir(config.ladder / "rungs" / name), digest)
     for extra in sorted(p for p in (config.ladder / "rungs").glob("*") if p.is_dir() and p.name not in inputs["rungs"]):
         yield str(extra), "a rung that was not sealed"
     if any(chain.target.path.glob("*")):
-        yield from _target(chain.target, forecast)
+        yield from _target(chain.target, config.target, forecast)
     if not chain.by_other_version:  # last: of a table that was swapped for something else nothing can be fitted
         yield from ((str(sealed.path / "forecast.json"), what) for what in chain.moved)
 
@@ -217,14 +219,14 @@ def _refit(config: seal.Config, forecast: dict[str, Any]) -> Iterator[str]:
             yield f"{name}{key} is {old[key]:.6f}, the rungs give {new[key]:.6f}"
 
 
-def _target(target: RunDir, forecast: dict[str, Any]) -> Iterator[Problem]:
+def _target(target: RunDir, sealed: Training, forecast: dict[str, Any]) -> Iterator[Problem]:
     if not _running(target):
         yield from _checked(target)
     if target.origin.get("code") != forecast["inputs"]["code"]:
         yield str(target.path / "origin.json"), "the target was trained by another version of the code than was sealed"
     if target.origin.get("seal") != forecast["seal"]:
         yield str(target.path / "origin.json"), "the target was not started under this seal"
-    for role in seal.other_data(target, forecast["inputs"]):
+    for role in seal.other_data(target, sealed, forecast["inputs"]):
         yield str(target.path / "origin.json"), f"the target was trained on other {role} than were sealed"
     description = seal.description_of(target)
     if seal.description_digest(description) != forecast["target"]["config_digest"]:

@@ -61,18 +61,18 @@ class VisionConfig(Grid):
 
     def flops_forward(self, height: int, width: int, trunk: int) -> int:
         """FLOPs of one image of so many pixels, up to embeddings of a trunk of width `trunk`: its matmuls."""
-        of_one: float = self.flops_of_patches(height * width // self.patch**2, trunk)
-        return round(of_one)
+        patches = height * width // self.patch**2
+        return round(self.flops_of_patches(patches, patches**2, trunk))
 
-    def flops_of_patches(self, patches: Any, trunk: int) -> Any:
-        """The same of an image of so many patches, or of each of several (an array)."""
+    def flops_of_patches(self, patches: float, squares: float, trunk: int) -> float:
+        """The same of many images at once, by the sum of their numbers of patches and that of the squares of these."""
         stem = sum(9 * (narrow + wide) * wide * 4**left for narrow, wide, left in self._halvings())
         stem += self.d_model * (self.stem_widths or [3])[-1]
         stem = stem if self.stem == "conv" else self.d_model * 3 * self.patch**2
         block = self.as_blocks()
-        blocks = self.n_layers * (block._block_matmul + 2 * patches * self.d_model)
+        blocks, attention = self.n_layers * block._block_matmul, self.n_layers * 2 * self.d_model
         project = self.d_model * self.d_project + self.d_project * trunk / self.merge**2
-        return 2 * patches * (stem + blocks + project)
+        return 2 * (patches * (stem + blocks + project) + squares * attention)
 
     def _halvings(self) -> list[tuple[int, int, int]]:
         """(channels in, channels out, halvings still to come) of every convolution."""

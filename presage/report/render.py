@@ -14,6 +14,7 @@ from typing import Any
 
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
+from presage.core.errors import RunError
 from presage.core.files import atomic_write
 from presage.core.run import RunDir
 from presage.report import blocks, facts, sections, svg
@@ -117,12 +118,14 @@ class Config(BaseConfig):
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """Write the report on the runs of `config` into `out`.
 
-    Raises RunError for a parent that is unfinished or of another stage, CorruptError for a file that is not the one
+    Raises RunError for a parent that is unfinished or of another stage, or a forecast of images, CorruptError for a file that is not the one
     its run was finished with.
     """
     parents = config.parents()
     for role, path in parents.items():
         RunDir.open(path, STAGES[role.partition(".")[0]])
+    for role in parents.keys() & {"ladder", "forecast"}:
+        _check_of_text(RunDir.open(parents[role]))
     directory = RunDir.create(out, "report", config, resume=resume)
     try:
         _write(config, facts.Sources(dict(parents)), directory)
@@ -131,6 +134,13 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         raise
     directory.finish()
     return directory
+
+
+def _check_of_text(run: RunDir) -> None:
+    made = run.read_object("config.json", config=dict)["config"]
+    if made.get("sight") or "images" in made.get("target", ()):
+        hint = "presage show prints it, presage forecast verify checks it; sights=[…] are told here"
+        raise RunError("of images, and the report tells forecasts of text", where=run.path, hint=hint)
 
 
 def _write(config: Config, sources: facts.Sources, out: RunDir) -> None:

@@ -117,7 +117,7 @@ def _run(config: Config, out: Path, resume: bool, ranks: Ranks) -> RunDir:
     tokens = Tokens(config.shards)
     split, held_out = tokens.split("train"), tokens.split("val")
     ranks.by_first(lambda: check_fits(config, split), lambda: None)
-    facts = {"device": chosen.model_dump(), "seal": None} | sealed_by(config.forecast) | ranks.facts
+    facts = {"device": chosen.model_dump(), "seal": sealed_by(config.forecast)} | ranks.facts
     directory = ranks.by_first(
         lambda: RunDir.create(out, "pretrain", config, seed=config.seed, resume=resume, **facts), lambda: Onlooker(out)
     )
@@ -263,11 +263,9 @@ def _values(measures: dict[str, tuple[float, float]]) -> dict[str, float]:
     return {name: value for name, (value, _) in measures.items()}
 
 
-def sealed_by(forecast: Path | None) -> dict[str, str]:
-    """What a run's origin says of the forecast that was made of it."""
-    if forecast is None:
-        return {}
-    return {"seal": str(RunDir.open(forecast, "seal").read_json("forecast.json")["seal"])}
+def sealed_by(forecast: Path | None) -> str | None:
+    """The seal of the forecast that was made of a run, where there is one."""
+    return str(RunDir.open(forecast, "seal").read_json("forecast.json")["seal"]) if forecast else None
 
 
 def _branch_off(config: Config, directory: RunDir, ranks: Ranks, model: Transformer, optimizer: Optimizer) -> None:

@@ -114,19 +114,21 @@ class Config(BaseConfig):
             "documents": album.documents,
             "too long": album.packing.too_long,
             "rows": rows,
-            "tokens": rows * extent.length,
+            "tokens": extent.tokens(self),
             "steps": math.ceil(rows / self.batch_rows),
-            "FLOPs": rows * extent.length * sum(extent.flops_per_token(self, model.config)),
+            "FLOPs": extent.flops(self, model.config),
         }
 
 
 @dataclass(frozen=True)
 class Extent:
-    """What there is to read: rows of images with their text, of one length, and the patches of every image in them."""
+    """What there is to read: rows of images with their text, of one length; of the images in them the sum of their
+    numbers of patches, and that of the squares of these: their cost follows from the two."""
 
     own: int
     length: int
-    patches: np.ndarray
+    patches: int
+    squares: int
 
     @classmethod
     def of(cls, config: Config, album: Album) -> Extent:
@@ -135,7 +137,8 @@ class Extent:
         if not own:
             where, hint = config.images[0], "smaller images or a longer context"
             raise DataError(f"no document fits {length} tokens", where=where, hint=hint)
-        return cls(own, length, album.patches())
+        patches = album.patches()
+        return cls(own, length, int(patches.sum()), int((patches**2).sum()))
 
     def rows(self, config: Config) -> int:
         """Rows to train on, those of text among them. Raises ConfigError where the epochs come to none."""
@@ -149,14 +152,27 @@ class Extent:
         of its weights: two thirds."""
         trunk = model.flops_forward(self.length) * (2 if config.freeze else 3)
         assert model.vision is not None
-        seen = float(model.vision.flops_of_patches(self.patches, model.d_model).sum())
+        seen = model.vision.flops_of_patches(self.patches, self.squares, model.d_model)
         return trunk, round(3 * seen * (1 - config.text_share) / (self.own * self.length))
+
+    def tokens(self, config: Config) -> int:
+        """Of all rows to train on."""
+        return self.rows(config) * self.length
+
+    def flops(self, config: Config, model: ModelConfig) -> int:
+        """Of all of the training."""
+        return self.tokens(config) * sum(self.flops_per_token(config, model))
 
 
 def extent_and_shape(config: Config) -> tuple[Extent, ModelConfig]:
     """What a config will read, and the shape of its model, filled in; the runs are read. Raises as `run` does."""
     model, _ = _begun(config)
     return Extent.of(config, _album(config, model.config, "train")[0]), model.config
+
+
+def held_out_rows(config: Config, model: ModelConfig) -> int:
+    """Rows of held-out documents: without them there is no loss to speak of afterwards."""
+    return len(_album(config, model, "val")[0].packing.rows.read)
 
 
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
@@ -174,7 +190,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     if album.packing.too_long:
         note(f"{album.packing.too_long} of {album.documents} documents do not fit {length} tokens and are left out")
     stages = _Mixture(config, album, length, device, vocabulary)
-    facts = {"device": chosen.model_dump()} | sealed_by(config.forecast)
+    facts = {"device": chosen.model_dump(), "seal": sealed_by(config.forecast)}
     with RunDir.create(out, "vision", config, seed=config.seed, resume=resume, **facts) as directory:
         model = model.to(device).train()
         for parameter in set(model.parameters()) - set(_trained(config, model)):

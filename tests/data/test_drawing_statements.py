@@ -3,6 +3,7 @@
 import io
 import json
 import lzma
+import re
 import zipfile
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def test_what_is_seen_box_by_box() -> None:
     [
         ("There are two yellow blocks.", "black, blue. So 0. Box 2: yellow so 1. So 1. Box 3: yellow so 2, "),
         ("Each tower has a blue block.", "black, blue. So 1. Box 2: yellow. So 1. Box 3: yellow"),
-        ("there are two towers with the same height", "black, blue. So 2. Box 2: yellow. So 3. Box 3: yellow"),
+        ("there are two towers with the same height", "black, blue. So 2. Box 2: yellow. So 1. Box 3: yellow"),
         ("Green ideas sleep furiously.", "black, blue. Box 2: yellow. Box 3: yellow"),
     ],
 )
@@ -80,10 +81,12 @@ def test_what_is_counted_last_decides() -> None:
     for one in many(statements, "train", 200):
         true = meaning(asked(one).removesuffix(" True or false?"))
         assert true is not None
-        count = int(one.steps.rsplit("So ", 1)[1].removesuffix("."))
-        if "same height" not in asked(one):
-            boxes = ([count, 0, 0], [1] * min(count, 3) + [0] * (3 - min(count, 3)))
-            assert {one.answer == "true"} <= {true.holds(found) for found in boxes}
+        counts = [int(found) for found in re.findall(r"So (\d)", one.steps)]
+        if "each" in asked(one).lower():
+            counts = [1] * counts[-1] + [0] * (3 - counts[-1])
+        elif "same height" not in asked(one):
+            counts = [counts[-1], 0, 0]
+        assert true.holds(counts) is (one.answer == "true")
 
 
 def test_labels_are_balanced_and_sentences_are_held_out() -> None:

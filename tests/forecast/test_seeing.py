@@ -9,7 +9,7 @@ import pytest
 
 from presage import cli
 from presage.core.device import Device
-from presage.core.errors import BudgetError, ConfigError, RunError, SealError
+from presage.core.errors import BudgetError, ConfigError, DataError, RunError, SealError
 from presage.core.run import RunDir
 from presage.forecast import ladder, score, seal
 from presage.forecast.finished import runs_below
@@ -19,9 +19,10 @@ from presage.forecast.scaling import Rule
 from presage.forecast.seeing import Seeing
 from presage.forecast.verify import verify
 from presage.model.config import qwen3
+from presage.report import render
 from presage.train import vision
 from presage.train.schedule import ScheduleConfig
-from tests.seeing import BYTES, CONTEXT, colour_rows, make_images, training
+from tests.seeing import BYTES, CONTEXT, colour_rows, make_images, model, training
 
 RULE = Rule(vocab_size=BYTES, context_length=CONTEXT, n_layers=1, tokens_per_param=0.05)
 BUDGETS = (2e8, 3e8, 5e8)
@@ -72,9 +73,12 @@ def test_a_wider_trunk_has_wider_eyes_and_the_rest_stays(chain: Path) -> None:
     assert small.model and large.model and small.model.vision and large.model.vision
     for wide, narrow in ((large.model, small.model), (large.model.vision, small.model.vision)):
         assert wide.d_model > narrow.d_model
-    ratios = [m.vision.d_model / m.d_model for m in (small.model, large.model) if m.vision]
-    assert ratios == pytest.approx([1.0, 1.0], rel=0.5)
-    assert small.schedule.decay_tokens < large.schedule.decay_tokens
+    assert large.model.vision.d_model == pytest.approx(large.model.d_model, rel=0.1)  # as wide in the model given
+    for config in (small, large):
+        share = config.schedule.decay_tokens / cut.size(config).tokens
+        assert share == pytest.approx(
+            5_000 / cut.size(cut.whole.model_copy(update={"model": cut.shape})).tokens, rel=0.01
+        )
     same = {"images", "optim", "batch_rows", "augment", "text_share", "template"}
     assert small.model_dump(include=same) == large.model_dump(include=same) == sight.model_dump(include=same)
 
@@ -102,6 +106,28 @@ def test_what_cannot_be_cut_is_refused(chain: Path) -> None:
             ladder.Config.parse({"budgets": BUDGETS} | one)
     with pytest.raises(ConfigError, match="follow a rule, and there is none"):
         Seeing(sight)
+    with pytest.raises(ConfigError, match="with one base follow no rule"):
+        ladder.Config.parse({"budgets": BUDGETS, "rule": RULE, "sight": training(chain / "images", base=chain)})
+
+
+def test_images_without_held_out_documents_promise_nothing(tmp_path: Path) -> None:
+    images = make_images(tmp_path, colour_rows() * 5)
+    rungs = ladder.Config(sight=training(images.path), rule=RULE, budgets=BUDGETS, device=Device())
+    with pytest.raises(DataError, match="no held-out documents"):
+        ladder.run(rungs, tmp_path / "ladder")
+    assert not (tmp_path / "ladder").exists()
+
+
+def test_what_rungs_cost_with_frozen_trunks_and_short_rows(chain: Path, tmp_path: Path) -> None:
+    base = next((chain / "ladder" / "rungs").iterdir())
+    for changes in ({"freeze": True}, {"context_length": CONTEXT // 2}):
+        sight = training(chain / "images", model=None, base=base, epochs=60.0, samples=0, checkpoint_every=0, **changes)
+        made = ladder.run(
+            ladder.Config(sight=sight, budgets=BUDGETS, device=Device(), jobs=1), tmp_path / next(iter(changes))
+        )
+        for row in made.read_table("rungs"):
+            assert float(row["compute"]) == pytest.approx(float(row["budget"]), rel=0.1)
+            assert int(row["batch_tokens"]) * int(row["steps"]) == pytest.approx(int(row["tokens"]), rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +204,56 @@ def test_other_images_are_refused(chain: Path, tmp_path: Path) -> None:
         config = target(copy, shards=other.path, text_share=0.1)
         seal.run(seal.Config(ladder=copy / "ladder", target=config), copy / "forecast")
     assert not (copy / "forecast").exists()
+
+
+def test_fewer_images_or_no_base_are_refused(chain: Path, tmp_path: Path) -> None:
+    """Data that the rungs had and the target has not, before the seal and after it."""
+    more = make_images(tmp_path, colour_rows()[:3] * 4, "more", held_out=0.3).path
+    both = training(chain / "images", more, epochs=40.0, samples=0, checkpoint_every=0)
+    based = both.model_copy(update={"model": None, "base": next((chain / "ladder" / "rungs").iterdir())})
+    for name, sight, lacking in (
+        ("both", both, {"images": (more,)}),
+        ("based", based, {"base": None, "model": model()}),
+    ):
+        root, rule = tmp_path / name, RULE if sight.base is None else None
+        ladder.run(ladder.Config(sight=sight, rule=rule, budgets=BUDGETS, device=Device(), jobs=1), root / "ladder")
+        whole = Seeing(sight, rule).config(2e9, seed=7, device=None)
+        less = whole.model_copy(update=lacking)
+        with pytest.raises(SealError, match=r"is not what|the rungs have (base|images\.1), the target has not"):
+            seal.run(seal.Config(ladder=root / "ladder", target=less), root / "forecast")
+        seal.run(seal.Config(ladder=root / "ladder", target=whole), root / "forecast")
+        begun = RunDir(root / "forecast").config(seal.Config).target
+        vision.run(begun.model_copy(update=lacking | {"forecast": root / "forecast"}), root / "target")  # type: ignore[arg-type]
+        assert any("was trained on other" in what for _, what in verify(root))
+        with pytest.raises(SealError, match="trained on other"):
+            score.run(score.Config(forecast=root / "forecast", target=root / "target"), root / "score")
+
+
+def test_a_target_unlike_its_rungs_is_warned_of(chain: Path, tmp_path: Path) -> None:
+    other = target(chain, text_weight=0.5, epochs=70.0)
+    seal.run(seal.Config(ladder=chain / "ladder", target=other, target_run="../none"), tmp_path / "forecast")
+    said = " ".join(RunDir(tmp_path / "forecast").read_json("forecast.json")["warnings"])
+    assert "not trained as the rungs were: text_weight" in said
+    mine = RunDir(chain / "forecast").read_json("forecast.json")["warnings"]
+    assert not any("not trained as" in one for one in mine)
+
+
+def test_a_report_of_it_is_refused(chain: Path, tmp_path: Path) -> None:
+    for role in ("ladder", "forecast"):
+        with pytest.raises(RunError, match="the report tells forecasts of text"):
+            render.run(render.Config(title="Eyes", **{role: chain / role}), tmp_path / "report")
+
+
+def test_a_killed_ladder_goes_on(chain: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(chain, copy)
+    before = (copy / "ladder" / "tables" / "rungs.csv").read_bytes()
+    (copy / "ladder" / "DONE").unlink()
+    last = max((copy / "ladder" / "rungs").iterdir())
+    shutil.rmtree(last)
+    ladder.run(RunDir(copy / "ladder").config(ladder.Config), copy / "ladder", resume=True)
+    assert (copy / "ladder" / "tables" / "rungs.csv").read_bytes() == before
+    assert verify(copy) == []
 
 
 def test_a_target_that_was_changed_after_the_seal(chain: Path, tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ MAXIMA = tuple(STEPS)
 WHOLE = 100
 LEAST_SHARE = 7
 """Hundredths of a pie that its smallest sector may have."""
+FURTHER = 5
+"""Questions that are drawn beside the first; those that come twice are asked once."""
 
 
 class Chart(NamedTuple):
@@ -189,14 +191,11 @@ def ask(random: np.random.Generator, split: str, family: Family) -> Question:
 
 
 def _more(random: np.random.Generator, family: Family, shown: Chart, asked: Asked) -> tuple[Turn, ...]:
-    """What else to learn from a chart: questions, values of any name among them, and at last all that it shows."""
+    """What else to learn from a chart: other questions, of whatever names, and at last all that it shows."""
     places = random.integers(len(shown.names), size=FURTHER).tolist()
     others = [pick(random, family.asks)(random, shown._replace(place=place)) for place in places]
     new = {other.text: Turn(other.text, other.answer, other.again) for other in others if other.text != asked.text}
     return (*new.values(), Turn("What does the chart show?", told(family, shown)))
-
-
-FURTHER = 5
 
 
 # ---- what is asked ---------------------------------------------------------------------------------------------------

@@ -31,6 +31,8 @@ class Meaning:
     """Of the counts of all boxes."""
     item: OfItem | None = None
     """Where it is items that are counted: which."""
+    adds_up: bool = True
+    """Whether the counts of boxes are counts of one thing."""
 
     def __call__(self, boxes: Representation) -> bool:
         return self.holds([self.in_box(box) for box in boxes])
@@ -336,7 +338,7 @@ def _based(quantity: str, colour: str) -> Meaning:
 
 def _level(quantity: str) -> Meaning:
     count = _count(quantity)
-    return Meaning(len, lambda heights: any(count(heights.count(one)) for one in heights))
+    return Meaning(len, lambda heights: any(count(heights.count(one)) for one in heights), adds_up=False)
 
 
 SENTENCES: tuple[tuple[str, Callable[..., Meaning]], ...] = (

@@ -242,7 +242,7 @@ def seen(representation: Representation, sentence: str = "") -> str:
     """What a look at the boxes finds: of towers their colours from the base up, else each item, line by line.
 
     With a sentence whose meaning is known, also how much was found so far of what it is about, item by item where it is
-    about items, and box by box.
+    about items, and box by box; of heights that are compared, each box's.
     """
     stacked = all(item["x_loc"] == TOWER_X and item["size"] == BLOCK for box in representation for item in box)
     say = _block if stacked else _looked_at
@@ -256,7 +256,7 @@ def seen(representation: Representation, sentence: str = "") -> str:
             items.append(f"{say(item)} so {found}" if meant else say(item))
         boxes.append(f"Box {number}: {', '.join(items)}.")
         if about is not None:
-            found += 0 if about.item else about.in_box(box)
+            found = found * about.adds_up + (0 if about.item else about.in_box(box))
             boxes.append(f"So {found}.")
     return " ".join(boxes)
 

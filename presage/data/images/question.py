@@ -27,7 +27,10 @@ ANSWER_IS = "The answer is"
 
 
 class Turn(NamedTuple):
-    """What else is asked about the same images, and its answer; steps as a question's, from what was said before."""
+    """What else is asked about the same images, and its answer; steps as a question's, from what was said before.
+
+    A file has one text of the two: read again, steps are part of the answer.
+    """
 
     asked: str
     answer: str
@@ -159,7 +162,9 @@ def _question(row: Any, where: str, path: Path) -> Question:
         category=_text(row.get("category", ""), "category", where),
         group=_text(row.get("group", ""), "group", where),
         forms={name: _whole(parts, f"{where}: form {name[:40]!a}", path.parent) for name, parts in forms.items()},
-        more=tuple(map(Turn, _contents(messages[2::2], where), _contents(messages[3::2], where))),
+        more=tuple(
+            Turn(*one) for one in zip(_contents(messages[2::2], where), _contents(messages[3::2], where), strict=True)
+        ),
     )
 
 
