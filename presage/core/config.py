@@ -224,7 +224,8 @@ def as_config_error(
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error" and not location:  # of the whole config, which is no news
         return ConfigError(message, where=where)
-    got = "" if first["type"] == "missing" else f", got {first['input']!r:.80}"
+    whole = first["type"] == "missing" or isinstance(first["input"], dict)
+    got = "" if whole else f", got {first['input']!r:.80}"
     return ConfigError(f"{key or error.title}: {message}{got}", where=where)
 
 

@@ -41,6 +41,7 @@ __all__ = ["Config", "run"]
 
 Condition = Literal["vision", "no-vision", "interleaved", "text"]
 AT_ONCE = 64
+FEWEST_OPTIONS = 2
 COLUMNS = ["id", "category", "condition", "score", "answer", "said", "exact", "nearest"]
 
 
@@ -73,19 +74,24 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     questions = list(islice(read_questions(config.questions), config.limit))
     if not questions:
         raise DataError("holds no questions", where=config.questions)
+    named = Counter(one.id for one in questions)
     for question in questions:
-        _check(question)
+        _check(question, named[question.id])
     pool = list(read_questions(config.pool)) if config.pool else questions
-    named = Counter(one.id for one in pool)
-    others = len(pool) - max(named[one.id] for one in questions)
+    in_pool = Counter(one.id for one in pool)
+    others = len(pool) - max(in_pool[one.id] for one in questions)
     if config.shots > others:
-        raise ConfigError(f"{config.shots} shots, and {others} questions to draw from", where="shots")
+        hint = "a --pool to draw them from" if config.limit and not config.pool else None
+        raise ConfigError(f"{config.shots} shots, and {others} questions to draw from", where="shots", hint=hint)
     if config.steps:
         _check_steps(config.shots, pool)
-    conditions: list[str] = [one for one in config.conditions if all(has_form(question, one) for question in questions)]
+    unlike = dict.fromkeys(config.conditions)
+    conditions: list[str] = [one for one in unlike if all(has_form(question, one) for question in questions)]
     if not conditions:
         raise ConfigError("none that all questions have a form for", where="conditions")
     model = opened(config.spec, config.key_file, config.settings)
+    for one in conditions if isinstance(model, LocalModel) else ():
+        _check_room(model, questions, _shots(config, pool), one, config)
     with attempt(out, "sight", config, seed=config.seed, resume=resume) as directory:
         seen = Seen.of(config.trained or trained_on(config.run), questions)
         said = {one: _asked(model, questions, _shots(config, pool), one, config) for one in conditions}
@@ -147,40 +153,74 @@ def _asked(
     with Progress(condition, len(questions), "questions") as progress:
         for part in _parts(questions):
             prompts = [conversation(one, shots(one), condition, steps=config.steps) for one in part]
-            found += _answers(model, part, prompts, config.max_tokens)
+            found += _answers(model, part, prompts, condition, config.max_tokens)
             progress.update(len(found))
     return found
 
 
 def _answers(
-    model: LanguageModel, questions: Sequence[Question], prompts: Sequence[tuple[Message, ...]], most: int
+    model: LanguageModel,
+    questions: Sequence[Question],
+    prompts: Sequence[tuple[Message, ...]],
+    condition: str,
+    most: int,
 ) -> list[str]:
     """All of one kind: the option that is likeliest, or what is written."""
     if not _compared(questions[0]) or not isinstance(model, LocalModel):
         asked = [Generation(prompt, Decoding(max_tokens=most)) for prompt in prompts]
         answers = [one[0] for one in model.generate(asked)]
-        _check_whole(answers)
+        for question, answer in zip(questions, answers, strict=True):
+            _check_whole(question, answer, condition)
         return [one.text for one in answers]
     pairs = [(prompt, option) for prompt, one in zip(prompts, questions, strict=True) for option in one.options]
-    likelihoods = model.reply_loglikelihood([Reply(prompt, option) for prompt, option in pairs])
-    _check_whole(likelihoods)
-    values = iter(likelihoods)
+    values = iter(model.reply_loglikelihood([Reply(prompt, option) for prompt, option in pairs]))
     found = []
     for one in questions:
-        of_options = [next(values).logprob for _ in one.options]
-        found.append(one.options[of_options.index(max(of_options))])
+        of_options = [next(values) for _ in one.options]
+        for likelihood in of_options:
+            _check_whole(one, likelihood, condition)
+        found.append(max(zip(of_options, one.options, strict=True), key=lambda pair: pair[0].logprob)[1])
     return found
 
 
-def _check_whole(answers: Sequence[Completion | Likelihood]) -> None:
+def _check_room(
+    model: LanguageModel,
+    questions: Sequence[Question],
+    shots: Callable[[Question], list[Question]],
+    condition: str,
+    config: Config,
+) -> None:
+    """Asks the longest question first, alone: what does not fit is said before hours of what does."""
+    prompts = {one.id: conversation(one, shots(one), condition, steps=config.steps) for one in questions}
+    longest = max(questions, key=lambda one: _length(prompts[one.id]))
+    _answers(model, [longest], [prompts[longest.id]], condition, config.max_tokens)
+
+
+def _length(prompt: Sequence[Message]) -> int:
+    """Characters, and a good deal for an image."""
+    return sum(len(turn.content) + IMAGE * len(pictures(turn.parts)) for turn in prompt)
+
+
+IMAGE = 300
+"""Characters that take about as much room as an image."""
+
+
+def _check_whole(question: Question, answer: Completion | Likelihood, condition: str) -> None:
     """Raise ConfigError where a prompt was cut: what is left of a question may be no question."""
-    cut = max((one.truncated for one in answers), default=0)
-    if cut:
-        raise ConfigError(f"a prompt is {cut} tokens longer than the context", hint="fewer shots")
+    if answer.truncated:
+        what = f"asked as '{condition}', the prompt is {answer.truncated} tokens longer than the context"
+        hint = f"fewer shots or max_tokens, conditions without {condition}, or a model of a longer context"
+        raise ConfigError(what, where=question.id, hint=hint)
 
 
-def _check(question: Question) -> None:
-    """Raise DataError for one that cannot be graded."""
+def _check(question: Question, times: int) -> None:
+    """Raise DataError for one that cannot be graded, or not be told from another."""
+    if times > 1:
+        raise DataError(f"{times} questions of this id", where=question.id)
+    if not question.answer.strip() and not question.answers:
+        raise DataError("no answer to grade by", where=question.id)
+    if question.metric == "choice" and len(set(question.options)) < max(len(question.options), FEWEST_OPTIONS):
+        raise DataError("options are two or more, each another", where=question.id)
     if question.metric == "choice" and question.answer not in question.options:
         raise DataError("the answer is not among the options", where=question.id)
     if question.metric == "within" and not is_number(question.answer):

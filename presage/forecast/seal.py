@@ -225,11 +225,12 @@ def _say_capability(directory: RunDir, capability: dict[str, Any] | None) -> Non
 def _forecast(config: Config) -> dict[str, Any]:
     ladder = RunDir.open(config.ladder, "ladder")
     kind = kind_of(config.target)
-    compute = kind.size(config.target).flops
+    size = kind.size(config.target)
+    compute = size.flops
     capability, doubt = ability.promise(config.attempts, compute, config.level) if config.attempts else (None, "")
     promised = promise(ladder, compute, config)
     promised["warnings"] += [doubt] if doubt else []
-    promised["warnings"] += _unlike(config.target, ladder, kind.size(config.target).tokens)
+    promised["warnings"] += _unlike(config.target, ladder, size.tokens)
     description = target_description(config.target)
     return {
         "metric": kind.metric,

@@ -41,10 +41,11 @@ class Seeing:
     def config(self, compute: float, *, seed: int, device: Device | None, **changes: object) -> vision.Config:
         """The config of the run that spends `compute` FLOPs. BudgetError when that is too little for one."""
         model = self._shape(compute)
-        rows = round(compute / (self._cost(model) * self.extent.length))
-        if rows < FEWEST_STEPS * self.whole.batch_rows:
+        row, least = self._cost(model) * self.extent.length, FEWEST_STEPS * self.whole.batch_rows
+        rows = round(compute / row)
+        if rows < least:
             what = f"{compute:.3g} FLOPs buy {rows} rows, fewer than {FEWEST_STEPS} batches of {self.whole.batch_rows}"
-            raise BudgetError(what, hint="raise the budget, or lower batch_rows")
+            raise BudgetError(what, hint=f"{row * least:.3g} FLOPs or more, or a smaller batch_rows")
         epochs = rows * (1 - self.whole.text_share) / self.extent.own
         share = rows / self.extent.rows(self.whole)
         horizons = ("warmup_tokens", "decay_tokens")

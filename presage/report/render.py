@@ -118,8 +118,8 @@ class Config(BaseConfig):
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """Write the report on the runs of `config` into `out`.
 
-    Raises RunError for a parent that is unfinished or of another stage, or a forecast of images, CorruptError for a file that is not the one
-    its run was finished with.
+    Raises RunError for a parent that is unfinished or of another stage and for a forecast of images, CorruptError for a
+    file that is not the one its run was finished with.
     """
     parents = config.parents()
     for role, path in parents.items():

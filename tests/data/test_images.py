@@ -266,6 +266,9 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "nothing": ({}, "neither 'messages' nor 'content'"),
     "no messages": ({"messages": []}, "not a list of them"),
     "no parts": ({"content": []}, "neither a text nor a list"),
+    "two kinds": ({**talk("one", "two"), "content": "three"}, "both 'messages' and 'content'"),
+    "silence": (talk([said("one"), part(SMALL)], " "), "the assistant says nothing"),
+    "a path that is none": (talk([{"type": "image", "image": 5}], "x"), "without its path, a text"),
 }
 
 
@@ -280,9 +283,13 @@ def test_a_bad_record_is_named_and_nothing_is_left(fault: str, tmp_path: Path) -
 
 def test_a_damaged_image_is_named_by_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "half.png").write_bytes(picture(WIDE).data[:-200])
-    with pytest.raises(DataError, match=r"images\.jsonl:2.*a damaged PNG") as caught:
-        make_images(tmp_path, [ROWS[0], talk([{"type": "image", "image": "half.png"}], "x")])
+    half = [part(SMALL), {"type": "image", "image": "half.png"}]
+    with pytest.raises(DataError, match=r"images\.jsonl:2: image 2: a damaged PNG") as caught:
+        make_images(tmp_path, [ROWS[0], talk(half, "x")])
     assert "\n" not in str(caught.value)
+    (tmp_path / "half.png").write_bytes(b"words")
+    with pytest.raises(DataError, match=r"images\.jsonl:2: .*part 2: 'half\.png': not a PNG"):
+        make_images(tmp_path, [ROWS[0], talk(half, "x")])
     assert not (tmp_path / "images").exists()
 
 

@@ -131,6 +131,7 @@ WRONG: Mapping[str, tuple[object, str]] = {
         GOOD_ROW | {"forms": {"interleaved": [{"type": "text", "text": "Which?"}, TORN]}},
         "3: form 'interleaved': part 2: a damaged PNG",
     ),
+    "another form": (GOOD_ROW | {"forms": {"smell": "Which?"}}, "no form 'smell'"),
     "a form": (GOOD_ROW | {"forms": {"text": 7}}, "neither a text nor"),
 }
 

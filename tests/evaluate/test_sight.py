@@ -1,10 +1,11 @@
-"""What a model sees: with the images, without and in words; shots, options, steps, what it was trained on, grading."""
+"""What a model sees: with the images, without and in words; shots, options, steps, what it was trained on."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from presage.data.verbs import Message, Reply, shown
 from presage.evaluate import sight
 from presage.evaluate.seen import trained_on
 from presage.evaluate.sight import conversation
-from presage.evaluate.sight_grading import by_chance, final, score
 from presage.evaluate.sight_pages import overlay
 from presage.infer.directories import Settings, open_run
 from presage.infer.local import LocalModel
@@ -157,13 +157,25 @@ def test_shots_are_drawn_from_the_others(learnt: Path, tmp_path: Path, monkeypat
     monkeypatch.setattr(sight, "conversation", watched)
     asked(learnt, tmp_path, colour_questions(), shots=1, max_tokens=4, conditions=("vision", "no-vision"), examples=0)
     assert all(len(set(shots)) == 1 and own not in shots for own, shots in drawn)
-    assert drawn[:4] == drawn[4:]  # the same for every condition
+    assert drawn == 4 * drawn[:4]  # the same for every condition, and where the longest is asked first
 
 
 def test_how_many_shots_can_show_steps_is_told(learnt: Path, tmp_path: Path) -> None:
     some = [*colour_questions()[:3], *colour_questions(steps="Look.")[3:]]
     run = asked(learnt, tmp_path, some, shots=1, steps=True, max_tokens=2, conditions=("no-vision",), examples=0)
     assert run.value("steps") == 0.25
+
+
+def test_what_does_not_fit_is_said_before_what_does_is_asked(
+    learnt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The third of four questions is too long, and in words alone."""
+    questions = colour_questions(forms={"text": ("Blue.",)})
+    questions[2] = replace(questions[2], forms={"text": ("Blue, " * 300,)})
+    with pytest.raises(ConfigError, match=r"asked as 'text', the prompt is .* conditions without text") as caught:
+        asked(learnt, tmp_path, questions)
+    assert caught.value.where == questions[2].id
+    assert "vision" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [(), tuple(COLOURS)])
@@ -237,68 +249,6 @@ def test_a_picture_of_attention_is_light_where_it_looks() -> None:
     assert lit[-1, -1].tolist() == [200, 200, 200] and lit[0, 0].max() <= 51
 
 
-# ---- grading --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("said", "answer"),
-    [
-        ("red", "red"),
-        (" red. ", "red"),
-        ("3.5", "3.5"),
-        ("Two and two. The answer is 4.", "4"),
-        ("The answer is 4. No. The answer is 3.5.", "3.5"),
-        ("The answer is", ""),
-        ("", ""),
-    ],
-)
-def test_the_answer_is_what_is_said_last(said: str, answer: str) -> None:
-    assert final(said) == answer
-
-
-EXACT = Question(id="e", prompt=(), answer="red", answers=("crimson",))
-WITHIN = Question(id="w", prompt=(), answer="50", metric="within", scale=100)
-CHOICE = Question(id="c", prompt=(), answer="b", metric="choice", options=("a", "b"))
-VQA = Question(id="v", prompt=(), answer="2", metric="vqa", answers=("two",) * 2 + ("2",) * 1 + ("three",) * 7)
-
-
-@pytest.mark.parametrize(
-    ("question", "said", "points"),
-    [
-        (EXACT, "red", 1),
-        (EXACT, "The answer is crimson.", 1),
-        (EXACT, "Red", 0),
-        (EXACT, "not red", 0),
-        (Question(id="stop", prompt=(), answer="It is red."), "It is red.", 1),
-        (WITHIN, "50", 1),
-        (WITHIN, "55", 1),
-        (WITHIN, "45.0", 1),
-        (WITHIN, "55.1", 0),
-        (WITHIN, "44.9", 0),
-        (WITHIN, "fifty", 0),
-        (WITHIN, "50 %", 0),
-        (WITHIN, "nan", 0),
-        (WITHIN, "9" * 400, 0),
-        (WITHIN, "", 0),
-        (CHOICE, "b", 1),
-        (CHOICE, "a", 0),
-        (VQA, "2.", 0.9),
-        (VQA, "Three!", 1),
-        (VQA, "four", 0),
-    ],
-)
-def test_grading(question: Question, said: str, points: float) -> None:
-    assert score(question, said) == pytest.approx(points)
-
-
-def test_chance_is_the_best_without_looking() -> None:
-    assert by_chance([CHOICE, Question(id="d", prompt=(), answer="x", metric="choice", options=tuple("wxyz"))]) == 0.375
-    many = [Question(id=str(n), prompt=(), answer=answer, category="ab"[n // 4]) for n, answer in enumerate("xxyzpqrs")]
-    assert by_chance(many) == 3 / 8
-    near = [Question(id=str(n), prompt=(), answer=str(n), metric="within", scale=100) for n in range(20)]
-    assert by_chance(near) == 11 / 20
-
-
 # ---- errors ---------------------------------------------------------------------------------------------------------
 
 
@@ -317,10 +267,15 @@ def test_errors_are_told_in_one_line(learnt: Path, tmp_path: Path) -> None:
     refused("steps: changes nothing without shots", lambda: asked(learnt, tmp_path, [FIRST], steps=True), ConfigError)
     stepless = "steps: none of the 4 questions that shots are drawn from has steps"
     refused(stepless, lambda: asked(learnt, tmp_path, colours, steps=True, shots=1), ConfigError)
-    refused("3 shots, and 2", lambda: asked(learnt, tmp_path, [*colours[:2], *colours[:2]], shots=3), ConfigError)
+    refused("red: 2 questions of this id", lambda: asked(learnt, tmp_path, [*colours, colours[0]]), DataError)
+    refused("a --pool to draw them from", lambda: asked(learnt, tmp_path, colours, shots=3, limit=2), ConfigError)
     refused("conditions: none", lambda: asked(learnt, tmp_path, colours, conditions=("text",)), ConfigError)
     odd = colour_questions(metric="choice", options=("a", "b"))
     refused("red: the answer is not among the options", lambda: asked(learnt, tmp_path, odd), DataError)
+    for options in (("red",), ("red", "blue", "red")):
+        few = colour_questions(metric="choice", options=options)
+        refused("red: options are two or more", lambda few=few: asked(learnt, tmp_path, few), DataError)
+    refused("red: no answer", lambda: asked(learnt, tmp_path, colour_questions(answer=" ")), DataError)
     wordy = colour_questions(metric="within", scale=1.0)
     refused("red: the answer 'red' is not a number", lambda: asked(learnt, tmp_path, wordy), DataError)
     assert not (tmp_path / "sight").exists()

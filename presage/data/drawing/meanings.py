@@ -126,7 +126,7 @@ def _how_many(box: Box, noun: OfItem) -> int:
 # ---- where an item is ------------------------------------------------------------------------------------------------
 
 
-def _edges(item: Item) -> tuple[bool, bool, bool, bool]:
+def edges(item: Item) -> tuple[bool, bool, bool, bool]:
     """Whether at the left, the right, the top, the bottom."""
     x, y, size = item["x_loc"], item["y_loc"], item["size"]
     return x <= CLOSE, x + size >= SIDE - CLOSE, y <= CLOSE, y + size >= SIDE - CLOSE
@@ -136,12 +136,12 @@ CLOSE = 1
 
 
 def _corner(item: Item, _: Box) -> bool:
-    left, right, top, bottom = _edges(item)
+    left, right, top, bottom = edges(item)
     return (left or right) and (top or bottom)
 
 
 def _touching(not_: str | None, _: str) -> OfItem:
-    return lambda item, _: any(_edges(item)) != bool(not_)
+    return lambda item, _: any(edges(item)) != bool(not_)
 
 
 def _highest(item: Item, box: Box) -> bool:
@@ -174,9 +174,9 @@ def _over(word: str, noun: str, place: str | None = None) -> OfItem:
 
 WHERES: tuple[tuple[str, Callable[..., OfItem]], ...] = (
     (r"(not )?(?:closely )?touching (the|any|an|a) (?:edge|wall|side)s?", _touching),
-    (r"(?:closely )?touching the (?:base|bottom)(?: of a box)?", lambda: lambda item, _: _edges(item)[3]),
-    (r"(?:closely )?touching (?:the )?right wall(?: of a box)?", lambda: lambda item, _: _edges(item)[1]),
-    (r"(?:closely )?touching (?:the )?left wall(?: of a box)?", lambda: lambda item, _: _edges(item)[0]),
+    (r"(?:closely )?touching the (?:base|bottom)(?: of a box)?", lambda: lambda item, _: edges(item)[3]),
+    (r"(?:closely )?touching (?:the )?right wall(?: of a box)?", lambda: lambda item, _: edges(item)[1]),
+    (r"(?:closely )?touching (?:the )?left wall(?: of a box)?", lambda: lambda item, _: edges(item)[0]),
     (r"(?:closely )?touching (?:the|a|any) (?:box )?corner(?: of a box)?", lambda: _corner),
     (r"(?:as|at|on) (?:the )?(top|base|bottom)(?: of (?:a|the) tower)?", _end),
     (rf"as the (top|base|bottom) of a tower with ({Q}) blocks?", _end),

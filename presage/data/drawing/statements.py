@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from presage.data.drawing.canvas import pick, some
-from presage.data.drawing.meanings import BLACK, BLUE, YELLOW, Representation, meaning
+from presage.data.drawing.meanings import BLACK, BLUE, YELLOW, Representation, edges, meaning
 from presage.data.drawing.shapes import places, png, split_of
 from presage.data.images.question import Question
 
@@ -271,9 +271,7 @@ def _block(item: dict[str, Any]) -> str:
 
 def _looked_at(item: dict[str, Any]) -> str:
     """Its size, colour and shape, and the sides of the box that it touches."""
-    x, y, end = item["x_loc"], item["y_loc"], SIDE - item["size"]
-    touches = {"left": x <= 0, "right": x >= end, "top": y <= 0, "bottom": y >= end}
-    sides = [side for side, there in touches.items() if there]
+    sides = [side for side, there in zip(("left", "right", "top", "bottom"), edges(item), strict=True) if there]
     size = dict(zip(SIZES, SLOTS["Z"], strict=True))[item["size"]]
     return " ".join([size, WORDS[item["color"]], item["type"], *sides])
 

@@ -136,15 +136,17 @@ def _file(name: Any, where: str, folder: Path | None, limits: Limits) -> Picture
     if folder is None:
         raise DataError("an image by path, and no folder that it lies in", where=where, hint="give it as a data URL")
     if not isinstance(name, str) or not name or "\0" in name:
-        raise DataError("an image without its path", where=where)
+        raise DataError("an image without its path, a text", where=where)
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "://" in name:
         raise DataError(f"the path {name[:80]!a} leads out of its folder", where=where, hint="put images below it")
     try:
-        return Picture(_read_below(folder, path, name[:80], where, limits))
+        data = _read_below(folder, path, name[:80], where, limits)
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name that the system cannot spell
         reason = getattr(error, "strerror", None) or "its name leads nowhere"
         raise DataError(f"{name[:80]!a} cannot be read: {reason}", where=where) from None
+    kind_of(data, f"{where}: {name[:80]!a}")
+    return Picture(data)
 
 
 def _read_below(folder: Path, path: PurePosixPath, name: str, where: str, limits: Limits) -> bytes:

@@ -105,6 +105,7 @@ def read_questions(path: Path) -> Iterator[Question]:
 
 MOST_BYTES = 8 << 30
 MOST_SCALE = 1e300
+FORMS = frozenset(["text", "interleaved"])
 FEWEST_ANSWERS = 2
 """Of annotators, for any to count."""
 
@@ -141,6 +142,9 @@ def _question(row: Any, where: str, path: Path) -> Question:
     forms = row.get("forms", {})
     if not isinstance(forms, dict):
         raise DataError("'forms' is not an object", where=where)
+    unknown = sorted(forms.keys() - FORMS)
+    if unknown:
+        raise DataError(f"no form {unknown[0][:40]!a}", where=where, hint=f"known: {', '.join(sorted(FORMS))}")
     metric = row.get("metric", "exact")
     if metric not in METRICS:
         raise DataError(f"no metric {metric!r:.40}", where=where, hint=f"known: {', '.join(METRICS)}")

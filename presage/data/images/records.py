@@ -49,12 +49,16 @@ def _document(row: Any, where: str, folder: Path) -> Mixture:
         if "content" not in row:
             raise DataError("neither 'messages' nor 'content'", where=where)
         return read_content(row["content"], where, folder)
+    if "content" in row:
+        raise DataError("both 'messages' and 'content': a conversation, or a text?", where=where)
     messages = row["messages"]
     if not isinstance(messages, list) or not messages:
         raise DataError("'messages' is not a list of them", where=where)
     turns = tuple(_message(one, f"{where}: message {number}", folder) for number, one in enumerate(messages, 1))
     if turns[-1].role != "assistant":
         raise DataError("the last message is not the assistant's: there is nothing to learn", where=where)
+    if not any(turn.content.strip() for turn in turns if turn.role == "assistant"):
+        raise DataError("the assistant says nothing: there is nothing to learn", where=where)
     if any(turn.parts for turn in turns if turn.role == "assistant"):
         raise DataError("an image in the assistant's words, which are text", where=where)
     return turns

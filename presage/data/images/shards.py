@@ -100,7 +100,11 @@ def _verified(config: Config, pool: ThreadPoolExecutor, store: _Store) -> Iterat
         documents = read_documents(path)
         while group := list(islice(documents, _AT_ONCE)):
             shown = [(where, _blinded(document) if config.blind else document) for where, document in group]
-            wanted = [(where, picture) for where, document in shown for picture in _pictures(document)]
+            wanted = [
+                (f"{where}: image {number}", picture)
+                for where, document in shown
+                for number, picture in enumerate(_pictures(document), 1)
+            ]
             new = {picture.digest: (where, picture) for where, picture in reversed(wanted) if store.lacks(picture)}
             for one in pool.map(lambda pair: _Decoded.of(pair[1], pair[0], config.grid), reversed(new.values())):
                 store.add(one)
