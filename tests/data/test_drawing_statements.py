@@ -57,7 +57,7 @@ def test_every_template_has_a_meaning() -> None:
 
 
 def test_what_is_seen_box_by_box() -> None:
-    assert seen(BOXES) == "Box 1: black, blue. Box 2: yellow. Box 3: yellow, yellow, black, blue."
+    assert seen(BOXES) == "Box 1: dark, blue. Box 2: yellow. Box 3: yellow, yellow, dark, blue."
     item = {"x_loc": 0, "y_loc": 70, "type": "circle", "color": "Yellow", "size": 30}
     other = {"x_loc": 5, "y_loc": 2, "type": "triangle", "color": BLUE, "size": 10}
     said = "small blue triangle, big yellow circle left bottom"
@@ -67,10 +67,10 @@ def test_what_is_seen_box_by_box() -> None:
 @pytest.mark.parametrize(
     ("sentence", "expected"),
     [
-        ("There are two yellow blocks.", "black, blue. So 0. Box 2: yellow so 1. So 1. Box 3: yellow so 2, "),
-        ("Each tower has a blue block.", "black, blue. So 1. Box 2: yellow. So 1. Box 3: yellow"),
-        ("there are two towers with the same height", "black, blue. So 2. Box 2: yellow. So 1. Box 3: yellow"),
-        ("Green ideas sleep furiously.", "black, blue. Box 2: yellow. Box 3: yellow"),
+        ("There are two yellow blocks.", "dark, blue. So 0. Box 2: yellow so 1. So 1. Box 3: yellow so 2, "),
+        ("Each tower has a blue block.", "dark, blue. So 1. Box 2: yellow. So 1. Box 3: yellow"),
+        ("there are two towers with the same height", "dark, blue. So 2. Box 2: yellow. So 1. Box 3: yellow"),
+        ("Green ideas sleep furiously.", "dark, blue. Box 2: yellow. Box 3: yellow"),
     ],
 )
 def test_what_is_counted_box_by_box(sentence: str, expected: str) -> None:

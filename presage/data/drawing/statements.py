@@ -23,6 +23,8 @@ BOXES = 3
 BOX, BETWEEN = (211, 211, 211), (128, 128, 128)
 PAINT = {YELLOW: (255, 255, 0), BLACK: (0, 0, 0), BLUE: (0, 153, 255)}
 WORDS = {YELLOW: "yellow", BLACK: "black", BLUE: "blue"}
+SEEN = WORDS | {BLACK: "dark"}
+"""As they are told: words that begin alike are told apart only at their ends, where small models do not look again."""
 BLOCK, FLOOR, PITCH, TOWER_X, HIGHEST = 20, 80, 21, 40, 4
 SIZES = (10, 20, 30)
 MOST_ITEMS = 8
@@ -266,14 +268,14 @@ def _line_by_line(item: dict[str, Any]) -> tuple[int, int]:
 
 
 def _block(item: dict[str, Any]) -> str:
-    return WORDS[item["color"]]
+    return SEEN[item["color"]]
 
 
 def _looked_at(item: dict[str, Any]) -> str:
     """Its size, colour and shape, and the sides of the box that it touches."""
     sides = [side for side, there in zip(("left", "right", "top", "bottom"), edges(item), strict=True) if there]
     size = dict(zip(SIZES, SLOTS["Z"], strict=True))[item["size"]]
-    return " ".join([size, WORDS[item["color"]], item["type"], *sides])
+    return " ".join([size, SEEN[item["color"]], item["type"], *sides])
 
 
 def told(representation: Representation) -> str:
