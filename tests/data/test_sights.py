@@ -212,7 +212,7 @@ def test_a_picture_that_is_asked_of_is_not_trained_on(tmp_path: Path) -> None:
     )
     (question,) = SETS["nlvr"](tmp_path, "train", 0)
     assert question.id == "nlvr/b-1"
-    assert question.steps == "Box 1: black. Box 2: blue. Box 3: yellow, black."
+    assert question.steps == "Box 1: dark. Box 2: blue. Box 3: yellow, dark."
 
 
 def test_boxes_that_cannot_be_are_named(tmp_path: Path) -> None:
