@@ -121,10 +121,14 @@ def test_the_guide_to_images_is_true() -> None:
     assert len(commands) >= 7
     for _, *arguments in commands:
         app.parse_args(arguments, exit_on_error=False, print_error=False)
-    (recipe,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    scratch, forecast = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     names: dict[str, Any] = {}
-    exec(compile(recipe, "docs/vision.md", "exec"), names)
-    seen = names["vision"]().model.vision.model_dump()
-    assert {key: seen[key] for key in eyes.GRID.model_dump()} == eyes.GRID.model_dump()  # of the images made above it
+    exec(compile(scratch, "docs/vision.md", "exec"), names)
+    of_forecast: dict[str, Any] = {}
+    exec(compile(forecast, "docs/vision.md", "exec"), of_forecast)
+    assert of_forecast["ladder"]().sight == of_forecast["SIGHT"]
+    for vision in (names["vision"]().model.vision, of_forecast["EYES"]):
+        seen = vision.model_dump()
+        assert {key: seen[key] for key in eyes.GRID.model_dump()} == eyes.GRID.model_dump()  # of the images made there
     table = {name.strip() for line in text.splitlines() if line.startswith("| ") for name in re.split("[|,]", line)}
     assert not {*KINDS, *SETS} - table
