@@ -10,7 +10,7 @@ from presage.data.images.grid import Grid
 from presage.evaluate import sight
 
 SEED = 0
-PLAIN = Grid(patch=8)
+PLAIN, MERGED = Grid(patch=8), Grid(patch=8, merge=2)
 
 
 @dataclass(frozen=True)
@@ -53,51 +53,56 @@ class Task:
 
 SETS = ("mnist_test", "noto_emoji", "country_flags", "nlvr", "omniglot_small", "vqav2_sample")
 TURNED = Augment(shift=2.0, turn=12.0, scale=0.12, shear=0.15)
+WORDS: dict[str, Any] = {"test": (("words", 600),), "asked": "0.95", "grid": MERGED}
 BARS: dict[str, Any] = {
-    "grid": Grid(patch=8, merge=2),
+    "test": (("bars", 1000),),
+    "asked": "value 0.85, largest 0.95",
+    "grid": MERGED,
     "steps": True,
     "context": 256,
     "rows": 8,
     "longest": 160,
     "conditions": ("vision", "no-vision", "text"),
 }
-"""What every task of bar charts has."""
+NLVR: dict[str, Any] = {
+    "test": (("nlvr", 0),),
+    "asked": "0.60 aimed at",
+    "grid": MERGED,
+    "steps": True,
+    "rows": 8,
+}
+TOWERS = NLVR | {"only": "tower", "context": 416, "longest": 120}
+"""What all tasks of a kind have."""
 TASKS = (
-    Task("words", (("words", 100_000),), (("words", 600),), "0.95", grid=Grid(patch=8, merge=2), more=1),
+    Task("words", (("words", 100_000),), more=1, **WORDS),
     Task(
         "words, gone on with",
         (("words", 90_000),),
-        (("words", 600),),
-        "0.95",
-        grid=Grid(patch=8, merge=2),
         base="words",
         rate=0.5,
         seed=1,
+        **WORDS,
     ),
     Task(
         "words, to the end",
         (("words", 80_000),),
-        (("words", 600),),
-        "0.95",
-        grid=Grid(patch=8, merge=2),
         base="words, gone on with",
         rate=0.3,
         seed=2,
+        **WORDS,
     ),
     Task(
         "labels",
         (("labels", 30_000),),
         (("labels", 500),),
         "",
-        grid=Grid(patch=8, merge=2),
+        grid=MERGED,
         base="words",
         longest=40,
     ),
     Task(
         "bars",
         (("bars", 50_000),),
-        (("bars", 1000),),
-        "value 0.85, largest 0.95",
         base="labels",
         rate=0.5,
         **BARS,
@@ -105,8 +110,6 @@ TASKS = (
     Task(
         "bars, gone on with",
         (("bars", 12_000),),
-        (("bars", 1000),),
-        "value 0.85, largest 0.95",
         base="bars",
         rate=0.5,
         seed=1,
@@ -115,8 +118,6 @@ TASKS = (
     Task(
         "bars, in turns",
         (("bars", 9_000),),
-        (("bars", 1000),),
-        "value 0.85, largest 0.95",
         base="bars, gone on with",
         seed=2,
         turns=True,
@@ -125,8 +126,6 @@ TASKS = (
     Task(
         "bars, in turns and told",
         (("bars", 6_000),),
-        (("bars", 1000),),
-        "value 0.85, largest 0.95",
         base="bars, in turns",
         seed=3,
         turns=True,
@@ -136,19 +135,17 @@ TASKS = (
     Task(
         "bars, to the end",
         (("bars", 16_000),),
-        (("bars", 1000),),
-        "value 0.85, largest 0.95",
         base="bars, in turns",
         seed=4,
         **BARS | {"context": 320},
     ),
-    Task("counting", (("counting", 20_000),), (("counting", 1000),), "0.95", grid=Grid(patch=8, merge=2), more=1),
+    Task("counting", (("counting", 20_000),), (("counting", 1000),), "0.95", grid=MERGED, more=1),
     Task(
         "counting in steps",
         (("counting", 80_000),),
         (("counting", 1000),),
         "0.95",
-        grid=Grid(patch=8, merge=2),
+        grid=MERGED,
         steps=True,
         context=192,
         rows=12,
@@ -166,43 +163,23 @@ TASKS = (
     Task(
         "nlvr, towers",
         (("statements", 40_000),),
-        (("nlvr", 0),),
-        "0.60 aimed at",
-        grid=Grid(patch=8, merge=2),
         base="counting in steps",
-        only="tower",
-        steps=True,
-        context=416,
-        rows=8,
-        longest=120,
+        **TOWERS,
     ),
     Task(
         "nlvr, towers gone on with",
         (("statements", 20_000),),
-        (("nlvr", 0),),
-        "0.60 aimed at",
-        grid=Grid(patch=8, merge=2),
         base="nlvr, towers",
-        only="tower",
-        steps=True,
-        context=416,
-        rows=8,
-        longest=120,
         rate=0.7,
         seed=5,
+        **TOWERS,
     ),
     Task(
         "nlvr",
         (("nlvr", 0), ("statements", 12_000)),
-        (("nlvr", 0),),
-        "0.60 aimed at",
-        grid=Grid(patch=8, merge=2),
         base="nlvr, towers gone on with",
         seed=1,
-        steps=True,
-        context=512,
-        rows=8,
-        longest=400,
+        **NLVR | {"context": 512, "longest": 400},
     ),
     Task(
         "omniglot",
@@ -221,7 +198,7 @@ TASKS = (
         (("noto_emoji", 6000),),
         (("noto_emoji", 0),),
         "chance beside",
-        grid=Grid(patch=8, merge=2),
+        grid=MERGED,
         context=256,
         rows=8,
         epochs=6,
@@ -232,7 +209,7 @@ TASKS = (
         (("country_flags", 0),),
         (("country_flags", 0),),
         "chance beside",
-        grid=Grid(patch=8, merge=2),
+        grid=MERGED,
         context=256,
         rows=8,
         epochs=4,

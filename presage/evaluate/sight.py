@@ -14,7 +14,7 @@ Multiple choice is scored by the log-probability of each option, everything else
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -42,6 +42,7 @@ __all__ = ["Config", "run"]
 Condition = Literal["vision", "no-vision", "interleaved", "text"]
 AT_ONCE = 64
 FEWEST_OPTIONS = 2
+Prompt = tuple[Message, ...]
 COLUMNS = ["id", "category", "condition", "score", "answer", "said", "exact", "nearest"]
 
 
@@ -85,16 +86,18 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         raise ConfigError(f"{config.shots} shots, and {others} questions to draw from", where="shots", hint=hint)
     if config.steps:
         _check_steps(config.shots, pool)
-    unlike = dict.fromkeys(config.conditions)
-    conditions: list[str] = [one for one in unlike if all(has_form(question, one) for question in questions)]
+    conditions: list[str] = [
+        one for one in dict.fromkeys(config.conditions) if all(has_form(q, one) for q in questions)
+    ]
     if not conditions:
         raise ConfigError("none that all questions have a form for", where="conditions")
     model = opened(config.spec, config.key_file, config.settings)
-    for one in conditions if isinstance(model, LocalModel) else ():
-        _check_room(model, questions, _shots(config, pool), one, config)
     with attempt(out, "sight", config, seed=config.seed, resume=resume) as directory:
+        prompts = {one: _prompts(config, questions, pool, one) for one in conditions}
+        for one in conditions if isinstance(model, LocalModel) else ():
+            _check_room(model, questions, prompts[one], one, config.max_tokens)
         seen = Seen.of(config.trained or trained_on(config.run), questions)
-        said = {one: _asked(model, questions, _shots(config, pool), one, config) for one in conditions}
+        said = {one: _asked(model, questions, prompts[one], one, config.max_tokens) for one in conditions}
         scores = {
             one: [score(question, answer) for question, answer in zip(questions, said[one], strict=True)]
             for one in conditions
@@ -119,7 +122,7 @@ def has_form(question: Question, condition: str) -> bool:
     return condition in ("vision", "no-vision") or condition in question.forms
 
 
-def conversation(question: Question, shots: Sequence[Question], condition: str, *, steps: bool) -> tuple[Message, ...]:
+def conversation(question: Question, shots: Sequence[Question], condition: str, *, steps: bool) -> Prompt:
     """The shots as earlier turns, and the question."""
     turns = []
     for one in shots:
@@ -132,38 +135,32 @@ def _turn(question: Question, condition: str) -> Message:
     return shown("user", without_pictures(parts) if condition == "no-vision" else parts)
 
 
-def _shots(config: Config, pool: Sequence[Question]) -> Callable[[Question], list[Question]]:
-    def drawn(question: Question) -> list[Question]:
-        order = stream(config.seed, "shots", question.id).permutation(len(pool))
-        others = (pool[place] for place in order if pool[place].id != question.id)
-        return list(islice(others, config.shots))
+def _prompts(config: Config, questions: Sequence[Question], pool: Sequence[Question], condition: str) -> list[Prompt]:
+    """Each question after its shots; these are the same in every condition."""
+    return [conversation(one, _shots(config, pool, one), condition, steps=config.steps) for one in questions]
 
-    return drawn
+
+def _shots(config: Config, pool: Sequence[Question], question: Question) -> list[Question]:
+    order = stream(config.seed, "shots", question.id).permutation(len(pool))
+    others = (pool[place] for place in order if pool[place].id != question.id)
+    return list(islice(others, config.shots))
 
 
 def _asked(
-    model: LanguageModel,
-    questions: Sequence[Question],
-    shots: Callable[[Question], list[Question]],
-    condition: str,
-    config: Config,
+    model: LanguageModel, questions: Sequence[Question], prompts: Sequence[Prompt], condition: str, most: int
 ) -> list[str]:
     """What the model says to each."""
     found: list[str] = []
     with Progress(condition, len(questions), "questions") as progress:
         for part in _parts(questions):
-            prompts = [conversation(one, shots(one), condition, steps=config.steps) for one in part]
-            found += _answers(model, part, prompts, condition, config.max_tokens)
+            asked = prompts[len(found) : len(found) + len(part)]
+            found += _answers(model, part, asked, condition, most)
             progress.update(len(found))
     return found
 
 
 def _answers(
-    model: LanguageModel,
-    questions: Sequence[Question],
-    prompts: Sequence[tuple[Message, ...]],
-    condition: str,
-    most: int,
+    model: LanguageModel, questions: Sequence[Question], prompts: Sequence[Prompt], condition: str, most: int
 ) -> list[str]:
     """All of one kind: the option that is likeliest, or what is written."""
     if not _compared(questions[0]) or not isinstance(model, LocalModel):
@@ -184,19 +181,14 @@ def _answers(
 
 
 def _check_room(
-    model: LanguageModel,
-    questions: Sequence[Question],
-    shots: Callable[[Question], list[Question]],
-    condition: str,
-    config: Config,
+    model: LanguageModel, questions: Sequence[Question], prompts: Sequence[Prompt], condition: str, most: int
 ) -> None:
     """Asks the longest question first, alone: what does not fit is said before hours of what does."""
-    prompts = {one.id: conversation(one, shots(one), condition, steps=config.steps) for one in questions}
-    longest = max(questions, key=lambda one: _length(prompts[one.id]))
-    _answers(model, [longest], [prompts[longest.id]], condition, config.max_tokens)
+    longest, prompt = max(zip(questions, prompts, strict=True), key=lambda pair: _length(pair[1]))
+    _answers(model, [longest], [prompt], condition, most)
 
 
-def _length(prompt: Sequence[Message]) -> int:
+def _length(prompt: Prompt) -> int:
     """Characters, and a good deal for an image."""
     return sum(len(turn.content) + IMAGE * len(pictures(turn.parts)) for turn in prompt)
 

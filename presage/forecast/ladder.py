@@ -78,8 +78,7 @@ class Config(BaseConfig):
 
     def plan(self) -> dict[str, object]:
         """Rungs and their sum, for --dry-run."""
-        size = _cut(self)[1]
-        sizes = [size(rung) for _, _, rung in plan(self)]
+        sizes = [size for *_, size in _sized(self)]
         return {
             "rungs": len(sizes),
             "FLOPs": sum(size.flops for size in sizes),
@@ -128,18 +127,23 @@ def run(config: Config, out: Path, *, resume: bool = False, launcher: Launcher |
 
 def plan(config: Config) -> list[tuple[str, float, Training]]:
     """(name, budget, full config) of every rung, smallest budget first. BudgetError when one is too small."""
+    return [(name, budget, rung) for name, budget, rung, _ in _sized(config)]
+
+
+def _sized(config: Config) -> list[tuple[str, float, Training, Size]]:
+    """The same, and what each comes to."""
     device = config.device.model_copy(update={"threads": 1}) if config.device else None
-    cut, size = _cut(config)
+    cut, size_of = _cut(config)
     rungs = []
     for budget, repeats in zip(config.budgets, config.counts(), strict=True):
         for repeat in range(repeats):
             seed = derive(config.seed, "rung", f"{budget:.6g}", repeat) % 2**31
-            changes: dict[str, object] = {"keep_checkpoints": 1, "log_every": 20}
-            rung = cut(budget, seed=seed, device=device, **changes)
+            rung = cut(budget, seed=seed, device=device, keep_checkpoints=1, log_every=20)
+            size = size_of(rung)
             if config.checkpoints > 1:
-                every = {"checkpoint_every": size(rung).tokens // config.checkpoints}
+                every = {"checkpoint_every": size.tokens // config.checkpoints}
                 rung = rung.model_copy(update=every | {"keep_checkpoints": config.checkpoints + 1})
-            rungs.append((f"c{budget:.3g}-{repeat}", budget, rung))
+            rungs.append((f"c{budget:.3g}-{repeat}", budget, rung, size))
     return rungs
 
 
@@ -223,7 +227,10 @@ def _row(name: str, budget: float, path: Path, config: Config) -> dict[str, Any]
     counts = {key: results[key]["value"] for key in ("n_params", "tokens", "steps")}
     losses = {key: results[f"val/{key}"]["value"] for key in METRICS if f"val/{key}" in results}
     shape = {key: getattr(made.model, key) for key in ("n_layers", "d_model", "n_heads", "context_length")}
-    batch = _batch_of_images(made) if isinstance(made, vision.Config) else made.batch_tokens
+    if isinstance(made, vision.Config):
+        batch = made.batch_rows * vision.row_length(made, made.model)
+    else:
+        batch = made.batch_tokens
     return (
         counts
         | shape
@@ -240,8 +247,3 @@ def _row(name: str, budget: float, path: Path, config: Config) -> dict[str, Any]
             "digest": rung.digest,
         }
     )
-
-
-def _batch_of_images(made: vision.Config) -> int:
-    assert made.model is not None
-    return made.batch_rows * (made.context_length or made.model.context_length)

@@ -30,9 +30,10 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """Promised against actual. A miss is a result; SealError only when these two do not belong together."""
     sealed = whole(config.forecast, "seal")
     forecast = sealed.read_json("forecast.json")
-    target = whole(config.target, kind_of(sealed.config(Sealed).target).stage)
-    _check_pair(forecast, sealed.config(Sealed).target, target)
-    abilities = _abilities(config, sealed, forecast, target)
+    promised = sealed.config(Sealed)
+    target = whole(config.target, kind_of(promised.target).stage)
+    _check_pair(forecast, promised.target, target)
+    abilities = _abilities(config, promised.attempts, forecast, target)
     directory = RunDir.create(out, "score", config, resume=resume)
     with directory:
         actual = target.results()[forecast["metric"]]
@@ -57,10 +58,10 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
 
 
 def _abilities(
-    config: Config, sealed: RunDir, forecast: dict[str, Any], target: RunDir
+    config: Config, ladder: Path | None, forecast: dict[str, Any], target: RunDir
 ) -> list[tuple[str, dict[str, Any]]]:
     """[(name, result)] for every bucket of the sealed capability laws; none where the target was not examined."""
-    promised, ladder = forecast.get("capability"), sealed.config(Sealed).attempts
+    promised = forecast.get("capability")
     if config.attempts is None or promised is None or ladder is None:
         return []
     attempted = whole(config.attempts, "attempts")

@@ -119,7 +119,7 @@ def _settled(config: Config) -> Training:
     if target.device is None:
         target = target.model_copy(update={"device": ladder.device})
     if isinstance(target, vision.Config):
-        target = target.model_copy(update={"model": vision.extent_and_shape(target)[1]})
+        target = target.model_copy(update={"model": vision.shape_of(target)})
     return target
 
 

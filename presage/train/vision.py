@@ -164,10 +164,20 @@ class Extent:
         return self.tokens(config) * sum(self.flops_per_token(config, model))
 
 
+def shape_of(config: Config) -> ModelConfig:
+    """The shape of a config's model, filled in; the base is read. Raises as `run` does."""
+    return _begun(config)[0].config
+
+
 def extent_and_shape(config: Config) -> tuple[Extent, ModelConfig]:
-    """What a config will read, and the shape of its model, filled in; the runs are read. Raises as `run` does."""
-    model, _ = _begun(config)
-    return Extent.of(config, _album(config, model.config, "train")[0]), model.config
+    """What a config will read, and the shape of its model; the runs are read. Raises as `run` does."""
+    shape = shape_of(config)
+    return Extent.of(config, _album(config, shape, "train")[0]), shape
+
+
+def row_length(config: Config, model: ModelConfig) -> int:
+    """Tokens of a row."""
+    return config.context_length or model.context_length
 
 
 def held_out_rows(config: Config, model: ModelConfig) -> int:
@@ -284,7 +294,7 @@ def _begun(config: Config) -> tuple[Transformer, Path]:
 
 
 def _album(config: Config, model: ModelConfig, split: str) -> tuple[Album, int]:
-    length, most = config.context_length or model.context_length, model.context_length
+    length, most = row_length(config, model), model.context_length
     if length > most:
         raise ConfigError(f"{length} tokens, and the model was made for {most} at most", where="context_length")
     assert model.vision is not None

@@ -64,7 +64,7 @@ class Asked(NamedTuple):
     @property
     def again(self) -> str:
         """The steps where the chart has been told before."""
-        return self.steps or f"{', '.join(self.notes)}." * bool(self.notes)
+        return self.steps or (f"{', '.join(self.notes)}." if self.notes else "")
 
 
 class Family(NamedTuple):
