@@ -127,6 +127,7 @@ def test_the_guide_to_images_is_true() -> None:
     of_forecast: dict[str, Any] = {}
     exec(compile(forecast, "docs/vision.md", "exec"), of_forecast)
     assert of_forecast["ladder"]().sight == of_forecast["SIGHT"]
+    assert set(of_forecast["report"]().parents()) == {"images.0", "ladder", "forecast", "target", "score"}
     for vision in (names["vision"]().model.vision, of_forecast["EYES"]):
         seen = vision.model_dump()
         assert {key: seen[key] for key in eyes.GRID.model_dump()} == eyes.GRID.model_dump()  # of the images made there

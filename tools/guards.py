@@ -35,14 +35,19 @@ GUARDED = {
     ),
     "presage/data/loader.py": ("tests/data/test_loader.py",),
     "presage/core/run.py": ("tests/core/test_run.py",),
-    "presage/forecast/seal.py": ("tests/forecast/test_seal.py",),
-    "presage/forecast/score.py": ("tests/forecast/test_seal.py",),
+    "presage/forecast/seal.py": ("tests/forecast/test_seal.py", "tests/forecast/test_seeing.py"),
+    "presage/forecast/score.py": (
+        "tests/forecast/test_seal.py",
+        "tests/forecast/test_attempts.py",
+        "tests/forecast/test_tamper.py",
+        "tests/forecast/test_seeing.py",
+    ),
     "presage/forecast/ledger.py": ("tests/forecast/test_ledger.py", "tests/forecast/test_ledger_tamper.py"),
     "presage/data/images/parts.py": ("tests/data/test_parts.py", "tests/data/test_hostile_images.py"),
     "presage/data/images/reading.py": ("tests/data/test_hostile_images.py", "tests/data/test_images.py"),
     "presage/data/images/pieces.py": ("tests/data/test_hostile_images.py",),
     "presage/serve/guard.py": ("tests/serve/test_server.py", "tests/serve/test_errors.py"),
-    "presage/serve/body.py": ("tests/serve/test_server.py", "tests/serve/test_errors.py"),
+    "presage/serve/body.py": ("tests/serve/test_body.py", "tests/serve/test_server.py", "tests/serve/test_errors.py"),
     "presage/serve/house.py": ("tests/serve/test_server.py", "tests/serve/test_errors.py"),
 }
 """{file: the tests that are to miss its guards}."""

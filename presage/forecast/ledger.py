@@ -143,6 +143,9 @@ def append_score(ledger: Path | str, run: Path | str) -> Entry:
     """
     score = whole(run, "score")
     results, parents = score.results(), score.origin["parents"]
+    lacking = sorted({"promised", "actual", "seal"} - results.keys())
+    if lacking:
+        raise CorruptError(f"no {lacking[0]!a} in it: not a score's results", where=score.path / "result.json")
 
     def decide(entries: Sequence[Entry]) -> Scored:
         seal = results["seal"]["value"]

@@ -266,9 +266,13 @@ def _parent(run: RunDir, role: str) -> Path:
 
 
 def _score(run: RunDir) -> dict[str, Any]:
+    """What it says; nothing where that is not in the form of a score, which a run can be whole without."""
     results = run.results()
-    values = {key: results[key]["value"] for key in ("promised", "lo", "hi", "actual", "inside", "seal")}
-    return values | {"error_percent": f"{results['error_percent']['value']:.9e}"}
+    try:
+        values = {key: results[key]["value"] for key in ("promised", "lo", "hi", "actual", "inside", "seal")}
+        return values | {"error_percent": f"{results['error_percent']['value']:.9e}"}
+    except (KeyError, TypeError, ValueError):
+        return {}
 
 
 def _due(forecast: dict[str, Any], actual: float) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 from presage.report import svg
 from presage.report.facts import Fact, Sources
 from presage.report.formats import power_tick, relative_tick
+from presage.report.kinds import kind_of
 from presage.report.svg import DRAW
 
 FORECAST = ("forecast", "forecast.json")
@@ -22,6 +23,7 @@ RUNGS = ("ladder", "tables/rungs.csv")
 BINS_PER_DECADE = 12
 DECADES = (7, 4)  # that have room for a tick each, in a wide and in a narrow figure
 SMALL = 5  # points: a mark of a small panel
+FEWEST = 3  # measurements that make a line
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -97,14 +99,14 @@ def _canvas(size: tuple[float, float]) -> Iterator[Any]:
 
 
 def forecast(sources: Sources) -> Figure | None:
-    """Bits per byte against compute relative to the target; None without a forecast."""
+    """Loss against compute relative to the target; None without a forecast."""
     if not sources.has(*FORECAST):
         return None
     figure = Figure(
         "figure1",
         "Final loss against training compute: rungs, law, promise and outcome",
-        "Bits per byte on held-out files over training compute relative to the target, on a logarithmic axis. "
-        "Filled dots are the rungs that the law was fitted to, hollow dots rungs left out of the fit, "
+        f"{kind_of(sources).measured.capitalize()} over training compute relative to the target, on a logarithmic "
+        "axis. Filled dots are the rungs that the law was fitted to, hollow dots rungs left out of the fit, "
         "the dashed line is the law with its interval as a band, the diamond is the target.",
     )
     return figure.render(lambda c, f, narrow: _draw_forecast(c, f, narrow, sources), (7.4, 4.1), (3.9, 5.9))
@@ -122,7 +124,7 @@ def _draw_forecast(canvas: Any, figure: Figure, narrow: bool, sources: Sources) 
     draw_target(main, figure, promise)
     _label_law(main, curve, target, narrow)
     relative_axis(main, target, [low, *(row["compute"] / target for row in curve)], DECADES[narrow])
-    title_above(main, "bits per byte")
+    title_above(main, kind_of(sources).unit)
     draw_zoom(zoom, figure, promise, narrow)
 
 
@@ -137,8 +139,10 @@ class Promise:
 
     @classmethod
     def of_loss(cls, sources: Sources) -> Promise:
+        """Of the loss. Without a score, what the target itself came to."""
         point, lo, hi = (sources.fact(*FORECAST, key, "loss") for key in ("point", "lo", "hi"))
-        scored, trained = sources.result("score", "actual", "loss"), sources.result("target", "val/bpb", "loss")
+        scored = sources.result("score", "actual", "loss")
+        trained = sources.result("target", kind_of(sources).metric, "loss")
         return cls(point, lo, hi, trained if scored.missing else scored)
 
     @property
@@ -154,10 +158,11 @@ def draw_law(axes: Any, curve: list[dict[str, float]], target: float, key: str =
 
 
 def _draw_seeds(axes: Any, figure: Figure, sources: Sources, target: float) -> None:
+    column = kind_of(sources).column
     for number, row in enumerate(sources.rows(*RUNGS)):
-        if isinstance(row.get("bpb"), int | float) and row.get("compute"):
-            gid = figure.mark(sources.fact(*RUNGS, f"{number}.bpb", "loss4"))
-            axes.plot(row["compute"] / target, row["bpb"], "_", color=DRAW["second"], markersize=13,
+        if isinstance(row.get(column), int | float) and row.get("compute"):
+            gid = figure.mark(sources.fact(*RUNGS, f"{number}.{column}", "loss4"))
+            axes.plot(row["compute"] / target, row[column], "_", color=DRAW["second"], markersize=13,
                       markeredgewidth=0.8, zorder=3, gid=gid)  # fmt: skip
 
 
@@ -273,7 +278,7 @@ def title_above(axes: Any, text: str) -> None:
 
 
 def learning_curves(sources: Sources, rungs: list[str]) -> Figure | None:
-    """Training loss and held-out bits per byte of the target and of `rungs` (names under ladder/rungs)."""
+    """Training loss and that on what is held out, of the target and of `rungs` (names under ladder/rungs)."""
     runs = [f"ladder/rungs/{name}" for name in rungs] + ["target"]
     runs = [run for run in runs if sources.has(run, "metrics.jsonl")]
     if not runs:
@@ -281,8 +286,8 @@ def learning_curves(sources: Sources, rungs: list[str]) -> Figure | None:
     figure = Figure(
         "figure2",
         "Learning curves of the target and the rungs",
-        "Training loss in nats per token, averaged in equal steps of the logarithm of tokens, and bits per byte on "
-        "held-out files, over training compute; the target is drawn heavier.",
+        "Training loss in nats per token, averaged in equal steps of the logarithm of tokens, and "
+        f"{kind_of(sources).measured}, over training compute; the target is drawn heavier.",
     )
     return figure.render(lambda c, f, narrow: _draw_curves(c, f, narrow, sources, runs), (7.4, 3.5), (3.9, 6.2))
 
@@ -294,29 +299,41 @@ def _draw_curves(canvas: Any, figure: Figure, narrow: bool, sources: Sources, ru
         colour = DRAW["target"] if heavy else DRAW["second"]
         width, order = (1.7, 5) if heavy else (0.9, 3)
         left.plot(*smoothed(rows, "tokens", "train/loss"), color=colour, linewidth=width, zorder=order)
-        right.plot(*_pairs(rows, "flops", "val/bpb"), color=colour, linewidth=width, zorder=order,
-                   marker="o" if heavy or _lonely(rows) else "", markersize=3 if heavy else 2)  # fmt: skip
-        if heavy:
-            _label_end(right, figure, sources, rows)
+        _draw_held_out(right, figure, sources, run, {"color": colour, "linewidth": width, "zorder": order})
     for axes, label, name in ((left, "tokens", "training loss, nats per token"),
-                              (right, "training compute, FLOPs", "held-out, bits per byte")):  # fmt: skip
+                              (right, "training compute, FLOPs", f"held-out, {kind_of(sources).unit}")):  # fmt: skip
         powers_axis(axes, "x")
         axes.set_xlabel(label)
         axes.margins(x=0.06, y=0.16)
         title_above(axes, name)
 
 
-def _lonely(rows: list[dict[str, Any]]) -> bool:
-    """A rung that was measured once only has no line to draw."""
-    return len(_pairs(rows, "flops", "val/bpb")[0]) < 3
+def _draw_held_out(axes: Any, figure: Figure, sources: Sources, run: str, style: dict[str, Any]) -> None:
+    """A line of what was measured during training, or a point at its end where nothing was."""
+    metric, heavy = kind_of(sources).metric, run == "target"
+    x, y = _pairs(sources.rows(run, "metrics.jsonl"), "flops", metric)
+    if not x:
+        _draw_end(axes, figure, sources, run, style["color"])
+        return
+    lonely = len(x) < FEWEST
+    axes.plot(x, y, marker="o" if heavy or lonely else "", markersize=3 if heavy else 2, **style)
+    if heavy:
+        _label_end(axes, figure, sources.last(run, "metrics.jsonl", metric, "loss"), (x[-1], y[-1]))
 
 
-def _label_end(axes: Any, figure: Figure, sources: Sources, rows: list[dict[str, Any]]) -> None:
-    fact = sources.last("target", "metrics.jsonl", "val/bpb", "loss")
-    x, y = _pairs(rows, "flops", "val/bpb")
-    if x:
-        axes.annotate(f"target {fact.shown}", (x[-1], y[-1]), (0, -7), textcoords="offset points", ha="right", va="top",
-                      color=DRAW["target"], weight="bold", gid=figure.mark(fact), zorder=8)  # fmt: skip
+def _draw_end(axes: Any, figure: Figure, sources: Sources, run: str, colour: str) -> None:
+    loss, flops = sources.result(run, kind_of(sources).metric, "loss"), sources.result(run, "flops", "flops")
+    if loss.missing or flops.missing:
+        return
+    place = (flops.value, loss.value)
+    axes.plot(*place, "o", color=colour, markersize=5, zorder=5, gid=figure.mark(loss))
+    if run == "target":
+        _label_end(axes, figure, loss, place)
+
+
+def _label_end(axes: Any, figure: Figure, fact: Fact, place: tuple[float, float]) -> None:
+    axes.annotate(f"target {fact.shown}", place, (0, -7), textcoords="offset points", ha="right", va="top",
+                  color=DRAW["target"], weight="bold", gid=figure.mark(fact), zorder=8)  # fmt: skip
 
 
 def _pairs(rows: list[dict[str, Any]], x: str, y: str) -> tuple[list[float], list[float]]:

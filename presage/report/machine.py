@@ -5,6 +5,7 @@ from __future__ import annotations
 from presage.core.config import flatten
 from presage.report.blocks import Block, Cell, Pairs, Section, Table, Text
 from presage.report.facts import Sources, leaves
+from presage.report.kinds import TEXT, images, kind_of
 
 ALIGNMENT = ("sft", "reward", "policy", "policy_alone", "policy_no_text", "conduct", "tax_base", "tax_sft",
              "tax_policy", "tax_policy_alone", "tax_policy_no_text")  # fmt: skip
@@ -13,6 +14,9 @@ STAGES = ("corpus", "tokenizer", "shards", "ladder", "attempts", "forecast", "ta
 OPTIONAL = ("attempts", "target_attempts", "contamination", "scores", "memorisation", "examination", "scaling",
             *ALIGNMENT, "vision")  # fmt: skip
 """Stages that a chain may do without: they are not missing."""
+TIMES = {"total_seconds": ("wall-clock", "seconds"), "tokens_per_s": ("tokens per second, last", "count"),
+         "peak_share": ("share of peak, last", "share"), "energy_joules": ("energy", "joules"),
+         "energy_method": ("how energy was had", "auto")}  # fmt: skip
 DEVICE_FORMS = {"peak_flops": "rate", "memory": "bytes", "bytes": "bytes"}
 
 
@@ -64,26 +68,26 @@ def optimizer(s: Sources) -> Text:
         return s.find("target", "config.json", name)
 
     return Text(
-        "optimizer {o}, schedule {c}, peak learning rate {lr}, batch {b} tokens",
+        f"optimizer {{o}}, schedule {{c}}, peak learning rate {{lr}}, batch {{b}} {kind_of(s).batched}",
         o=setting("optim.kind"),
         c=setting("schedule.kind"),
         lr=setting("optim.lr"),
-        b=setting("batch_tokens"),
+        b=setting(f"batch_{kind_of(s).batched}"),
     )
 
 
 def _clock(s: Sources) -> Table:
     """Wall-clock lives outside the digests, and the table says so."""
+    runs = [run for run in STAGES if run == "target" or (s.has(run, "timing.jsonl") and _totalled(s, run))]
+    written = {name for run in runs for row in s.rows(run, "timing.jsonl") for name in row}
+    told = {name: one for name, one in TIMES.items() if name in written or name in kind_of(s).timed}
     rows: list[list[Cell]] = [
-        [run, s.last(run, "timing.jsonl", "total_seconds", "seconds"),
-         s.last(run, "timing.jsonl", "tokens_per_s", "count"), s.last(run, "timing.jsonl", "peak_share", "share"),
-         s.last(run, "timing.jsonl", "energy_joules", "joules"),
-         s.last(run, "timing.jsonl", "energy_method")]
-        for run in STAGES if run == "target" or (s.has(run, "timing.jsonl") and _totalled(s, run))
-    ]  # fmt: skip
-    columns = ["stage", "wall-clock", "tokens per second, last", "share of peak, last", "energy", "how energy was had"]
+        [run, *(s.last(run, "timing.jsonl", name, form) for name, (_, form) in told.items())] for run in runs
+    ]
+    columns = ["stage", *(label for label, _ in told.values())]
     note = Text("From `timing.jsonl`: wall-clock, outside the digests of the runs; another run gives other seconds.")
-    return Table("Time and energy", columns, rows, note)
+    caption = "Time and energy" if "energy_joules" in told else "Time"
+    return Table(caption, columns, rows, note)
 
 
 def _totalled(s: Sources, run: str) -> bool:
@@ -92,7 +96,8 @@ def _totalled(s: Sources, run: str) -> bool:
 
 
 def _digests(s: Sources) -> Pairs:
-    there = [run for run in STAGES if run not in OPTIONAL or s.has(run, "DONE")]
+    spared = {*OPTIONAL, *TEXT.data} - {*kind_of(s).data}
+    there = [run for run in (*images(s), *STAGES) if run not in spared or s.has(run, "DONE")]
     rows: list[tuple[str, Cell]] = [(run.replace("_", " "), s.fact(run, "DONE", "digest")) for run in there]
     return Pairs("Digests of the run directories", rows)
 

@@ -14,10 +14,9 @@ from typing import Any
 
 from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
-from presage.core.errors import RunError
 from presage.core.files import atomic_write
 from presage.core.run import RunDir
-from presage.report import blocks, facts, sections, svg
+from presage.report import blocks, facts, kinds, sections, svg
 
 __all__ = ["Config", "run"]
 
@@ -26,9 +25,10 @@ STAGES = {
     "corpus": "corpus",
     "tokenizer": "tokenizer",
     "shards": "shards",
+    "images": "images",
     "ladder": "ladder",
     "forecast": "seal",
-    "target": "pretrain",
+    "target": kinds.TEXT.stage,
     "score": "score",
     "attempts": "attempts",
     "target_attempts": "attempts",
@@ -64,6 +64,9 @@ class Config(BaseConfig):
     corpus: Parent | None = None
     tokenizer: Parent | None = None
     shards: Parent | None = None
+    images: tuple[Parent, ...] = ()
+    """What the chain reads in the place of these three where it is one of images. With a corpus or shards beside them:
+    those of its base, or of the text among its rows."""
     ladder: Parent | None = None
     forecast: Parent | None = None
     target: Parent | None = None
@@ -118,17 +121,17 @@ class Config(BaseConfig):
 def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     """Write the report on the runs of `config` into `out`.
 
-    Raises RunError for a parent that is unfinished or of another stage and for a forecast of images, CorruptError for a
-    file that is not the one its run was finished with.
+    Raises RunError for a parent that is unfinished or of another stage and for a chain of which some runs are of text
+    and others of images, CorruptError for a file that is not the one its run was finished with.
     """
     parents = config.parents()
     for role, path in parents.items():
-        RunDir.open(path, STAGES[role.partition(".")[0]])
-    for role in parents.keys() & {"ladder", "forecast"}:
-        _check_of_text(RunDir.open(parents[role]))
+        RunDir.open(path, _stage(role, path))
+    sources = facts.Sources(dict(parents))
+    kinds.check_one_kind(sources)
     directory = RunDir.create(out, "report", config, resume=resume)
     try:
-        _write(config, facts.Sources(dict(parents)), directory)
+        _write(config, sources, directory)
     except BaseException:
         directory.close()
         raise
@@ -136,11 +139,10 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     return directory
 
 
-def _check_of_text(run: RunDir) -> None:
-    made = run.read_object("config.json", config=dict)["config"]
-    if made.get("sight") or "images" in made.get("target", ()):
-        hint = "presage show prints it, presage forecast verify checks it; sights=[…] are told here"
-        raise RunError("of images, and the report tells forecasts of text", where=run.path, hint=hint)
+def _stage(role: str, path: Path) -> str:
+    """What a run has to be: a target either reads text or sees."""
+    sees = role == "target" and RunDir.open(path).stage == kinds.IMAGES.stage
+    return kinds.IMAGES.stage if sees else STAGES[role.partition(".")[0]]
 
 
 def _write(config: Config, sources: facts.Sources, out: RunDir) -> None:

@@ -28,6 +28,7 @@ INK = {
 DRAW = {role: colours[0] for role, colours in INK.items()}
 ROLES = {colours[0]: role for role, colours in INK.items()}
 _LONG = re.compile(r"(?<![\w.#])-?\d+\.\d{2,}(?![\w.])(?=[^<>]*[/\"]?>)")
+_CLIP = re.compile(r'<clipPath id="(\w+)"')
 _STYLE = re.compile(r' style="([^"]*)"')
 _PAINT = re.compile(r"(fill|stroke): (#[0-9a-f]{6})")
 _TEXT = re.compile(r"font: (?:(italic|bold|700) )?([\d.]+)px [^;\"]*")
@@ -56,7 +57,13 @@ def save(figure: Any, name: str) -> str:
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+    return _own_clips(buffer.getvalue(), name)
+
+
+def _own_clips(raw: str, name: str) -> str:
+    """Clip paths called by their place in the figure: matplotlib's names change with the last bit of a layout."""
+    own = {clip: f"{name}-clip-{number}" for number, clip in enumerate(_CLIP.findall(raw))}
+    return re.sub("|".join(own) or "(?!)", lambda found: own[found[0]], raw)
 
 
 def finish(raw: str, title: str, description: str, marks: Mapping[str, Fact], kind: str = "") -> str:

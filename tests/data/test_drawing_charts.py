@@ -18,7 +18,7 @@ from tests.data.drawn import asked, check_forms, check_steps, drawn, told
 
 FAMILIES = {"bars": BARS, "lines": LINES, "pies": PIES}
 BOTH = ("train", "test")
-NOTE = r" so \w+ \d+"
+NOTE = r"(?: to \d+ is \w+)? so \w+ \d+"
 
 
 def values_told(question: Question) -> dict[str, int]:
@@ -29,6 +29,8 @@ def answer_from(question: Question, values: dict[str, int]) -> str:
     """What is asked, worked out from the text alone."""
     text, order = asked(question), list(values)
     named = [word for word in re.findall(r"\w+", text) if word in values]
+    if text.startswith("Of "):
+        values = {name: values[name] for name in named}
     if "largest" in text or "highest" in text:
         return max(values, key=values.__getitem__)
     if "smallest" in text:
@@ -60,16 +62,26 @@ def test_answers_follow_from_what_is_told(kind: str, split: str) -> None:
 
 
 @pytest.mark.parametrize("kind", FAMILIES)
-def test_steps_to_an_extreme_keep_the_first_so_far(kind: str) -> None:
+def test_steps_to_an_extreme_compare_and_keep_the_first_so_far(kind: str) -> None:
     for one in drawn(kind, "train"):
-        so_far: dict[str, int] = {}
-        for name, value, note in re.findall(rf"(\w+): (\d+)({NOTE})?", one.steps):
-            so_far[name] = int(value)
-            if one.category not in ("largest", "smallest"):
-                assert not note
-                continue
-            first = answer_from(one, so_far)
-            assert note == f" so {first} {so_far[first]}"
+        if one.category in ("largest", "smallest"):
+            check_compared(one, one.steps)
+        else:
+            assert not re.search(NOTE, one.steps)
+
+
+def check_compared(one: Question, steps: str) -> None:
+    """Each thing is compared to the first of those before it."""
+    so_far: dict[str, int] = {}
+    for name, value, compared, kept in re.findall(r"(\w+): (\d+)(?: to (\d+ is \w+))? so (\w+ \d+)", steps):
+        before = so_far[answer_from(one, so_far)] if so_far else None
+        so_far[name] = int(value)
+        words = {True: "more", False: "less", None: "equal"}
+        sign = None if before is None or int(value) == before else int(value) > before
+        assert compared == ("" if before is None else f"{before} is {words[sign]}")
+        first = answer_from(one, so_far)
+        assert kept == f"{first} {so_far[first]}"
+    assert so_far and re.sub(NOTE, "", steps).count(": ") == len(so_far)
 
 
 @pytest.mark.parametrize("kind", FAMILIES)
@@ -81,8 +93,12 @@ def test_further_turns_are_answered_from_what_was_told(kind: str) -> None:
         assert len({asked(one), *(turn.asked for turn in one.more)}) == 1 + len(one.more)
         for turn in others:
             assert turn.answer == answer_from(replace(one, prompt=(turn.asked,)), values)
-            for name, value in re.findall(r"(\w+):? (\d+)[,.]", turn.steps.partition(" = ")[0]):
-                assert name not in values or values[name] == int(value)
+            ties = [name for name in values if name in turn.asked and values[name] == values.get(turn.answer)]
+            assert len(ties) <= 1, "a question that has two answers"
+            for name, value in re.findall(r"(\w+): (\d+)", turn.steps):
+                assert values[name] == int(value)
+            if "which" in turn.asked:
+                check_compared(replace(one, prompt=(turn.asked,)), turn.steps)
 
 
 @pytest.mark.parametrize("kind", FAMILIES)

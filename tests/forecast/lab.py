@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from presage.core.config import Config, Parent
-from presage.core.run import RunDir
+from presage.core.files import digest_of as files_digest
+from presage.core.run import RunDir, file_digests
 from presage.forecast import ledger as ledgers
 from presage.forecast.seal import seal_digest
 
@@ -88,3 +89,10 @@ def relinked(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         entry |= {"number": number, "previous": previous}
         entry["digest"] = previous = digest_of(entry)
     return entries
+
+
+def make_whole(run: Path) -> None:
+    """DONE as presage would write it for the files that are there now."""
+    done = json.loads((run / "DONE").read_text())
+    files = dict(sorted(file_digests(run)))
+    RunDir(run).write_json("DONE", done | {"digest": files_digest(files), "files": files})

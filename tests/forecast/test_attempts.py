@@ -158,6 +158,15 @@ def test_a_target_examined_otherwise_is_refused(able: Chain) -> None:
         scored(able)
 
 
+def test_attempts_of_another_run_are_refused(able: Chain) -> None:
+    shutil.rmtree(able.root / "target-attempts")
+    rung = next((able.root / "ladder" / "rungs").iterdir())
+    other = attempts.Config(run=rung)
+    attempted(able.root / "target-attempts", other, graded(4e8, "fit", np.random.default_rng(1)))
+    with pytest.raises(SealError, match="not this target's attempts"):
+        scored(able)
+
+
 def test_attempts_that_allow_no_law_leave_the_loss_promised(chain: Chain, tmp_path: Path) -> None:
     copy = chain.copy(tmp_path / "demo")
     chance = np.random.default_rng(0)

@@ -19,7 +19,7 @@ from presage import cli
 from presage.core.errors import CorruptError, RunError, SealError
 from presage.core.run import RunDir
 from presage.forecast import ledger as ledgers
-from tests.forecast.lab import capability, digest_of, lines, relinked, scored, sealed, write
+from tests.forecast.lab import capability, digest_of, lines, make_whole, relinked, scored, sealed, write
 from tests.imports import ROOT
 
 assert presage.cli.ledger  # adds its verb
@@ -111,6 +111,21 @@ def test_what_is_not_entered(kept: Path, ledger: Path, tmp_path: Path) -> None:
     refused(ledger, CorruptError, "content differs from DONE", lambda: ledgers.append_seal(ledger, new.path))
     refused(ledger, RunError, "a 'score' run, but a 'seal' run", lambda: ledgers.append_seal(ledger, one / "score"))
     assert three.exists()
+
+
+def test_a_whole_run_whose_content_does_not_give_its_seal(ledger: Path, tmp_path: Path) -> None:
+    new = sealed(tmp_path / "new", point=7.0)
+    new.write_json("forecast.json", new.read_json("forecast.json") | {"point": 7.1})
+    make_whole(new.path)
+    refused(ledger, SealError, "does not give its seal", lambda: ledgers.append_seal(ledger, new.path))
+
+
+def test_a_whole_score_without_its_results(ledger: Path, tmp_path: Path) -> None:
+    sealed(tmp_path / "new", point=7.0)
+    run = scored(tmp_path / "new", 7.1)
+    (run.path / "result.json").unlink()
+    make_whole(run.path)
+    refused(ledger, CorruptError, "no 'actual' in it", lambda: ledgers.append_score(ledger, run.path))
 
 
 def append_new_score(ledger: Path, folder: Path) -> ledgers.Entry:

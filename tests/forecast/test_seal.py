@@ -21,6 +21,7 @@ from presage.forecast import score, seal
 from presage.forecast.verify import omitted, verify
 from presage.train import pretrain
 from tests.forecast.conftest import Chain
+from tests.forecast.lab import make_whole
 from tests.stage import check_stage
 
 
@@ -144,6 +145,36 @@ def test_a_target_of_another_seal(chain: Chain, tmp_path: Path, quick: None) -> 
         scored(copy, copy.root)
     with pytest.raises(SealError, match="not started under this seal"):
         scored(chain, copy.root)
+
+
+def test_a_forecast_that_does_not_give_its_seal(chain: Chain, tmp_path: Path, quick: None) -> None:
+    copy = chain.copy(tmp_path / "demo")
+    shutil.rmtree(copy.root / "score")
+    sealed = RunDir(copy.root / "forecast")
+    sealed.write_json("forecast.json", sealed.read_json("forecast.json") | {"hi": 100.0})
+    make_whole(sealed.path)
+    target = RunDir(copy.root / "target")
+    made = target.origin
+    made["parents"]["forecast"]["digest"] = RunDir(sealed.path).digest
+    target.write_json("origin.json", made)
+    make_whole(target.path)
+    with pytest.raises(SealError, match="does not match its own seal"):
+        scored(copy, copy.root)
+    assert not (copy.root / "score").exists()
+
+
+@pytest.mark.parametrize("result", [None, "{}", '{"promised": {"value": "x"}}', '{"promised": 1, "error_percent": []}'])
+def test_a_score_that_says_nothing_is_named_itself(
+    chain: Chain, tmp_path: Path, quick: None, result: str | None
+) -> None:
+    """A whole run all the same: its DONE is of what is there."""
+    score_run = chain.copy(tmp_path / "demo").root / "score"
+    file = score_run / "result.json"
+    file.unlink()
+    if result is not None:
+        file.write_text(result)
+    make_whole(score_run)
+    assert [name for name, _ in verify(score_run.parent)] == [str(file)]
 
 
 def test_a_target_of_another_config(chain: Chain, tmp_path: Path, quick: None) -> None:

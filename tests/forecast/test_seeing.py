@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from pathlib import Path
 
@@ -238,10 +239,17 @@ def test_a_target_unlike_its_rungs_is_warned_of(chain: Path, tmp_path: Path) -> 
     assert not any("not trained as" in one for one in mine)
 
 
-def test_a_report_of_it_is_refused(chain: Path, tmp_path: Path) -> None:
-    for role in ("ladder", "forecast"):
-        with pytest.raises(RunError, match="the report tells forecasts of text"):
-            render.run(render.Config(title="Eyes", **{role: chain / role}), tmp_path / "report")
+def test_a_report_tells_it(chain: Path, tmp_path: Path) -> None:
+    """Every name that the report reads is one that the stages write: nothing is missing but what a test lacks."""
+    runs: dict[str, object] = {role: chain / role for role in ("ladder", "forecast", "target", "score")}
+    config = render.Config.parse({"title": "Eyes", "images": [chain / "images"], "pdf": False} | runs)
+    report = render.run(config, tmp_path / "report")
+    rows = list(csv.DictReader((report.path / "facts.csv").read_text(encoding="utf-8").splitlines()))
+    lacking = {row["key"] for row in rows if row["shown"] == "missing"}
+    assert lacking <= {"device.peak_flops", "peak_share", "rows", "commit.id", "commit.dirty"}  # rows: of samples
+    text = (report.path / "report.md").read_text(encoding="utf-8")
+    assert "nats per token of held-out answers" in text
+    assert "bits per byte" not in text
 
 
 def test_a_killed_ladder_goes_on(chain: Path, tmp_path: Path) -> None:

@@ -21,13 +21,14 @@ from typing import Any
 import pytest
 
 from presage.core.errors import CorruptError
-from presage.core.files import digest_of, own_files
+from presage.core.files import own_files
 from presage.core.look import runs_below
-from presage.core.run import RunDir, file_digests
+from presage.core.run import RunDir
 from presage.forecast import ledger as ledgers
 from presage.forecast import score, seal
 from presage.forecast.verify import verify
 from tests.forecast.conftest import Chain
+from tests.forecast.lab import make_whole
 
 OUTSIDE = {"timing.jsonl", "log.txt"}
 Tampering = Callable[[Path, random.Random], list[Path]]
@@ -215,13 +216,6 @@ def forge(root: Path, chance: random.Random) -> list[Path]:
         path.write_bytes(content)
     make_whole(run)
     return [run]
-
-
-def make_whole(run: Path) -> None:
-    """DONE as presage would write it for the files that are there now."""
-    done = json.loads((run / "DONE").read_text())
-    files = dict(sorted(file_digests(run)))
-    RunDir(run).write_json("DONE", done | {"digest": digest_of(files), "files": files})
 
 
 TAMPERINGS: dict[Tampering, int] = {

@@ -60,26 +60,32 @@ class Chain:
 def build(root: Path, seed: int = 0, *, able: bool = False) -> Chain:
     """Write the chain; where it is `able`, with a capability promised and scored as well."""
     rng = np.random.default_rng(seed)
+    promised = abilities.promise([b for b in BUDGETS if b >= 8e10], TARGET)
     _data_stages(root)
     _ladder(root, rng)
-    forecast = _forecast(root, able)
+    forecast = write_forecast(root, capability=promised if able else None)
     actual = law(TARGET) * 1.004
     _pretrain(root / "target", rng, TARGET, actual, 7_340_032, 24_000_000, seal=forecast["seal"])
-    with RunDir.create(root / "score", "score", AnyConfig(parent=root / "target")) as run:
-        for name, key in (("promised", "point"), ("lo", "lo"), ("hi", "hi")):
-            run.result(name, forecast[key], unit="bits/byte")
-        run.result("actual", actual, unit="bits/byte")
-        run.result("error_percent", 100 * (actual / forecast["point"] - 1))
-        run.result("half_width_percent", 50 * (forecast["hi"] - forecast["lo"]) / forecast["point"])
-        run.result("inside", int(forecast["lo"] <= actual <= forecast["hi"]))
-        run.result("seal", forecast["seal"])
-        if able:
-            abilities.outcomes(run, forecast["capability"])
-        run.finish()
+    write_score(root, AnyConfig(parent=root / "target"), forecast, actual)
     if able:
         abilities.attempts(root, "attempts", ["c11-s0", "c11-s1"], AnyConfig(settings={"samples": 200}))
         abilities.attempts(root, "target_attempts", ["target"], AnyConfig(settings={"samples": 200}))
     return Chain(root)
+
+
+def write_score(root: Path, config: Config, forecast: dict[str, Any], actual: float) -> None:
+    """root/score: a promise and what came of it."""
+    with RunDir.create(root / "score", "score", config) as run:
+        for name, key in (("promised", "point"), ("lo", "lo"), ("hi", "hi")):
+            run.result(name, forecast[key], unit=forecast["unit"])
+        run.result("actual", actual, unit=forecast["unit"])
+        run.result("error_percent", 100 * (actual / forecast["point"] - 1))
+        run.result("half_width_percent", 50 * (forecast["hi"] - forecast["lo"]) / forecast["point"])
+        run.result("inside", int(forecast["lo"] <= actual <= forecast["hi"]))
+        run.result("seal", forecast["seal"])
+        if forecast["capability"]:
+            abilities.outcomes(run, forecast["capability"])
+        run.finish()
 
 
 def _data_stages(root: Path) -> None:
@@ -165,7 +171,7 @@ def _ladder(root: Path, rng: Any) -> None:
         rows = []
         for number, budget in enumerate(BUDGETS):
             for seed in range(3 if budget < 5e11 else 2):
-                bpb = _rung_loss(budget) * float(np.exp(rng.normal(0, 0.004)))
+                bpb = rung_loss(budget) * float(np.exp(rng.normal(0, 0.004)))
                 name, n_params = f"c{number:02}-s{seed}", int((budget / 60) ** 0.5)
                 tokens = int(budget / 6 / n_params)
                 digest = _pretrain(run.path / "rungs" / name, rng, budget, bpb, n_params, tokens)
@@ -179,16 +185,17 @@ def _ladder(root: Path, rng: Any) -> None:
         run.finish()
 
 
-def _rung_loss(budget: float) -> float:
+def rung_loss(budget: float) -> float:
     return law(budget) * (1.0 if budget >= 8e10 else 0.955)
 
 
-def _forecast(root: Path, able: bool) -> dict[str, Any]:
+def write_forecast(root: Path, **more: Any) -> dict[str, Any]:
+    """root/forecast, of bits per byte where `more` does not say otherwise."""
     wanted = np.append(np.geomspace(BUDGETS[0], TARGET, 40), 2 * TARGET)
     spread = [0.004 + 0.004 * max(0.0, float(np.log10(c / BUDGETS[2]))) for c in wanted]
     curve = [{"compute": float(c), "loss": law(c), "lo": law(c) * (1 - w), "hi": law(c) * (1 + w)}
              for c, w in zip(wanted, spread, strict=True)]  # fmt: skip
-    points = [{"compute": b * 0.998, "loss": _rung_loss(b) * 1.001, "stderr": 0.004, "n": 3 if b < 5e11 else 2,
+    points = [{"compute": b * 0.998, "loss": rung_loss(b) * 1.001, "stderr": 0.004, "n": 3 if b < 5e11 else 2,
                "n_params": int((b / 60) ** 0.5), "tokens": int(b / 6 / (b / 60) ** 0.5), "fitted": b >= 8e10}
               for b in BUDGETS]  # fmt: skip
     last = curve[-2]
@@ -200,12 +207,12 @@ def _forecast(root: Path, able: bool) -> dict[str, Any]:
         "floor": {"value": C, "lo": 0.31, "hi": 0.74}, "points": points, "curve": curve,
         "noise": 0.0041, "wander": 0.021, "misfit": 0.0034, "drift": 0.0,
         "prior": {"exponent": 0.3, "floor_shares": [[12.0, 0.29], [17.0, 0.62]]},
-        "capability": abilities.promise([b for b in BUDGETS if b >= 8e10], TARGET) if able else None,
+        "capability": None,
         "facts": {"minutes": 13.0, "target_flops_per_second": 1.1e11},
         "extrapolation": TARGET / (BUDGETS[-1] * 0.998),
         "warnings": ["the floor is only known to within 0.43 bits per byte"],
         "inputs": dict.fromkeys(("corpus", "tokenizer", "shards", "ladder", "code", "target_config"), "1" * 64),
-    }  # fmt: skip
+    } | more  # fmt: skip
     data["seal"] = hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     with RunDir.create(root / "forecast", "seal", AnyConfig(parent=root / "ladder")) as run:
         run.write_json("forecast.json", data)
@@ -298,7 +305,16 @@ def seeing(plain: Told, tmp_path_factory: pytest.TempPathFactory) -> Told:
     return tell(Chain(root), tmp_path_factory.mktemp("report") / "out", **pictures.add(root))
 
 
-KINDS = ["plain", "able", "stepped", "scanned", "remembered", "examined", "aligned", "seeing"]
+@pytest.fixture(scope="session")
+def eyed(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """A chain of images."""
+    from tests.report import visions  # here: it leads to torch
+
+    chain = visions.build(tmp_path_factory.mktemp("chain"))
+    return tell(chain, tmp_path_factory.mktemp("report") / "out", images=[chain.root / "images.0"])
+
+
+KINDS = ["plain", "able", "stepped", "scanned", "remembered", "examined", "aligned", "seeing", "eyed"]
 
 
 @pytest.fixture(scope="session", params=KINDS)

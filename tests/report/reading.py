@@ -84,8 +84,10 @@ def stored(path: Path, key: str) -> Any:
         here, key = json.loads(text.splitlines()[int(row)]), column
     else:
         here = json.loads(text)
-    for part in key.split("."):
-        here = here[int(part)] if isinstance(here, list) else here[part]
+    while key:
+        names = here if isinstance(here, dict) else map(str, range(len(here)))
+        part = max((name for name in names if f"{key}.".startswith(f"{name}.")), key=len)  # a name may have dots
+        here, key = here[int(part) if isinstance(here, list) else part], key[len(part) + 1 :]
     return here
 
 

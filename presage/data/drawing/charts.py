@@ -56,15 +56,13 @@ class Asked(NamedTuple):
     category: str
     metric: Metric = "exact"
     notes: Sequence[str] = ()
-    """What is known of the answer after each thing that is told, where that is how it is found."""
+    """What follows from each thing that is told, where that is how the answer is found."""
     steps: str = ""
     """What is left to do once the chart has been told."""
     tell_names: bool = True
 
-    @property
-    def again(self) -> str:
-        """The steps where the chart has been told before."""
-        return self.steps or (f"{', '.join(self.notes)}." if self.notes else "")
+
+Ask = Callable[[np.random.Generator, Chart], Asked]
 
 
 class Family(NamedTuple):
@@ -73,7 +71,9 @@ class Family(NamedTuple):
     told: str
     module: Any
     counts: tuple[int, int]
-    asks: Sequence[Callable[[np.random.Generator, Chart], Asked]]
+    asks: Sequence[Ask]
+    further: Sequence[Ask]
+    """Of these, what else is asked of a chart that has been told."""
 
 
 # ---- what is shown ---------------------------------------------------------------------------------------------------
@@ -146,10 +146,14 @@ def picture(family: Family, shown: Chart, what: Shown) -> Image.Image:
 
 def told(family: Family, shown: Chart, notes: Sequence[str] = ()) -> str:
     """All that a chart shows, in words; with notes, what follows of it for a question, thing by thing."""
-    things = [f"{name}: {value}" for name, value in zip(shown.names, shown.values, strict=True)]
+    return f"{family.told}, {_scale(family, shown)}. {_listed(shown, range(len(shown.names)), notes)}."
+
+
+def _listed(shown: Chart, places: Sequence[int], notes: Sequence[str] = ()) -> str:
+    """Names and values, each with its note."""
+    things = [f"{shown.names[place]}: {shown.values[place]}" for place in places]
     pairs = itertools.zip_longest(things, notes, fillvalue="")
-    values = ", ".join(f"{thing} so {note}" if note else thing for thing, note in pairs)
-    return f"{family.told}, {_scale(family, shown)}. {values}."
+    return ", ".join(f"{thing} {note}".rstrip() for thing, note in pairs)
 
 
 def _scale(family: Family, shown: Chart) -> str:
@@ -193,8 +197,8 @@ def ask(random: np.random.Generator, split: str, family: Family) -> Question:
 def _more(random: np.random.Generator, family: Family, shown: Chart, asked: Asked) -> tuple[Turn, ...]:
     """What else to learn from a chart: other questions, of whatever names, and at last all that it shows."""
     places = random.integers(len(shown.names), size=FURTHER).tolist()
-    others = [pick(random, family.asks)(random, shown._replace(place=place)) for place in places]
-    new = {other.text: Turn(other.text, other.answer, other.again) for other in others if other.text != asked.text}
+    others = [pick(random, family.further)(random, shown._replace(place=place)) for place in places]
+    new = {other.text: Turn(other.text, other.answer, other.steps) for other in others if other.text != asked.text}
     return (*new.values(), Turn("What does the chart show?", told(family, shown)))
 
 
@@ -212,11 +216,39 @@ def _looked_up(shown: Chart, *at: int) -> str:
 
 
 def _extreme(text: str, category: str, random: np.random.Generator, shown: Chart) -> Asked:
-    """The steps keep the first so far, thing by thing: two numbers are compared at a time."""
+    best, notes = _compared(shown, range(len(shown.names)), category)
+    return Asked(text, shown.names[best], category, notes=notes)
+
+
+def _among(thing: str, category: str, random: np.random.Generator, shown: Chart) -> Asked:
+    """Of some, in whatever order they are named; no two of them are first."""
+    while True:
+        some_of = some(random, range(len(shown.names)), int(random.integers(2, len(shown.names) + 1)))
+        best, notes = _compared(shown, some_of, category)
+        if [shown.values[place] for place in some_of].count(shown.values[best]) == 1:
+            break
+    *first, last = (shown.names[place] for place in some_of)
+    text = f"Of {', '.join(first)} and {last}, which {thing}?"
+    return Asked(text, shown.names[best], category, steps=f"{_listed(shown, some_of, notes)}.")
+
+
+def _compared(shown: Chart, places: Sequence[int], category: str) -> tuple[int, list[str]]:
+    """The place that comes first by value, and what is noted at each on the way: how it compares to the first so far,
+    and which that is now. What is more is said before whose it is: a small model cannot do both in a word."""
     first = min if category == "smallest" else max
-    so_far = itertools.accumulate(range(len(shown.names)), partial(first, key=shown.values.__getitem__))
-    notes = [f"{shown.names[place]} {shown.values[place]}" for place in so_far]
-    return Asked(text, notes[-1].split()[0], category, notes=notes)
+    kept = list(itertools.accumulate(places, partial(first, key=shown.values.__getitem__)))
+    now = [f"so {shown.names[place]} {shown.values[place]}" for place in kept]
+    compared = [
+        f"to {shown.values[before]} is {_as(shown.values[place], shown.values[before])} {note}"
+        for before, place, note in zip(kept[:-1], places[1:], now[1:], strict=True)
+    ]
+    return kept[-1], [now[0], *compared]
+
+
+def _as(value: int, other: int) -> str:
+    if value == other:
+        return "equal"
+    return "more" if value > other else "less"
 
 
 def _sum(random: np.random.Generator, shown: Chart) -> Asked:
@@ -249,17 +281,19 @@ def _percent(random: np.random.Generator, shown: Chart) -> Asked:
     return Asked(text, str(shown.values[shown.place]), "percent", "within", steps=_looked_up(shown, shown.place))
 
 
+_VALUE, _LARGEST = partial(_value, "bar"), partial(_among, "is the largest", "largest")
 BARS = Family(
     "A bar chart",
     bars,
     (3, 6),
     (
-        partial(_value, "bar"),
+        _VALUE,
         partial(_extreme, "Which bar is the largest?", "largest"),
         partial(_extreme, "Which bar is the smallest?", "smallest"),
         _sum,
         _count,
     ),
+    (_VALUE, _LARGEST, partial(_among, "is the smallest", "smallest"), _sum),
 )
 LINES = Family(
     "A line chart",
@@ -270,8 +304,15 @@ LINES = Family(
         partial(_extreme, "Which point is the highest?", "largest"),
         _rising,
     ),
+    (partial(_value, "point"), partial(_among, "is the highest", "largest"), _rising),
 )
-PIES = Family("A pie chart", pies, (3, 5), (partial(_extreme, "Which share is the largest?", "largest"), _percent))
+PIES = Family(
+    "A pie chart",
+    pies,
+    (3, 5),
+    (partial(_extreme, "Which share is the largest?", "largest"), _percent),
+    (_LARGEST, _percent),
+)
 
 KINDS: dict[str, Draw] = {
     "bars": partial(ask, family=BARS),

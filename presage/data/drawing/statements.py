@@ -5,7 +5,9 @@ What is held out: one sentence in ten, whatever it is said of. Each label is as 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import re
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,9 +15,19 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from presage.data.drawing.canvas import pick, some
-from presage.data.drawing.meanings import BLACK, BLUE, YELLOW, Representation, edges, meaning
+from presage.data.drawing.meanings import (
+    BLACK,
+    BLUE,
+    YELLOW,
+    Box,
+    OfItem,
+    Representation,
+    edges,
+    meaning,
+    normal,
+)
 from presage.data.drawing.shapes import places, png, split_of
-from presage.data.images.question import Question
+from presage.data.images.question import Question, Turn
 
 SIDE, STRIDE = 100, 150
 """Pixels of a box, and from one box to the next."""
@@ -25,6 +37,8 @@ PAINT = {YELLOW: (255, 255, 0), BLACK: (0, 0, 0), BLUE: (0, 153, 255)}
 WORDS = {YELLOW: "yellow", BLACK: "black", BLUE: "blue"}
 SEEN = WORDS | {BLACK: "dark"}
 """As they are told: words that begin alike are told apart only at their ends, where small models do not look again."""
+COLOURS = {word: SEEN[colour] for colour, word in WORDS.items()}
+TRUTHS = ("true", "false")
 BLOCK, FLOOR, PITCH, TOWER_X, HIGHEST = 20, 80, 21, 40, 4
 SIZES = (10, 20, 30)
 MOST_ITEMS = 8
@@ -197,15 +211,37 @@ def statements(random: np.random.Generator, split: str) -> Question:
         if found:
             break
     label = bool(random.integers(2))
-    text = f"{_written(random, sentence)} True or false?"
+    text, boxes = asked(_written(random, sentence)), found[label]
     return Question(
         id="",
-        prompt=(png(render(found[label])), text),
-        answer="true" if label else "false",
-        steps=seen(found[label], sentence),
+        prompt=(png(render(boxes)), text),
+        answer=_truth(label),
+        steps=seen(boxes, sentence),
         category=layout,
-        forms={"text": (f"{told(found[label])} {text}",)},
+        forms={"text": (f"{told(boxes)} {text}",)},
+        more=further(random, split, boxes, sentence),
     )
+
+
+def further(random: np.random.Generator, split: str, boxes: Representation, sentence: str) -> tuple[Turn, ...]:
+    """Other sentences about the same boxes, each to be true or false by the toss of a coin: one that is rarely so may
+    not be found. One sentence about a picture is too little for a small model to learn from what they mean."""
+    templates, most = (TOWERS, 4) if stacked(boxes) else (SCATTER, 2)
+    wanted = [bool(random.integers(2)) for _ in range(most)]
+    said = {other: label for label in wanted if (other := _that_is(random, split, templates, boxes, label))}
+    said.pop(normal(sentence), None)
+    return tuple(
+        Turn(asked(_written(random, other)), _truth(label), seen(boxes, other)) for other, label in said.items()
+    )
+
+
+def _that_is(
+    random: np.random.Generator, split: str, templates: Sequence[str], boxes: Representation, label: bool
+) -> str:
+    """A sentence that is true, or false, of some boxes; "" where none was found."""
+    tries = (_filled(random, pick(random, templates)) for _ in range(CANDIDATES))
+    ours = ((one, meaning(one)) for one in tries if split_of("statements", one) == split)
+    return next((one for one, true in ours if true and true(boxes) == label), "")
 
 
 def _pair(
@@ -231,6 +267,15 @@ def _filled(random: np.random.Generator, template: str) -> str:
     return "".join(pick(random, slots[letter]) if letter in slots else letter for letter in template)
 
 
+def asked(sentence: str) -> str:
+    """The question about a sentence; its answers are TRUTHS."""
+    return f"{sentence} True or false?"
+
+
+def _truth(label: bool) -> str:
+    return TRUTHS[not label]
+
+
 def _written(random: np.random.Generator, sentence: str) -> str:
     """As people write: with a capital mostly, digits or words, now and then "atleast"."""
     said = sentence.replace("at least", "atleast") if random.random() < RUN_TOGETHER else sentence
@@ -240,35 +285,43 @@ def _written(random: np.random.Generator, sentence: str) -> str:
 RUN_TOGETHER, CAPITAL = 0.05, 0.7
 
 
-def seen(representation: Representation, sentence: str = "") -> str:
+def seen(boxes: Representation, sentence: str = "") -> str:
     """What a look at the boxes finds: of towers their colours from the base up, else each item, line by line.
 
-    With a sentence whose meaning is known, also how much was found so far of what it is about, item by item where it is
-    about items, and box by box; of heights that are compared, each box's.
+    With a sentence whose meaning is known, also the colours that it names, as they are told here, and how much of what
+    it is about each box has; and the sum of that, but of heights that are compared. Of items that lie anywhere each
+    that counts is numbered.
     """
-    stacked = all(item["x_loc"] == TOWER_X and item["size"] == BLOCK for box in representation for item in box)
-    say = _block if stacked else _looked_at
-    about, found = meaning(sentence), 0
-    boxes = []
-    for number, box in enumerate(representation, 1):
-        items = []
-        for item in box if stacked else sorted(box, key=_line_by_line):
-            meant = about is not None and about.item is not None and about.item(item, box)
-            found += meant
-            items.append(f"{say(item)} so {found}" if meant else say(item))
-        boxes.append(f"Box {number}: {', '.join(items)}.")
-        if about is not None:
-            found = found * about.adds_up + (0 if about.item else about.in_box(box))
-            boxes.append(f"So {found}.")
-    return " ".join(boxes)
+    about = meaning(sentence)
+    named = ", ".join(COLOURS[word] for word in re.findall("|".join(COLOURS), normal(sentence)))
+    what, of_towers = f"{named} " if named else "", stacked(boxes)
+    parts = []
+    for number, box in enumerate(boxes, 1):
+        items = ", ".join(_items(box, of_towers, about.item if about else None))
+        found = f": {what}{about.in_box(box)}" if about else ""
+        parts.append(f"Box {number}: {items}{found}.")
+    if about is not None and about.adds_up:
+        parts.append(f"So {sum(map(about.in_box, boxes))}.")
+    return " ".join(parts)
+
+
+def stacked(boxes: Representation) -> bool:
+    """Whether there are towers in the boxes."""
+    return all(item["x_loc"] == TOWER_X and item["size"] == BLOCK for box in boxes for item in box)
+
+
+def _items(box: Box, of_tower: bool, meant: OfItem | None) -> list[str]:
+    if of_tower:
+        return [SEEN[item["color"]] for item in box]
+    numbers = itertools.count(1)
+    return [
+        f"{_looked_at(item)} {next(numbers)}" if meant and meant(item, box) else _looked_at(item)
+        for item in sorted(box, key=_line_by_line)
+    ]
 
 
 def _line_by_line(item: dict[str, Any]) -> tuple[int, int]:
     return item["y_loc"] // BLOCK, item["x_loc"]
-
-
-def _block(item: dict[str, Any]) -> str:
-    return SEEN[item["color"]]
 
 
 def _looked_at(item: dict[str, Any]) -> str:

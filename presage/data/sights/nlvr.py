@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 from presage.core.errors import DataError
 from presage.core.seeds import stream
-from presage.data.drawing.statements import BOXES, seen
+from presage.data.drawing.meanings import Representation
+from presage.data.drawing.statements import BOXES, TRUTHS, asked, further, seen
 from presage.data.images.question import Question
 from presage.data.sights.packed import Zipped, check_split, json_rows
 
 FROM = {"train": "test", "test": "dev"}
-TRUTHS = ("true", "false")
 ORDERS = tuple(permutations(range(BOXES)))
 """Of the boxes, in the pictures of one sentence by the number at the end of their names."""
 FIELDS: dict[str, type] = {"split": str, "files": list, "sentence": str, "label": str, "structured_rep": list}
@@ -22,7 +23,8 @@ Row = dict[str, Any]
 
 
 def nlvr(folder: Path, split: str, seed: int) -> Iterator[Question]:
-    """One question for each picture of each sentence; no picture that is asked of is trained on. Raises DataError."""
+    """One question for each picture of each sentence; no picture that is asked of is trained on. Those to learn from
+    have sentences of our own as further turns. Raises DataError."""
     check_split(split, folder)
     pictures = Zipped(folder, "images.zip")
     rows = json_rows(folder, "nlvr.jsonl.xz", FIELDS)
@@ -34,7 +36,8 @@ def nlvr(folder: Path, split: str, seed: int) -> Iterator[Question]:
     trained = [(row, file) for row, file in _of_split(rows, "train") if pictures.picture(file).digest not in unseen]
     for place in stream(seed, "nlvr").permutation(len(trained)).tolist():
         row, file = trained[int(place)]
-        yield _question(row, file, pictures)
+        question, random = _question(row, file, pictures), stream(seed, "nlvr", Path(file).stem)
+        yield replace(question, more=further(random, split, _boxes(row, file), row["sentence"]))
 
 
 def _of_split(rows: Sequence[Row], split: str) -> list[tuple[Row, str]]:
@@ -43,22 +46,27 @@ def _of_split(rows: Sequence[Row], split: str) -> list[tuple[Row, str]]:
 
 def _question(row: Row, file: str, pictures: Zipped) -> Question:
     stem = Path(file).stem
-    group, _, number = stem.rpartition("-")
+    group = stem.rpartition("-")[0]
     if row["label"] not in TRUTHS:
         raise DataError("its label is neither true nor false", where=f"{pictures.path}: {stem}")
     return Question(
         f"nlvr/{stem}",
-        (pictures.picture(file), f"{row['sentence']} True or false?"),
+        (pictures.picture(file), asked(row["sentence"])),
         row["label"],
-        steps=_seen(row, number, f"{pictures.path}: {stem}"),
+        steps=_seen(row, file, f"{pictures.path}: {stem}"),
         options=TRUTHS,
         group=group,
     )
 
 
-def _seen(row: Row, number: str, where: str) -> str:
+def _seen(row: Row, file: str, where: str) -> str:
     try:
-        return seen([row["structured_rep"][box] for box in ORDERS[int(number)]], row["sentence"])
+        return seen(_boxes(row, file), row["sentence"])
     except (LookupError, TypeError, ValueError):
         what = "its boxes are not three of items with a place, a size, a colour and a type"
         raise DataError(what, where=where) from None
+
+
+def _boxes(row: Row, file: str) -> Representation:
+    """As they stand in a picture. Raises LookupError, TypeError or ValueError where there are none."""
+    return [row["structured_rep"][box] for box in ORDERS[int(Path(file).stem.rpartition("-")[2])]]
