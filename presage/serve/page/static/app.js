@@ -226,6 +226,7 @@ async function begin() {
   alarm("");
   pick();
   open(null);
+  if (early) submit();
 }
 
 function grow() {
@@ -234,8 +235,10 @@ function grow() {
   box.style.height = `${box.scrollHeight}px`;
 }
 
+let early = false; // sent before the server has said what it serves: it goes as soon as it has
 function submit(event) {
   event?.preventDefault();
+  early = !models().length;
   if (!send(at("box").value, images.chosen)) return;
   at("box").value = "";
   images.clear();
