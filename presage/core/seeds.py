@@ -18,11 +18,17 @@ def stream(seed: int, *names: object) -> np.random.Generator:
     return np.random.default_rng(derive(seed, *names))
 
 
-def in_epochs(first: int, count: int, size: int, seed: int) -> list[int]:
-    """Places first … first+count-1 of an endless stream that visits all `size` in a new order each epoch."""
+def in_epochs(first: int, count: int, size: int, seed: int, astray: float = 1.0) -> list[int]:
+    """Places first … first+count-1 of an endless stream that visits all `size` in a new order each epoch: any order, or
+    one in which none is further than `astray` of an epoch from where it stands among them."""
     found: list[int] = []
     while len(found) < count:
         epoch, place = divmod(first + len(found), size)
-        order = stream(seed, "epoch", epoch).permutation(size)
+        chance = stream(seed, "epoch", epoch)
+        order = chance.permutation(size) if astray >= 1 else _nearby(chance, size, astray * size)
         found += order[place : place + count - len(found)].tolist()
     return found
+
+
+def _nearby(chance: np.random.Generator, size: int, most: float) -> np.ndarray:
+    return np.argsort(np.arange(size) + chance.uniform(0, most, size), kind="stable")

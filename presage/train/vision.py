@@ -63,6 +63,9 @@ class Config(BaseConfig):
     """What of the rates of `optim` the trunk is trained at; below 1 a base keeps more of its text."""
     epochs: float = Field(default=1.0, gt=0)
     """Over the documents with images."""
+    astray: float = Field(default=1.0, ge=0, le=1)
+    """How far a row may be from its place among the documents, run by run as `images` names them, as a share of an
+    epoch. 1: anywhere. Less is a curriculum, each run of `images` after the one before with a soft passage."""
     batch_rows: int = Field(default=32, gt=0)
     micro_batch: int = Field(default=8, gt=0)
     context_length: int | None = Field(default=None, gt=1)
@@ -244,7 +247,7 @@ class _Mixture:
     def batch(self, first: int, count: int) -> Batch:
         """Rows first … first+count-1."""
         own, text = shared(first, count, self.config.text_share)
-        order = in_epochs(*own, len(self.album.packing.rows.read), self.config.seed)
+        order = in_epochs(*own, len(self.album.packing.rows.read), self.config.seed, self.config.astray)
         seen = self.album.batch(order)
         images = seen.images if self.config.augment is None else self._changed(seen.images, own[0], order)
         rows = seen.rows

@@ -36,6 +36,16 @@ def test_an_epoch_visits_each_once_however_it_is_asked_for(size: int, first: int
     assert all(sorted(places[e : e + size]) == list(range(size)) for e in range(0, first + count - size + 1, size))
 
 
+@given(st.integers(1, 60), st.floats(0, 0.99), st.integers(0, 100), st.integers(1, 70))
+def test_none_is_further_astray_than_it_may_be(size: int, astray: float, first: int, count: int) -> None:
+    places = in_epochs(0, first + count, size, 5, astray)
+    assert in_epochs(first, count, size, 5, astray) == places[first:]
+    for epoch in range(0, first + count - size + 1, size):
+        order = places[epoch : epoch + size]
+        assert sorted(order) == list(range(size))
+        assert all(abs(place - number) <= astray * size + 1 for number, place in enumerate(order))
+
+
 def test_another_epoch_or_seed_is_another_order() -> None:
     places = in_epochs(0, 30, 10, 3)
     assert len({tuple(places[start : start + 10]) for start in (0, 10, 20)}) == 3

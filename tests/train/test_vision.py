@@ -252,6 +252,17 @@ def test_it_goes_on_from_a_model_that_sees(chain: dict[str, Path], tmp_path: Pat
     assert metrics(again.path)[0]["train/loss"] < metrics(first.path)[0]["train/loss"]
 
 
+def test_a_curriculum_takes_one_run_after_another(tokens: Path, chain: dict[str, Path], tmp_path: Path) -> None:
+    """As long as the first lasts, a training on two is that on the first alone."""
+    first, other = (make_images(tmp_path, colour_rows(), name, tokenizer=tokens).path for name in ("one", "two"))
+    alone = vision.run(second(chain, images=(first,), astray=0.0, epochs=1.0), tmp_path / "alone")
+    both = second(chain, images=(first, other), astray=0.0, epochs=0.5)
+    found = state(vision.run(both, tmp_path / "both").path)
+    assert all(torch.equal(found[name], value) for name, value in state(alone.path).items())
+    mixed = state(vision.run(both.model_copy(update={"astray": 1.0}), tmp_path / "mixed").path)
+    assert not all(torch.equal(mixed[name], value) for name, value in state(alone.path).items())
+
+
 def test_a_longer_context_than_the_base_has(chain: dict[str, Path], tmp_path: Path) -> None:
     run = vision.run(second(chain, context_length=2 * CONTEXT), tmp_path / "longer")
     longer, _ = load_run(run.path)

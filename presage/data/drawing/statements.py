@@ -128,7 +128,7 @@ SLOTS: dict[str, tuple[str, ...]] = {
     "C": tuple(WORDS.values()),
     "D": tuple(WORDS.values()),
     "S": ("circle", "square", "triangle", "item", "object"),
-    "M": ("two", "three", "2", "3"),
+    "M": ("two", "three", "four", "2", "3", "4"),
     "N": NUMBERS,
     "A": ("a", "at least one", "exactly one", "only one", "no", "one", "1"),
     "P": ("two", "three", "exactly two", "at least two", "2", "3", "exactly three", "at least 2", "at least three"),
