@@ -21,7 +21,7 @@ STAGES = {
     "shards": ("presage.data.shards", "Documents to memory-mapped tokens."),
     "pretrain": ("presage.train.pretrain", "Tokens to a model; started by torchrun, on many processes."),
     "images": ("presage.data.images.shards", "Records of text and images to ids and pixels."),
-    "vision": ("presage.train.vision", "Text and images to a model that sees, from scratch or from a model of text."),
+    "vision": ("presage.train.vision", "Text and images to a model that sees, from scratch or a base; under torchrun too."),
     "finetune": ("presage.align.finetune", "A base and a labelled set to a classifier, as GPT-1 was fine-tuned."),
     "lstm": ("presage.align.finetune_lstm", "Tokens to an LSTM: what fine-tuning compares a Transformer with."),
     "ladder": ("presage.forecast.ladder", "Many small models, from a list of compute budgets."),
@@ -77,6 +77,19 @@ def _pretrain(
     _stage("pretrain", recipe, overrides, dry_run, out=out, resume=resume, quiet=quiet, **ranks)
 
 
+def _vision(
+    recipe: Recipe,
+    /,
+    *overrides: Overrides,
+    out: Out,
+    resume: Resume = False,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    rank_timeout: Seconds = 600.0,
+) -> None:
+    _stage("vision", recipe, overrides, dry_run, out=out, resume=resume, quiet=quiet, rank_timeout=rank_timeout)
+
+
 def _ladder(
     recipe: Recipe,
     /,
@@ -129,7 +142,7 @@ def _dry_run(config: Any) -> None:
     emit(["", *(f"{name}: {value}" for name, value in config.plan().items())])
 
 
-OWN: dict[str, Callable[..., None]] = {"ladder": _ladder, "pretrain": _pretrain}
+OWN: dict[str, Callable[..., None]] = {"ladder": _ladder, "pretrain": _pretrain, "vision": _vision}
 """Verbs that take more than the others."""
 
 for _verb, (_, _help) in STAGES.items():

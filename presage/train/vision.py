@@ -10,7 +10,9 @@ import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +22,7 @@ from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
 from presage.core.device import Device, recorded_or_measured
 from presage.core.errors import ConfigError, DataError
+from presage.core.onlooker import Onlooker
 from presage.core.run import RunDir, note
 from presage.core.seeds import derive, in_epochs, stream
 from presage.data.bpe import Tokenizer
@@ -34,7 +37,9 @@ from presage.model.transformer import Transformer, build, with_context, with_vis
 from presage.model.weights import load_writer
 from presage.train.loop import Plan, fit
 from presage.train.optim import OptimConfig, Optimizer
-from presage.train.packing import joined, shared, windows
+from presage.train.packing import joined as together
+from presage.train.packing import shared, windows
+from presage.train.parallel import TIMEOUT, Ranks, joined
 from presage.train.pretrain import bits_per_byte, ratio, sealed_by
 from presage.train.schedule import ScheduleConfig
 from presage.train.sight import Album, Batch, sight_loss
@@ -188,49 +193,81 @@ def held_out_rows(config: Config, model: ModelConfig) -> int:
     return len(_album(config, model, "val")[0].packing.rows.read)
 
 
-def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
+def run(config: Config, out: Path, *, resume: bool = False, rank_timeout: float = TIMEOUT) -> RunDir:
     """Train, examine on what was held out, write the run directory. Resume is exact to the bit on a CPU.
 
-    Raises DataError where no document fits a row, ConfigError where parts do not belong together.
+    Started by torchrun, every rank calls this, and the first one writes.
+    Raises DataError where no document fits a row, ConfigError where parts do not belong together, RunError where a rank
+    does not come within `rank_timeout` seconds.
     """
-    chosen = config.device or recorded_or_measured(Config, out)
-    model, vocabulary = _begun(config)
-    config = config.model_copy(update={"device": chosen, "model": model.config})
+    with joined(rank_timeout) as ranks:
+        return _run(config, out, resume, ranks)
+
+
+def _run(config: Config, out: Path, resume: bool, ranks: Ranks) -> RunDir:
+    chosen = ranks.device(lambda threads: config.device or recorded_or_measured(Config, out, threads))
     device = chosen.apply()
-    album, length = _album(config, model.config, "train")
-    extent = Extent.of(config, album)
-    rows = extent.rows(config)
-    if album.packing.too_long:
-        note(f"{album.packing.too_long} of {album.documents} documents do not fit {length} tokens and are left out")
-    stages = _Mixture(config, album, length, device, vocabulary)
-    facts = {"device": chosen.model_dump(), "seal": sealed_by(config.forecast)}
-    with RunDir.create(out, "vision", config, seed=config.seed, resume=resume, **facts) as directory:
-        model = model.to(device).train()
+    read = partial(_read, config, chosen, device)
+    work = ranks.by_first(read, read)
+    config, mixture = work.config, work.mixture
+    album = mixture.album
+    facts = {"device": chosen.model_dump(), "seal": sealed_by(config.forecast)} | ranks.facts
+    directory = ranks.by_first(
+        lambda: RunDir.create(out, "vision", config, seed=config.seed, resume=resume, **facts), lambda: Onlooker(out)
+    )
+    if album.packing.too_long and ranks.first:
+        note(f"{album.packing.too_long} of {album.documents} documents do not fit {work.length} tokens: left out")
+    with directory, ranks.waiting():
+        model = ranks.spread(work.model, device).train()
         for parameter in set(model.parameters()) - set(_trained(config, model)):
             parameter.requires_grad_(False)
-        trunk, encoder = extent.flops_per_token(config, model.config)
+        trunk, encoder = work.extent.flops_per_token(config, model.config)
         plan = Plan.of(
             config,
-            tokens=rows * length,
+            tokens=work.extent.tokens(config),
             batch_sequences=config.batch_rows,
-            sequence_tokens=length,
+            sequence_tokens=work.length,
             flops_per_token=trunk + encoder,
         )
-        state = fit(model, _optimizer(config, model), stages.batch, sight_loss, plan, directory, chosen)
-        shutil.copyfile(vocabulary, directory.artifact("tokenizer.json"))
+        optimizer = _optimizer(config, model)
+        state = fit(model, optimizer, mixture.batch, sight_loss, plan, directory, chosen, ranks=ranks)
+        if not ranks.first:
+            return directory
+        shutil.copyfile(work.vocabulary, directory.artifact("tokenizer.json"))
         held_out, _ = _album(config, model.config, "val")
         results = (
             {"encoder/share": {"value": encoder / (trunk + encoder), "unit": "of FLOPs"}}
             | _losses(model, held_out, device)
-            | stages.text_losses(model, chosen)
+            | mixture.text_losses(model, chosen)
         )
         counts = {"documents": album.documents, "too_long": album.packing.too_long, "steps": state.step}
         counts |= {"rows": len(album.packing.rows.read), "tokens": state.tokens, "flops": state.flops}
         counts |= {"n_params": model.config.n_params, "skipped_steps": state.skipped}
         directory.write_json("result.json", results | {name: {"value": count} for name, count in counts.items()})
-        _write_samples(directory, config, model, held_out, Tokenizer.load(vocabulary), state.step)
+        _write_samples(directory, config, model, held_out, Tokenizer.load(work.vocabulary), state.step)
         directory.finish()
     return directory
+
+
+class _Work(NamedTuple):
+    """What a config names, read and found to belong together; the config says on what device, and the whole shape."""
+
+    config: Config
+    model: Transformer
+    vocabulary: Path
+    mixture: _Mixture
+    length: int
+    extent: Extent
+
+
+def _read(config: Config, chosen: Device, device: torch.device) -> _Work:
+    model, vocabulary = _begun(config)
+    config = config.model_copy(update={"device": chosen, "model": model.config})
+    album, length = _album(config, model.config, "train")
+    extent = Extent.of(config, album)
+    extent.rows(config)
+    mixture = _Mixture(config, album, length, device, vocabulary)
+    return _Work(config, model, vocabulary, mixture, length, extent)
 
 
 class _Mixture:
@@ -252,7 +289,7 @@ class _Mixture:
         images = seen.images if self.config.augment is None else self._changed(seen.images, own[0], order)
         rows = seen.rows
         if text[1]:
-            rows = joined([rows, windows(self.loader.batch(*text), self.config.text_weight)])
+            rows = together([rows, windows(self.loader.batch(*text), self.config.text_weight)])
         return Batch(rows, images).to(self.device)
 
     def text_losses(self, model: Transformer, device: Device) -> dict[str, dict[str, object]]:

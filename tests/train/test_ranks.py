@@ -9,6 +9,7 @@ import pytest
 
 from presage.core.run import RunDir
 from presage.train.parallel import ALONE, Ranks
+from tests.seeing import colour_rows, make_images, talk
 from tests.tiny import newest_checkpoint
 from tests.train import ranks
 from tests.train.launching import STEPS, launched, same_curve
@@ -21,6 +22,26 @@ def test_several_ranks_give_the_curve_of_one(count: int, alone: Path, tokens: Pa
     same_curve(alone, tmp_path / "run")
     run = RunDir.open(tmp_path / "run")
     assert run.problems() == [] and run.origin["ranks"] == count
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_images_are_learned_from_as_by_one(count: int, tmp_path: Path) -> None:
+    shown = [*colour_rows(), talk("Hello?", "hi"), {"content": "only words, of which there are some more"}]
+    images = make_images(tmp_path, shown * 2, held_out=0.2).path
+    assert ranks.main(str(images), str(tmp_path / "alone"), "", "sees") == 0
+    done = launched(count, images, tmp_path / "run", "sees")
+    assert done.returncode == 0, done.stderr
+    same_curve(tmp_path / "alone", tmp_path / "run")
+    run, alone = (RunDir.open(tmp_path / name) for name in ("run", "alone"))
+    assert run.problems() == [] and run.origin["ranks"] == count
+    assert run.value("val/loss") == pytest.approx(alone.value("val/loss"), abs=1e-5)
+
+
+def test_images_that_cannot_be_learned_from_are_said_once(tmp_path: Path) -> None:
+    images = make_images(tmp_path, [talk("A question that is longer than a row of this model?", "no")]).path
+    done = launched(2, images, tmp_path / "run", "sees")
+    assert done.returncode != 0 and done.stderr.count(": no document fits") == 1
+    assert not (tmp_path / "run").exists()
 
 
 def test_saved_by_two_gone_on_with_by_one_and_three(alone: Path, tokens: Path, tmp_path: Path) -> None:
