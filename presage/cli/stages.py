@@ -21,7 +21,7 @@ STAGES = {
     "shards": ("presage.data.shards", "Documents to memory-mapped tokens."),
     "pretrain": ("presage.train.pretrain", "Tokens to a model; started by torchrun, on many processes."),
     "images": ("presage.data.images.shards", "Records of text and images to ids and pixels."),
-    "vision": ("presage.train.vision", "Text and images to a model that sees, from scratch or a base; under torchrun too."),
+    "vision": ("presage.train.vision", "Text and images to a model that sees; under torchrun, on many processes."),
     "finetune": ("presage.align.finetune", "A base and a labelled set to a classifier, as GPT-1 was fine-tuned."),
     "lstm": ("presage.align.finetune_lstm", "Tokens to an LSTM: what fine-tuning compares a Transformer with."),
     "ladder": ("presage.forecast.ladder", "Many small models, from a list of compute budgets."),
