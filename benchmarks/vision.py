@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.report import entry, options, publish, table
-from harness.sights import SEED, SETS, TASKS, Task
+from harness.sights import SEED, SETS, TASKS, Phase, Task
 
 from presage.core.device import Device, measure
 from presage.core.run import RunDir
@@ -63,6 +63,7 @@ def _arguments() -> Namespace:
     parser.add_argument("--tasks", nargs="*", metavar="NAME", help=", ".join(task.name for task in TASKS))
     parser.add_argument("--seeds", type=int, default=1, help="how many models of each task")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="default: the faster one here, measured")
     return parser.parse_args()
 
 
@@ -91,13 +92,8 @@ def _examined(task: Task, args: Namespace, run: RunDir, folder: Path) -> RunDir:
 
 def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
     records = _file(task.train, "train", task, args, folder)
-    seen = kept(
-        shards,
-        lambda: shards.Config(
-            records=(records, *_told(task, folder)), tokenizer=args.base, grid=task.grid, held_out=0.005
-        ),
-        folder / "images",
-    )
+    first = [_stored((_phase(one, folder),), task, args, folder) for one in task.before]
+    last = _stored((records, *_told(task, folder)), task, args, folder)
     encoder = VisionConfig(
         **task.grid.model_dump(),
         n_layers=task.layers,
@@ -109,7 +105,8 @@ def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
     return kept(
         vision,
         lambda: vision.Config(
-            images=(seen.path,),
+            images=(*first, last),
+            astray=SOFT if first else 1.0,
             base=folder.parent / f"{task.base}-{seed}" / "model" if task.base else args.base,
             vision=None if task.base else encoder,
             epochs=task.epochs,
@@ -118,13 +115,34 @@ def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
             micro_batch=task.rows,
             optim=OptimConfig(lr=0.01 * task.rate, adam_lr=0.004 * task.rate),
             augment=task.augment,
-            device=Device.model_validate(measure().model_dump() | {"threads": args.threads, "dtype": "float32"}),
+            device=_device(args),
             seed=seed,
             log_every=50,
             checkpoint_every=500_000,
         ),
         folder / "model",
     )
+
+
+def _device(args: Namespace) -> Device:
+    chosen = {"threads": args.threads} | ({"dtype": args.dtype} if args.dtype else {})
+    return Device.model_validate(measure().model_dump() | chosen)
+
+
+def _stored(records: tuple[Path, ...], task: Task, args: Namespace, folder: Path) -> Path:
+    """A run of `images` named after the first file."""
+    name = "images" if records[0].stem == "train" else f"images-{records[0].stem}"
+    config = shards.Config(records=records, tokenizer=args.base, grid=task.grid, held_out=0.005)
+    return kept(shards, lambda: config, folder / name).path
+
+
+def _phase(phase: Phase, folder: Path) -> Path:
+    path = folder / f"{phase.kind}.jsonl"
+    if not path.exists():
+        questions = drawn([phase.kind], "train", SEED, phase.count)
+        ours = (replace(one, options=()) for one in questions if phase.only in ("", one.category))
+        write_questions(path, ours, steps=phase.steps)
+    return path
 
 
 def _file(parts: tuple[tuple[str, int], ...], split: str, task: Task, args: Namespace, folder: Path) -> Path:
@@ -142,8 +160,9 @@ def _file(parts: tuple[tuple[str, int], ...], split: str, task: Task, args: Name
             drawn_or_read = (replace(one, options=()) for one in drawn_or_read)
         if task.more and split == "train":
             drawn_or_read = (one for question in drawn_or_read for one in question.apart(task.more))
+        drawn_or_read = (replace(one, more=one.more[: task.turns]) for one in drawn_or_read)
         training = split == "train"
-        write_questions(path, drawn_or_read, steps=task.steps and training, more=task.turns and training)
+        write_questions(path, drawn_or_read, steps=task.steps and training, more=training)
     return path
 
 
@@ -152,7 +171,8 @@ def _told(task: Task, folder: Path) -> Iterator[Path]:
     if task.told and not path.exists():
         kind, _ = task.train[-1]
         questions = drawn([kind], "train", task.seed + TOLD, task.told)
-        write_questions(path, questions, form="text", steps=task.steps, more=task.turns)
+        questions = (replace(one, more=one.more[: task.turns]) for one in questions)
+        write_questions(path, questions, form="text", steps=task.steps, more=True)
     if task.told:
         yield path
 
@@ -185,6 +205,8 @@ def _cell(one: dict[str, Any] | None) -> str:
     return "" if one is None else f"{one['value']:.3f} ({one['lo']:.3f} to {one['hi']:.3f})"
 
 
+SOFT = 0.15
+"""How far a row may be from its place where one kind of pictures follows another."""
 TOLD = 1000
 """How far their seeds are from those of what is shown."""
 if __name__ == "__main__":

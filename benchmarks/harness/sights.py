@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from presage.data.images.augment import Augment
 from presage.data.images.grid import Grid
 from presage.evaluate import sight
 
 SEED = 0
+ALL = 99
 PLAIN, MERGED = Grid(patch=8), Grid(patch=8, merge=2)
+
+
+class Phase(NamedTuple):
+    """Pictures that are learned from before those of a task, in the same training."""
+
+    kind: str
+    count: int
+    steps: bool = False
+    only: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,12 +37,14 @@ class Task:
     epochs: float = 1.0
     more: int = 0
     """Of what else there is to learn from an image, how much; each a document of its own."""
-    turns: bool = False
-    """All of it as further turns of one document."""
+    turns: int = 0
+    """So much of it at most as further turns of one document."""
     told: int = 0
     """How many questions more in words alone, other images' than those that are shown."""
     only: str = ""
     """The one category of what is drawn that is trained on."""
+    before: tuple[Phase, ...] = ()
+    """One after another, with soft passages."""
     base: str = ""
     """Another task, whose model this one begins with; by default --base."""
     steps: bool = False
@@ -120,7 +132,7 @@ TASKS = (
         (("bars", 9_000),),
         base="bars, gone on with",
         seed=2,
-        turns=True,
+        turns=ALL,
         **BARS | {"context": 448},
     ),
     Task(
@@ -128,7 +140,7 @@ TASKS = (
         (("bars", 6_000),),
         base="bars, in turns",
         seed=3,
-        turns=True,
+        turns=ALL,
         told=12_000,
         **BARS | {"context": 448},
     ),
@@ -144,7 +156,7 @@ TASKS = (
         (("bars", 8_000),),
         base="bars, to the end",
         seed=6,
-        turns=True,
+        turns=ALL,
         **BARS | {"context": 768},
     ),
     Task("counting", (("counting", 20_000),), (("counting", 1000),), "0.95", grid=MERGED, more=1),
@@ -187,7 +199,7 @@ TASKS = (
         (("statements", 20_000),),
         base="nlvr, towers gone on with",
         seed=7,
-        turns=True,
+        turns=ALL,
         **TOWERS | {"context": 896},
     ),
     Task(
@@ -196,7 +208,7 @@ TASKS = (
         base="nlvr, towers in turns",
         rate=0.6,
         seed=8,
-        turns=True,
+        turns=ALL,
         **TOWERS | {"context": 896},
     ),
     Task(
@@ -204,7 +216,7 @@ TASKS = (
         (("nlvr", 0), ("statements", 5_000)),
         base="nlvr, towers in turns",
         seed=1,
-        turns=True,
+        turns=ALL,
         **NLVR | {"context": 1216, "longest": 400},
     ),
     Task(

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from presage.core.errors import ConfigError, CorruptError, RunError
@@ -19,6 +19,7 @@ from presage.core.run import RunDir, load_config
 from presage.data.vocabulary import tokenizer_of
 from presage.model.config import ModelConfig
 from presage.model.lora import Lora, merged
+from presage.model.tensorfile import save_tensors
 from presage.model.transformer import Transformer
 
 MODEL_FILE = "model.safetensors"
@@ -55,21 +56,13 @@ def load_tensors(model: Transformer, tensors: dict[str, Tensor], where: object =
                 parameter.copy_(tensors[name])
 
 
-def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """One .safetensors file, for the same readers as any other file: the library's own is for nobody but its owner."""
-    path.touch()
-    mode = path.stat().st_mode
-    save_file(tensors, path, metadata=metadata)
-    path.chmod(mode)
-
-
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """One .safetensors file, which appears only when whole. RunError when it cannot be written."""
     temporary = path.with_name(path.name + ".tmp")
     try:
         save_tensors(temporary, tensors, metadata={"format": "pt"})
         os.replace(temporary, path)
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
         temporary.unlink(missing_ok=True)
         raise RunError(f"cannot write: {error}", where=path) from None
 

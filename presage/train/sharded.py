@@ -25,6 +25,7 @@ from torch.distributed.tensor import DTensor
 from presage.core.errors import CorruptError, RunError
 from presage.core.files import sha256
 from presage.core.run import note
+from presage.model.tensorfile import save_tensors
 from presage.model.transformer import Transformer
 from presage.model.weights import (
     MODEL_FILE,
@@ -32,7 +33,6 @@ from presage.model.weights import (
     filled,
     model_tensors,
     read_tensors,
-    save_tensors,
     verified,
 )
 from presage.train import dcp

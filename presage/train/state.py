@@ -12,19 +12,17 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from safetensors import SafetensorError
 
 from presage.core.errors import CorruptError, RunError
-from presage.core.files import sha256
 from presage.core.run import note
+from presage.model.tensorfile import save_tensors
 from presage.model.transformer import Transformer
-from presage.model.weights import load_tensors, model_tensors, read_tensors, save_tensors, verified, write_manifest
+from presage.model.weights import load_tensors, model_tensors, read_tensors, verified, write_manifest
 from presage.train import dcp
 from presage.train.optim import Optimizer
 
@@ -85,14 +83,9 @@ def save(
 
     def write() -> None:
         begin(temporary)
-        with ThreadPoolExecutor(1) as aside:  # a file is hashed while the next is written and the disk is waited for
-            hashed = {}
-            for name, tensors in parts.items():
-                file = temporary / f"{name}.safetensors"
-                save_tensors(file, {key: tensor.detach().contiguous() for key, tensor in tensors.items()})
-                hashed[file.name] = aside.submit(sha256, file)
-            _sync(temporary)
-            digests = {name: digest.result() for name, digest in hashed.items()}
+        files = {f"{name}.safetensors": tensors for name, tensors in parts.items()}
+        digests = {name: save_tensors(temporary / name, tensors) for name, tensors in files.items()}
+        _sync(temporary)
         close(temporary, target, state, passing=passing, digests=digests)
 
     saving(run, state.step, write)
@@ -104,7 +97,7 @@ def saving(run: Path, step: int, action: Callable[[], None]) -> None:
     """Do what writes a checkpoint. Raises RunError where it cannot be written."""
     try:
         action()
-    except (OSError, SafetensorError, RunError) as error:
+    except (OSError, RunError) as error:
         raise cannot_save(run, step, error) from error
 
 

@@ -145,7 +145,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(weights, "save_file", full)
+    monkeypatch.setattr(weights, "save_tensors", full)
     with pytest.raises(RunError, match="No space left"):
         weights.save_model(build(CONFIGS["gpt2"], 1), tmp_path)
     assert (tmp_path / "model.safetensors").read_bytes() == before
