@@ -87,6 +87,7 @@ TOWERS = NLVR | {"only": "tower", "context": 416, "longest": 120}
 """What all tasks of a kind have."""
 TASKS = (
     Task("words", (("words", 100_000),), more=1, **WORDS),
+    Task("words, in one", (("words", 180_000),), more=1, **WORDS),
     Task(
         "words, gone on with",
         (("words", 90_000),),
@@ -218,6 +219,14 @@ TASKS = (
         seed=1,
         turns=ALL,
         **NLVR | {"context": 1216, "longest": 400},
+    ),
+    Task(
+        "nlvr, in one",
+        (("statements", 14_000),),
+        before=(Phase("counting", 10_000, steps=True), Phase("statements", 20_000, steps=True, only="tower")),
+        seed=1,
+        turns=ALL,
+        **TOWERS | {"context": 896, "rows": 3, "longest": 140},
     ),
     Task(
         "omniglot",

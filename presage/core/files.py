@@ -45,6 +45,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def on_disk(path: Path) -> None:
+    """Wait until what was written of a file or folder is there."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def digest_of(files: dict[str, str]) -> str:
     """One digest for a {name: sha256} listing, independent of order."""
     return hashlib.sha256("".join(f"{n}\0{h}\n" for n, h in sorted(files.items())).encode()).hexdigest()

@@ -132,7 +132,7 @@ class RunDir:
             self._check_is_run()
         parents = dict(_origins(config))
         if "config.json" in existing:
-            self._check_same(written, parents)
+            self._check_same(type(config), written, parents)
             remove_temporary(self.path)
             return
         self.write_json("origin.json", origins.describe(seed) | {"parents": parents} | facts)
@@ -145,11 +145,12 @@ class RunDir:
         if not (self.path / "origin.json").is_file() or not (self.path / "config.json").is_file():
             raise RunError("not a run directory, so it cannot be resumed", where=self.path, hint="choose another --out")
 
-    def _check_same(self, written: dict[str, Any], parents: dict[str, Any]) -> None:
+    def _check_same(self, kind: type[Config], written: dict[str, Any], parents: dict[str, Any]) -> None:
         before = self.read_object("config.json", stage=str, config=dict)
         if before["stage"] != written["stage"]:
             raise RunError(f"holds a '{before['stage']}' run, not a '{written['stage']}' run", where=self.path)
-        changed = diff(before["config"], written["config"])
+        began_with = _relative_paths(self.config(kind), self.path)  # with what configs have gained since, as by default
+        changed = diff(began_with, written["config"])
         if changed:
             lines = "; ".join(f"{k}: {a!r} -> {b!r}" for k, (a, b) in by_element(changed).items())
             raise RunError(f"the config differs from the one it began with: {lines}", where=self.path, hint=AS_BEFORE)

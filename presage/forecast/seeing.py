@@ -26,10 +26,14 @@ class Seeing:
     """Cuts one training; its images and base are read once.
 
     Raises as `presage vision` would refuse them, DataError where no documents are held out to promise a loss of, and
-    ConfigError where the rule is of another model, or there is none and no base.
+    ConfigError where the rule is of another model, or there is none and no base, or where rungs would see other images
+    than the target for the order they come in.
     """
 
     def __init__(self, whole: vision.Config, rule: Rule | None = None) -> None:
+        if whole.astray < 1:
+            hint = "astray=1: a rung reads a part of every run of images"
+            raise ConfigError("a curriculum: rungs would not come to its end", where="sight.astray", hint=hint)
         self.whole = whole
         self.extent, self.shape = vision.extent_and_shape(whole)
         self.rule = None if whole.base else _fitting(rule, self.shape)

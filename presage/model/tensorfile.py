@@ -44,7 +44,8 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
         for piece in pieces:
             hashed = aside.submit(digest.update, piece)
             file.write(piece)
-            hashed.result()  # so that of a model on a GPU one tensor at a time is here
+            hashed.result()
+            del piece, hashed  # of a model on a GPU one tensor at a time is here
     return digest.hexdigest()
 
 

@@ -174,6 +174,16 @@ class Ranks:
             raise SaidElsewhere(int(said))
         return made if self.first else otherwise()  # type: ignore[return-value]
 
+    def alike(self, make: Callable[[], T]) -> T:
+        """What every rank makes for itself, at once. Where one cannot, none goes on: what they all find is said by the
+        first one, and what another one finds by that."""
+        made, error = self.tried(make)
+        code = self.from_first(0 if error is None else error.exit_code)
+        if code:
+            raise self.told(error) if error else SaidElsewhere(code)
+        self.agree(error)
+        return made  # type: ignore[return-value]
+
     def from_first(self, value: int) -> int:
         """What the first rank says."""
         return int(self.total([value if self.first else 0])[0])

@@ -169,14 +169,13 @@ class Sharded(Ranks):
         self.store.set(DIGESTS.format(state.step, self.rank), json.dumps(own))
 
         def close() -> None:
-            if last:
-                _write_whole(temporary, model)
+            whole = {MODEL_FILE: _write_whole(temporary, model)} if last else {}
             told = [self.store.get(DIGESTS.format(state.step, rank)) for rank in range(self.world)]
             digests = {name: digest for each in told for name, digest in json.loads(each).items()}
             absent = sorted(name for name in digests if not (temporary / name).is_file())
             if absent:
                 raise RunError(f"{absent[0]} is not here: all ranks have to see the same --out", where=temporary)
-            states.close(temporary, target, state, passing=passing, digests=digests)
+            states.close(temporary, target, state, passing=passing, digests=digests | whole)
             states.prune(run, keep)
 
         self.by_first(lambda: safely(close), lambda: None)
@@ -222,8 +221,8 @@ def _steps(run: Path) -> list[int]:
     return [int(folder.name) for folder in (run / "checkpoints").glob("*") if folder.name.isdigit()]
 
 
-def _write_whole(folder: Path, model: Transformer) -> None:
-    """What other stages read, put together from the shards of all."""
+def _write_whole(folder: Path, model: Transformer) -> str:
+    """What other stages read, put together from the shards of all; returns its sha256."""
     tensors = {name: torch.empty(t.shape, dtype=t.dtype) for name, t in model_tensors(model).items()}
     dcp.read(folder, tensors, alone=True)
-    save_tensors(folder / MODEL_FILE, tensors)
+    return save_tensors(folder / MODEL_FILE, tensors)

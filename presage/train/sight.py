@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from presage.model.config import VisionConfig
 from presage.model.losses import cross_entropy
 from presage.model.splice import check_count, eyes, places, spliced
 from presage.model.transformer import Transformer
-from presage.train.packing import Packing, Rows, pack
+from presage.train.packing import Packing, Rows, joined, pack
 from presage.train.packing import places as positions_and_mask
 
 
@@ -39,20 +40,23 @@ class Opening(NamedTuple):
 
 
 class Album:
-    """The documents of some runs of `presage images` in rows of one length, and their pictures."""
+    """The documents of some runs of `presage images` in rows of one length, and their pictures. apart: the rows of one
+    run after those of another, none with documents of two."""
 
-    def __init__(self, runs: Sequence[Images], split: str, length: int, vision: VisionConfig) -> None:
+    def __init__(
+        self, runs: Sequence[Images], split: str, length: int, vision: VisionConfig, *, apart: bool = False
+    ) -> None:
         for one in runs:
             _check_grid(one, vision)
         self.runs, self.vision = runs, vision
         self._firsts = np.cumsum([0, *(len(one.table) for one in runs)]).tolist()
-        documents = [
-            (_moved(document.ids, first).tolist(), document.learned.tolist())
+        own = [
+            [(_moved(document.ids, first).tolist(), document.learned.tolist()) for document in one.documents(split)]
             for one, first in zip(runs, self._firsts[:-1], strict=True)
-            for document in one.documents(split)
         ]
-        self.packing: Packing = pack(documents, length)
-        self.documents = len(documents)
+        packed = [pack(documents, length) for documents in (own if apart else [list(chain.from_iterable(own))])]
+        self.packing = Packing(joined([one.rows for one in packed]), sum(one.too_long for one in packed))
+        self.documents = sum(map(len, own))
 
     def batch(self, rows: Sequence[int]) -> Batch:
         """These rows."""

@@ -19,6 +19,7 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from presage.core.errors import CorruptError, RunError
+from presage.core.files import on_disk
 from presage.core.run import note
 from presage.model.tensorfile import save_tensors
 from presage.model.transformer import Transformer
@@ -221,8 +222,4 @@ def _fill(into: Mapping[str, torch.Tensor], tensors: dict[str, torch.Tensor], fo
 def _sync(folder: Path) -> None:
     """Contents before names: fsync each file, then the folder."""
     for path in [*folder.iterdir(), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        on_disk(path)

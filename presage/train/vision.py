@@ -70,7 +70,8 @@ class Config(BaseConfig):
     """Over the documents with images."""
     astray: float = Field(default=1.0, ge=0, le=1)
     """How far a row may be from its place among the documents, run by run as `images` names them, as a share of an
-    epoch. 1: anywhere. Less is a curriculum, each run of `images` after the one before with a soft passage."""
+    epoch. 1: anywhere. Less is a curriculum, each run of `images` after the one before with a soft passage; each epoch
+    begins it anew, and of less than one the last documents are not read."""
     batch_rows: int = Field(default=32, gt=0)
     micro_batch: int = Field(default=8, gt=0)
     context_length: int | None = Field(default=None, gt=1)
@@ -207,16 +208,15 @@ def run(config: Config, out: Path, *, resume: bool = False, rank_timeout: float 
 def _run(config: Config, out: Path, resume: bool, ranks: Ranks) -> RunDir:
     chosen = ranks.device(lambda threads: config.device or recorded_or_measured(Config, out, threads))
     device = chosen.apply()
-    read = partial(_read, config, chosen, device)
-    work = ranks.by_first(read, read)
-    config, mixture = work.config, work.mixture
+    work = ranks.alike(partial(_read, config, chosen, device))
+    wished, config, mixture = config, work.config, work.mixture
     album = mixture.album
     facts = {"device": chosen.model_dump(), "seal": sealed_by(config.forecast)} | ranks.facts
     directory = ranks.by_first(
         lambda: RunDir.create(out, "vision", config, seed=config.seed, resume=resume, **facts), lambda: Onlooker(out)
     )
-    if album.packing.too_long and ranks.first:
-        note(f"{album.packing.too_long} of {album.documents} documents do not fit {work.length} tokens: left out")
+    if ranks.first:
+        _tell(wished, work)
     with directory, ranks.waiting():
         model = ranks.spread(work.model, device).train()
         for parameter in set(model.parameters()) - set(_trained(config, model)):
@@ -247,6 +247,14 @@ def _run(config: Config, out: Path, resume: bool, ranks: Ranks) -> RunDir:
         _write_samples(directory, config, model, held_out, Tokenizer.load(work.vocabulary), state.step)
         directory.finish()
     return directory
+
+
+def _tell(wished: Config, work: _Work) -> None:
+    album, own = work.mixture.album, work.model.config.vision
+    if album.packing.too_long:
+        note(f"{album.packing.too_long} of {album.documents} documents do not fit {work.length} tokens: left out")
+    if wished.base is not None and wished.vision not in (None, own):
+        note("the base sees already: its own encoder is trained, and `vision` is left aside")
 
 
 class _Work(NamedTuple):
@@ -324,8 +332,6 @@ def _begun(config: Config) -> tuple[Transformer, Path]:
     check_ids(vocabulary, first.tokenizer_path, config.images[0])
     if model.vision is None and config.vision is None:
         raise ConfigError("this base reads text alone", where=config.base, hint="set vision: an encoder to begin with")
-    if model.config.vision is not None and config.vision not in (None, model.config.vision):
-        note("the base sees already: its own encoder is trained, and `vision` is left aside")
     if config.context_length is not None and config.context_length > model.config.context_length:
         model = with_context(model, config.context_length)
     if model.vision is None and config.vision is not None:
@@ -338,7 +344,8 @@ def _album(config: Config, model: ModelConfig, split: str) -> tuple[Album, int]:
     if length > most:
         raise ConfigError(f"{length} tokens, and the model was made for {most} at most", where="context_length")
     assert model.vision is not None
-    return Album([Images(path) for path in config.images], split, length, model.vision), length
+    runs = [Images(path) for path in config.images]
+    return Album(runs, split, length, model.vision, apart=config.astray < 1), length
 
 
 def _trained(config: Config, model: Transformer) -> list[torch.nn.Parameter]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -151,6 +152,17 @@ def test_resume_with_another_config_lists_the_difference(tmp_path: Path) -> None
         RunDir.create(tmp_path / "a", "leaf", Leaf(steps=2, lr=0.3), resume=True)
     with pytest.raises(RunError, match="holds a 'leaf' run, not a 'tree' run"):
         RunDir.create(tmp_path / "a", "tree", Leaf(), resume=True)
+
+
+def test_a_field_that_configs_have_gained_since_is_as_by_default(tmp_path: Path) -> None:
+    RunDir.create(tmp_path / "a", "leaf", Leaf()).close()
+    file = tmp_path / "a" / "config.json"
+    written = json.loads(file.read_text())
+    del written["config"]["lr"]
+    file.write_text(json.dumps(written))
+    RunDir.create(tmp_path / "a", "leaf", Leaf(), resume=True).close()
+    with pytest.raises(RunError, match=re.escape("lr: 0.1 -> 0.3")):
+        RunDir.create(tmp_path / "a", "leaf", Leaf(lr=0.3), resume=True)
 
 
 def test_resume_with_another_parent_is_refused(tmp_path: Path) -> None:

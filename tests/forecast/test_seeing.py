@@ -97,6 +97,8 @@ def test_what_cannot_be_cut_is_refused(chain: Path) -> None:
     sight = training(chain / "images")
     with pytest.raises(BudgetError, match="fewer than 8 batches of 2"):
         Seeing(sight, RULE).config(1e6, seed=0, device=None)
+    with pytest.raises(ConfigError, match="a curriculum: rungs would not come to its end"):
+        Seeing(sight.model_copy(update={"astray": 0.1}), RULE)
     with pytest.raises(ConfigError, match=f"of another model: vocab_size 300, the model's {BYTES}"):
         Seeing(sight, RULE.model_copy(update={"vocab_size": 300}))
     for both in ({}, {"sight": sight, "shards": chain}):

@@ -164,6 +164,20 @@ def test_what_is_sent_before_the_models_are_known_is_sent_then(browser: Any) -> 
         page.wait_for_selector(".turn.model .stats span")
         assert [body["messages"] for body in server.asked] == [[{"role": "user", "content": "hi"}]]
         assert page.input_value("#box") == ""
+        page.reload()
+        page.click("nav >> text=hi")
+        send(page, "and then?")
+        page.fill("#box", "and then? or not?")  # changed since: not sent
+        held[1].continue_()
+        until(page, "document.querySelector('#hint').textContent.includes('of 128')")
+        assert len(server.asked) == 1 and page.input_value("#box") == "and then? or not?"
+        page.reload()
+        page.click("nav >> text=hi")
+        send(page, "and then?")
+        held[2].continue_()
+        until(page, "document.querySelectorAll('.turn.model').length === 2")
+        page.wait_for_selector("#send:visible")
+        assert [one["content"] for one in server.asked[-1]["messages"][::2]] == ["hi", "and then?"]
 
 
 def test_an_answer_is_left_room(browser: Any) -> None:

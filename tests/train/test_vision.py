@@ -259,6 +259,10 @@ def test_a_curriculum_takes_one_run_after_another(tokens: Path, chain: dict[str,
     both = second(chain, images=(first, other), astray=0.0, epochs=0.5)
     found = state(vision.run(both, tmp_path / "both").path)
     assert all(torch.equal(found[name], value) for name, value in state(alone.path).items())
+    long = make_images(tmp_path, [talk([part(noise(1, 8, 24)), said("A?")], "a" * 40)] * 3, "long", tokenizer=tokens)
+    rows = Album([Images(long.path), Images(first)], "train", CONTEXT, VISION, apart=True).packing.rows
+    begins = [int(row[row < 0].max()) for row in rows.read]  # of the pictures that are shown, the first
+    assert begins == sorted(begins, reverse=True)
     mixed = state(vision.run(both.model_copy(update={"astray": 1.0}), tmp_path / "mixed").path)
     assert not all(torch.equal(mixed[name], value) for name, value in state(alone.path).items())
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import permutations
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from presage.core.errors import DataError
 from presage.core.seeds import stream
@@ -20,6 +21,7 @@ ORDERS = tuple(permutations(range(BOXES)))
 """Of the boxes, in the pictures of one sentence by the number at the end of their names."""
 FIELDS: dict[str, type] = {"split": str, "files": list, "sentence": str, "label": str, "structured_rep": list}
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 def nlvr(folder: Path, split: str, seed: int) -> Iterator[Question]:
@@ -36,8 +38,9 @@ def nlvr(folder: Path, split: str, seed: int) -> Iterator[Question]:
     trained = [(row, file) for row, file in _of_split(rows, "train") if pictures.picture(file).digest not in unseen]
     for place in stream(seed, "nlvr").permutation(len(trained)).tolist():
         row, file = trained[int(place)]
-        question, random = _question(row, file, pictures), stream(seed, "nlvr", Path(file).stem)
-        yield replace(question, more=further(random, split, _boxes(row, file), row["sentence"]))
+        random, where = stream(seed, "nlvr", Path(file).stem), f"{pictures.path}: {Path(file).stem}"
+        more = _of_boxes(row, file, where, partial(further, random, split, sentence=row["sentence"]))
+        yield replace(_question(row, file, pictures), more=more)
 
 
 def _of_split(rows: Sequence[Row], split: str) -> list[tuple[Row, str]]:
@@ -53,20 +56,16 @@ def _question(row: Row, file: str, pictures: Zipped) -> Question:
         f"nlvr/{stem}",
         (pictures.picture(file), asked(row["sentence"])),
         row["label"],
-        steps=_seen(row, file, f"{pictures.path}: {stem}"),
+        steps=_of_boxes(row, file, f"{pictures.path}: {stem}", partial(seen, sentence=row["sentence"])),
         options=TRUTHS,
         group=group,
     )
 
 
-def _seen(row: Row, file: str, where: str) -> str:
+def _of_boxes(row: Row, file: str, where: str, make: Callable[[Representation], T]) -> T:
+    """What follows of the boxes as they stand in a picture."""
     try:
-        return seen(_boxes(row, file), row["sentence"])
+        return make([row["structured_rep"][box] for box in ORDERS[int(Path(file).stem.rpartition("-")[2])]])
     except (LookupError, TypeError, ValueError):
         what = "its boxes are not three of items with a place, a size, a colour and a type"
         raise DataError(what, where=where) from None
-
-
-def _boxes(row: Row, file: str) -> Representation:
-    """As they stand in a picture. Raises LookupError, TypeError or ValueError where there are none."""
-    return [row["structured_rep"][box] for box in ORDERS[int(Path(file).stem.rpartition("-")[2])]]

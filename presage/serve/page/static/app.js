@@ -194,6 +194,7 @@ async function voted(talk, turn, place, verdict) {
 // ---- beginning ------------------------------------------------------------------------------------------------------
 
 function open(talk) {
+  early = null;
   if (state.writing) state.writing.abort();
   state.writing = null;
   state.talk = talk ?? fresh();
@@ -218,6 +219,7 @@ async function begin() {
       panel.needKey();
       at("key").value = "";
     }
+    early = null;
     alarm(error.message);
     if (error.status === 401) panel.show("key");
     return;
@@ -225,8 +227,9 @@ async function begin() {
   if (api.hasKey()) panel.needKey();
   alarm("");
   pick();
-  open(null);
-  if (early) submit();
+  const sent = early;
+  open(state.talk.messages.length ? state.talk : null);
+  if (sent !== null && at("box").value === sent) submit();
 }
 
 function grow() {
@@ -235,10 +238,10 @@ function grow() {
   box.style.height = `${box.scrollHeight}px`;
 }
 
-let early = false; // sent before the server has said what it serves: it goes as soon as it has
+let early = null; // what was sent before the server has said what it serves: it goes as soon as it has
 function submit(event) {
   event?.preventDefault();
-  early = !models().length;
+  early = models().length ? null : at("box").value;
   if (!send(at("box").value, images.chosen)) return;
   at("box").value = "";
   images.clear();
