@@ -32,7 +32,7 @@ MAXIMA = tuple(STEPS)
 WHOLE = 100
 LEAST_SHARE = 7
 """Hundredths of a pie that its smallest sector may have."""
-FURTHER = 5
+FURTHER = 6
 """Questions that are drawn beside the first; those that come twice are asked once."""
 
 
@@ -73,7 +73,8 @@ class Family(NamedTuple):
     counts: tuple[int, int]
     asks: Sequence[Ask]
     further: Sequence[Ask]
-    """Of these, what else is asked of a chart that has been told."""
+    """Of these, what else is asked of a chart that has been told. One that is named thrice is asked as often: a lookup
+    is learned from many, and short."""
 
 
 # ---- what is shown ---------------------------------------------------------------------------------------------------
@@ -293,7 +294,7 @@ BARS = Family(
         _sum,
         _count,
     ),
-    (_VALUE, _LARGEST, partial(_among, "is the smallest", "smallest"), _sum),
+    (_VALUE, _VALUE, _VALUE, _LARGEST, partial(_among, "is the smallest", "smallest"), _sum),
 )
 LINES = Family(
     "A line chart",
