@@ -8,7 +8,7 @@ from torch import nn
 
 from presage.infer.engine.asks import Ask, Draw
 from presage.infer.engine.batcher import Batcher
-from presage.infer.engine.lighter import Int8Linear, Weights, lighter
+from presage.infer.engine.lighter import Int8Linear, Weights, least_rows, lighter
 from tests.infer.engine.test_batcher import SHAPES, answers, ids, model, prompts
 
 
@@ -41,6 +41,23 @@ def test_f32_is_the_same_model(name: str) -> None:
     one, tokens = model(name), torch.arange(60)[None]
     with torch.no_grad():
         assert torch.allclose(one(tokens), lighter(one, "f32")(tokens), atol=1e-4)
+
+
+def test_from_how_many_rows_on_bits_are_the_same_is_measured() -> None:
+    class Odd(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x).round() + (len(x) < 7)  # whole numbers, which no order of sums changes
+
+    one = model()
+    one.head = Odd(one.head.in_features, one.head.out_features)
+    assert least_rows(one)[0] >= 7
+    for weights in ("f32", "int8"):
+        light = lighter(model(), weights)
+        least, few = least_rows(light)
+        assert 2 <= few <= least
+        x = torch.randn(40, model().config.d_model, generator=torch.Generator().manual_seed(1))
+        with torch.no_grad():
+            assert all(torch.equal(light.head(x[:n]), light.head(x)[:n]) for n in range(least, 40))
 
 
 @pytest.mark.parametrize("weights", ["f32", "int8"])
