@@ -27,6 +27,7 @@ from presage.recipes.kept import kept
 from presage.recipes.pictures import drawn, of_set
 from presage.train import vision
 from presage.train.optim import OptimConfig
+from presage.train.schedule import ScheduleConfig
 
 
 def main() -> None:
@@ -107,6 +108,7 @@ def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
         lambda: vision.Config(
             images=(*first, last),
             astray=SOFT if first else 1.0,
+            schedule=_schedule(task),
             base=folder.parent / f"{task.base}-{seed}" / "model" if task.base else args.base,
             vision=None if task.base else encoder,
             epochs=task.epochs,
@@ -122,6 +124,11 @@ def _trained(task: Task, args: Namespace, folder: Path, seed: int) -> RunDir:
         ),
         folder / "model",
     )
+
+
+def _schedule(task: Task) -> ScheduleConfig:
+    falling = {"kind": "wsd", "warmup_tokens": WARM, "decay_tokens": task.decay} if task.decay else {"kind": "linear"}
+    return ScheduleConfig.model_validate(falling)
 
 
 def _device(args: Namespace) -> Device:
@@ -160,6 +167,8 @@ def _file(parts: tuple[tuple[str, int], ...], split: str, task: Task, args: Name
             drawn_or_read = (replace(one, options=()) for one in drawn_or_read)
         if task.more and split == "train":
             drawn_or_read = (one for question in drawn_or_read for one in question.apart(task.more))
+        if task.dense > 1 and split == "train":
+            drawn_or_read = (one.apart(1)[1] if n % task.dense else one for n, one in enumerate(drawn_or_read))
         drawn_or_read = (replace(one, more=one.more[: task.turns]) for one in drawn_or_read)
         training = split == "train"
         write_questions(path, drawn_or_read, steps=task.steps and training, more=training)
@@ -205,6 +214,8 @@ def _cell(one: dict[str, Any] | None) -> str:
     return "" if one is None else f"{one['value']:.3f} ({one['lo']:.3f} to {one['hi']:.3f})"
 
 
+WARM = 100_000
+"""Tokens over which a rate that does not fall all the way rises first."""
 SOFT = 0.15
 """How far a row may be from its place where one kind of pictures follows another."""
 TOLD = 1000

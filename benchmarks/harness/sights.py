@@ -39,6 +39,8 @@ class Task:
     """Of what else there is to learn from an image, how much; each a document of its own."""
     turns: int = 0
     """So much of it at most as further turns of one document."""
+    dense: int = 1
+    """One picture in so many is asked about so; of the others only what all of it shows is learned."""
     told: int = 0
     """How many questions more in words alone, other images' than those that are shown."""
     only: str = ""
@@ -58,6 +60,8 @@ class Task:
     augment: Augment | None = None
     rate: float = 1.0
     """What the usual rates are multiplied with."""
+    decay: int = 0
+    """Tokens over which they fall at the end; 0: all the way."""
     seed: int = SEED
     """Of what is drawn for training."""
     conditions: tuple[sight.Condition, ...] = ("vision", "no-vision")
@@ -159,6 +163,16 @@ TASKS = (
         seed=6,
         turns=ALL,
         **BARS | {"context": 768},
+    ),
+    Task(
+        "bars, in one",
+        (("bars", 28_000),),
+        before=(Phase("glyphs", 4_000), Phase("words", 30_000), Phase("labels", 12_000)),
+        seed=3,
+        dense=3,
+        turns=ALL,
+        decay=4_500_000,
+        **BARS | {"context": 768, "rows": 4},
     ),
     Task("counting", (("counting", 20_000),), (("counting", 1000),), "0.95", grid=MERGED, more=1),
     Task(
