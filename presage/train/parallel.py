@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,9 +22,11 @@ from torch import Tensor
 from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
+from presage.core.config import Config
 from presage.core.device import Device
 from presage.core.errors import PresageError, RunError, SaidElsewhere, Unavailable
-from presage.core.run import note
+from presage.core.onlooker import Onlooker
+from presage.core.run import RunDir, note
 from presage.core.workers import usable_cores
 from presage.model.transformer import Transformer
 from presage.train import state as states
@@ -183,6 +186,11 @@ class Ranks:
             raise self.told(error) if error else SaidElsewhere(code)
         self.agree(error)
         return made  # type: ignore[return-value]
+
+    def directory(self, out: Path, stage: str, config: Config, **how: Any) -> RunDir:
+        """The run's directory, which the first rank alone writes. Raises what RunDir.create raises."""
+        make = partial(RunDir.create, out, stage, config, **how | self.facts)
+        return self.by_first(make, lambda: Onlooker(out))
 
     def from_first(self, value: int) -> int:
         """What the first rank says."""

@@ -18,7 +18,6 @@ from presage.core.config import Parent
 from presage.core.device import Device, measure, recorded_or_measured
 from presage.core.energy import EnergyMeter
 from presage.core.errors import BudgetError, ConfigError, RunError
-from presage.core.onlooker import Onlooker
 from presage.core.run import RunDir, note
 from presage.core.seeds import derive
 from presage.data.loader import Loader, Split, Tokens, evaluation_windows
@@ -117,10 +116,8 @@ def _run(config: Config, out: Path, resume: bool, ranks: Ranks) -> RunDir:
     tokens = Tokens(config.shards)
     split, held_out = tokens.split("train"), tokens.split("val")
     ranks.by_first(lambda: check_fits(config, split), lambda: None)
-    facts = {"device": chosen.model_dump(), "seal": sealed_by(config.forecast)} | ranks.facts
-    directory = ranks.by_first(
-        lambda: RunDir.create(out, "pretrain", config, seed=config.seed, resume=resume, **facts), lambda: Onlooker(out)
-    )
+    facts = {"device": chosen.model_dump(), "seal": sealed_by(config.forecast)}
+    directory = ranks.directory(out, "pretrain", config, seed=config.seed, resume=resume, **facts)
     with directory, ranks.waiting():
         meter, clock = EnergyMeter(), time.perf_counter()
         model = ranks.spread(build(config.model, derive(config.seed, "init")), device)

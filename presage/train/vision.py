@@ -22,7 +22,6 @@ from presage.core.config import Config as BaseConfig
 from presage.core.config import Parent
 from presage.core.device import Device, recorded_or_measured
 from presage.core.errors import ConfigError, DataError
-from presage.core.onlooker import Onlooker
 from presage.core.run import RunDir, note
 from presage.core.seeds import derive, in_epochs, stream
 from presage.data.bpe import Tokenizer
@@ -211,10 +210,8 @@ def _run(config: Config, out: Path, resume: bool, ranks: Ranks) -> RunDir:
     work = ranks.alike(partial(_read, config, chosen, device))
     wished, config, mixture = config, work.config, work.mixture
     album = mixture.album
-    facts = {"device": chosen.model_dump(), "seal": sealed_by(config.forecast)} | ranks.facts
-    directory = ranks.by_first(
-        lambda: RunDir.create(out, "vision", config, seed=config.seed, resume=resume, **facts), lambda: Onlooker(out)
-    )
+    facts = {"device": chosen.model_dump(), "seal": sealed_by(config.forecast)}
+    directory = ranks.directory(out, "vision", config, seed=config.seed, resume=resume, **facts)
     if ranks.first:
         _tell(wished, work)
     with directory, ranks.waiting():
