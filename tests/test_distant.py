@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from presage import cli
 from presage.core.errors import BudgetError, DataError
 from presage.core.run import RunDir
+from presage.data import corpus
+from presage.data.build import parts
+from presage.data.embedded import installed_files
 from presage.forecast.ladder import fitted_rungs
 from presage.forecast.verify import verify
 from presage.recipes import demo_plan, distant
@@ -26,7 +30,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_plan, "VOCAB", 300)
-    monkeypatch.setattr(demo_plan, "RULE", demo_plan.RULE.model_copy(update={"vocab_size": 300, "context_length": 16}))
+    monkeypatch.setattr(distant, "RULE", distant.RULE.model_copy(update={"vocab_size": 300, "context_length": 16}))
     monkeypatch.setattr("presage.core.device.usable_cores", lambda: 1)  # beside other tests two threads take for ever
     for name, value in {"BUDGETS": 4, "REPEATS": 2, "EVAL_TOKENS": 2048}.items():
         monkeypatch.setattr(distant, name, value)
@@ -55,8 +59,20 @@ def test_four_passes_are_the_most(texts: Path, tmp_path: Path) -> None:
         distant.run(tmp_path / "far", texts=[texts], ratio=FAR, flops=1e15)
     tokens = int(RunDir.open(tmp_path / "far" / "shards").value("train/tokens"))
     most = distant.largest(tokens)
-    wanted = most / demo_plan.RULE.model(most).flops_per_token()
+    wanted = most / distant.RULE.model(most).flops_per_token()
     assert wanted <= 4 * tokens < 1.05 * wanted
+
+
+def test_without_texts_it_is_the_python_on_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """On every 100th file; the budget is too large for it, and by then the corpus is there."""
+    some = [*itertools.islice(installed_files(), 0, None, 100)]
+    monkeypatch.setattr(parts, "installed_files", lambda: iter(some))
+    assert cli.main(["forecast", "distant", "--quiet", "--out", str(tmp_path / "far"), "--flops", "1e18"]) == 2
+    made = RunDir.open(tmp_path / "far" / "corpus")
+    (source,) = made.config(corpus.Config).sources
+    assert source.kind == "python-world"
+    rows = made.read_table("packages")
+    assert sum(int(row["documents"]) for row in rows) > 20 and all(row["licence"] for row in rows)
 
 
 def test_rungs_too_small_to_train_are_said(tmp_path: Path) -> None:

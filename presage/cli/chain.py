@@ -64,7 +64,7 @@ def demo(
 @forecast.command
 def distant(
     *,
-    corpus: list[Path],
+    corpus: list[Path] | None = None,
     out: Place = Path("runs/distant"),
     ratio: float = 10_000.0,
     flops: float | None = None,
@@ -76,7 +76,8 @@ def distant(
     Parameters
     ----------
     corpus
-        Files or folders of text, a source each; may be given several times.
+        Files or folders of text, a source each; may be given several times. By default all Python source and
+        documentation on this machine.
     out
         Folder for the run directories; the report is OUT/report/report.html. The same command goes on where it stopped.
     ratio
@@ -95,7 +96,7 @@ def distant(
         if value is not None and not 1 < value < math.inf:
             raise ConfigError(f"{value} is no number above 1", where=name)
     be_quiet(quiet)
-    recipe.run(out, texts=corpus, ratio=ratio, flops=flops, seed=seed)
+    recipe.run(out, texts=corpus or (), ratio=ratio, flops=flops, seed=seed)
     emit([str(out / "report" / "report.html")])
 
 

@@ -1,8 +1,8 @@
 """The embedded corpus: the Python installed on this machine, read where it lies and never copied into the project.
 
-`python-docs` is its prose (docstrings, comments, documentation files), `python-code` its sources. Only files that
-installed distributions list as their own are read, so the corpus is the same from run to run in one environment.
-Tests are left out: their strings are data, and some packagers strip them. Licence texts are left out: near-copies of
+`python-docs` is its prose (docstrings, comments, documentation files), `python-code` its sources, `python-world` both:
+sources whole, and documentation files. Only files that installed distributions list as their own are read, so the corpus
+is the same from run to run in one environment. Tests are left out: their strings are data, and some packagers strip them. Licence texts are left out: near-copies of
 each other. Paths are written relative to the `stdlib` and `site-packages` roots.
 """
 
@@ -114,7 +114,7 @@ def _licence(fields: metadata.PackageMetadata) -> str:
 
 
 def read_embedded(source: str, kind: str, limits: Limits) -> Iterator[tuple[Package, Document | Bad]]:
-    """Every document of `python-docs` or `python-code`, with the package it came from, in path order."""
+    """Every document of one of the three kinds, with the package it came from, in path order."""
     for file in installed_files():
         if is_source_of(kind, file):
             yield from ((file.package, item) for item in read_installed(source, kind, file, limits))
@@ -122,13 +122,14 @@ def read_embedded(source: str, kind: str, limits: Limits) -> Iterator[tuple[Pack
 
 def is_source_of(kind: str, file: InstalledFile) -> bool:
     """Whether a file belongs to a source of this kind."""
-    return kind == "python-docs" or file.path.endswith(".py")
+    return kind != "python-code" or file.path.endswith(".py")
 
 
 def read_installed(source: str, kind: str, file: InstalledFile, limits: Limits) -> Iterator[Document | Bad]:
     """The documents of one installed file."""
     for item in read_file(source, file.location, file.path, limits, as_text=True):
-        if isinstance(item, Document) and kind == "python-docs":
+        whole = file.path.endswith(".py") and kind != "python-docs"
+        if isinstance(item, Document) and not whole:
             item = Document(source, item.path, _prose_of(file.path, item.text))
         yield item
 

@@ -35,6 +35,9 @@ class Rule(Config):
     d_head: int = Field(default=64, gt=0)
     width_step: int = Field(default=4, gt=0)
     rope_theta: float = 10_000.0
+    qkv_bias: bool = False
+    """Biases on queries, keys and values: a query that depends on position alone, such as for the token before, is then
+    learned at once, and models this small attend from their first hundred steps on (docs/LOG.md)."""
     batch_tokens: int = Field(default=1792, gt=0)
     batch_exponent: float = 0.33
     lr: float = 0.02
@@ -70,6 +73,7 @@ class Rule(Config):
             "n_kv_heads": heads,
             "d_head": max(1, round(width / heads / 2)) * 2,
             "rope_theta": self.rope_theta,
+            "qkv_bias": self.qkv_bias,
         }
         hidden = max(1, round(8 * width / 3 / self.width_step)) * self.width_step
         return qwen3(self.vocab_size, self.context_length, layers, width, d_ff=hidden, **shape)

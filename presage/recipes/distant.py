@@ -1,6 +1,7 @@
 """A forecast from far away: corpus to scored forecast, every fitted rung at most 1/RATIO of the target's compute.
 
     presage forecast distant --corpus texts/ --ratio 1000 --flops 1e15 --out runs/distant
+    presage forecast distant                    all Python source and documentation on this machine, 10,000 times
 
 GPT-4's report promises a loss from models of "at most 10,000x less compute" (§3.1). The target here is as large as is
 asked for, or as the data allow: four passes at most (Muennighoff et al. 2023: up to there repeated text is nearly as
@@ -40,8 +41,16 @@ DOUBT = (
     f"the smallest fitted rungs used less than {plan.HOLDS_FROM:.0e} FLOPs, where this recipe's models do not use "
     "their context yet and the law bends: the interval is widened, and a larger target or a smaller ratio would help"
 )
+RULE = plan.RULE.model_copy(update={"qkv_bias": True})
+"""The demo's, and biases on queries, keys and values: without them rungs below 1e12 end just as attention sets in, and
+their slope doubles on the way (docs/LOG.md, 2026-11-24)."""
 BOOKS = Path("../shared/data/corpus")
 RUNS = Path("runs/distant")
+
+
+def world() -> corpus_stage.Config:
+    """`python-world`: all Python source and documentation on this machine, licences in the corpus' packages.csv."""
+    return corpus_stage.Config(sources=(corpus_stage.Source(name="python-world", kind="python-world"),))
 
 
 def corpus() -> corpus_stage.Config:
@@ -67,11 +76,12 @@ def ladder() -> ladder_stage.Config:
 def run(out: Path, *, texts: Sequence[Path], ratio: float = RATIO, flops: float | None = None, seed: int = 0) -> RunDir:
     """Walk the chain below `out`; finished stages are kept. Returns the score's run.
 
+    `texts`: files or folders, a source each; none: `world`.
     `flops`: the target's compute; None: as much as the data allow. Raises BudgetError where the data allow less, or
     1/ratio of it buys no rungs.
     """
     clock = time.perf_counter()
-    documents = same(corpus_stage, lambda: own_files(*texts), out / "corpus")
+    documents = same(corpus_stage, lambda: own_files(*texts) if texts else world(), out / "corpus")
     vocabulary = same(
         tokenizer_stage,
         lambda: tokenizer_stage.Config(corpus=documents.path, vocab_size=plan.VOCAB),
@@ -115,7 +125,7 @@ def largest(tokens: int) -> float:
     least, most = 1e9, 1e30
     while most / least > 1.001:
         middle = (least * most) ** 0.5
-        wanted = middle / plan.RULE.model(middle).flops_per_token()
+        wanted = middle / RULE.model(middle).flops_per_token()
         least, most = (middle, most) if wanted <= PASSES * tokens else (least, middle)
     return least
 
@@ -123,12 +133,12 @@ def largest(tokens: int) -> float:
 def rungs_for(shards: Path, flops: float, ratio: float, seed: int) -> ladder_stage.Config:
     """BUDGETS over DECADES below 1/ratio of the target; the same rule as the demo's."""
     budgets = ladder_stage.target_and_rungs(flops, SPARE * ratio, BUDGETS, DECADES)
-    if not plan.RULE.affords(budgets[0]):
+    if not RULE.affords(budgets[0]):
         what = f"1/{ratio:g} of {flops:.3g} FLOPs leaves {budgets[0]:.2g} for the smallest rung, too few for a run"
         raise BudgetError(what, hint="a smaller --ratio, or a larger target: more text, more --flops")
     return ladder_stage.Config(
         shards=shards,
-        rule=plan.RULE,
+        rule=RULE,
         budgets=budgets,
         repeats=(REPEATS,),
         eval_tokens=EVAL_TOKENS,

@@ -10,6 +10,7 @@ import pytest
 
 from presage.core.run import RunDir
 from presage.data import corpus, embedded
+from presage.data.build import parts
 from presage.data.documents import Document, Limits
 from presage.data.embedded import InstalledFile, Package, installed_files, read_embedded
 
@@ -59,6 +60,8 @@ def test_prose_and_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     }
     code = list(read_embedded("s", "python-code", Limits()))
     assert code == [(package, Document("s", "site-packages/thing/a.py", files["thing/a.py"]))]
+    world = {d.path: d.text for p, d in read_embedded("s", "python-world", Limits()) if isinstance(d, Document)}
+    assert world == docs | {"site-packages/thing/a.py": files["thing/a.py"]}, "sources whole, the rest as prose"
 
 
 def test_the_language_reference_is_read() -> None:
@@ -70,7 +73,7 @@ def test_the_language_reference_is_read() -> None:
 def test_the_same_twice_and_packages_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """On every 40th file, so that it takes a second."""
     some = list(itertools.islice(installed_files(), 0, None, 40))
-    monkeypatch.setattr(embedded, "installed_files", lambda: iter(some))
+    monkeypatch.setattr(parts, "installed_files", lambda: iter(some))
     runs = [corpus.run(corpus.Config(), tmp_path / name) for name in ("one", "two")]
     assert runs[0].digest == runs[1].digest
     rows = (runs[0].path / "tables" / "packages.csv").read_text().splitlines()

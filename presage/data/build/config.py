@@ -32,6 +32,7 @@ LICENCES = {
     "files": "",
     "python-docs": "see packages.csv",
     "python-code": "see packages.csv",
+    "python-world": "see packages.csv",
     "microcode": "Apache-2.0",
 }
 """What the tables say where the recipe says nothing."""
@@ -41,7 +42,7 @@ class Source(BaseConfig):
     """One source: files of yours (`paths`: files, folders, globs), the Python of this machine, or generated tasks."""
 
     name: str
-    kind: Literal["python-docs", "python-code", "microcode", "files"] = "files"
+    kind: Literal["python-docs", "python-code", "python-world", "microcode", "files"] = "files"
     paths: tuple[str, ...] = ()
     share: float | None = Field(default=None, gt=0, lt=1)
     """For microcode: its part of all training bytes."""
