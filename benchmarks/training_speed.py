@@ -25,6 +25,7 @@ from presage.model.config import ModelConfig, qwen3
 from presage.train import pretrain
 
 COLUMNS = ["system", "block", "optimizer", "precision", "parameters", "tokens/s", "GFLOP/s", "of peak", "ratio to peer"]
+SHAPES = {"d192": (192, 3, 16), "d512": (512, 8, 8), "d768": (768, 12, 8)}  # width, heads, batch
 REDUCED, FULL = (2, 1.0), (7, 5.0)  # rounds, seconds per turn
 
 
@@ -83,9 +84,9 @@ def main() -> None:
 def _arguments() -> Namespace:
     parser = options(__doc__)
     parser.add_argument("--nanogpt", metavar="DIR", help="a checkout of nanoGPT; without it the peer is not measured")
-    parser.add_argument("--shape", action="append", choices=["d192", "d512", "d768", "demo"], help="may be given several times")
+    parser.add_argument("--shape", action="append", choices=[*SHAPES, "demo"], help="may be given several times")
     parser.add_argument("--run", type=Path, metavar="DIR", help="a pretrain run, whose config is the shape 'demo'")
-    parser.add_argument("--full", action="store_true", help="d192, d512 and d768 (and demo with --run), 7 rounds of 5 s")
+    parser.add_argument("--full", action="store_true", help="all shapes (demo with --run), 7 rounds of 5 s")
     parser.add_argument("--rounds", type=int, help="turns of each system (reduced: 2, full: 7)")
     parser.add_argument("--turn", type=float, help="seconds of a turn (reduced: 1, full: 5)")
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
@@ -93,14 +94,14 @@ def _arguments() -> Namespace:
     args = parser.parse_args()
     rounds, turn = FULL if args.full else REDUCED
     args.rounds, args.turn = args.rounds or rounds, args.turn or turn
-    args.shape = args.shape or ["d192", *(["d512", "d768"] if args.full else []), *(["demo"] if args.run else [])]
+    args.shape = args.shape or [*(SHAPES if args.full else ["d192"]), *(["demo"] if args.run else [])]
     return args
 
 
 def _shape(name: str, run: Path | None) -> Shape:
     if name == "demo":
         return _shape_of_run(run)
-    width, heads, batch = {"d192": (192, 3, 16), "d512": (512, 8, 8), "d768": (768, 12, 8)}[name]
+    width, heads, batch = SHAPES[name]
     return Shape(name, qwen3(512, 256, 6, width, n_heads=heads, n_kv_heads=heads, d_head=width // heads), batch, 16)
 
 

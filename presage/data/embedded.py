@@ -1,9 +1,10 @@
 """The embedded corpus: the Python installed on this machine, read where it lies and never copied into the project.
 
 `python-docs` is its prose (docstrings, comments, documentation files), `python-code` its sources, `python-world` both:
-sources whole, and documentation files. Only files that installed distributions list as their own are read, so the corpus
-is the same from run to run in one environment. Tests are left out: their strings are data, and some packagers strip them. Licence texts are left out: near-copies of
-each other. Paths are written relative to the `stdlib` and `site-packages` roots.
+sources whole, and documentation files. Only files that installed distributions list as their own are read, so the
+corpus is the same from run to run in one environment. Tests are left out: their strings are data, and some packagers
+strip them. Licence texts are left out: near-copies of each other. Paths are written relative to the `stdlib` and
+`site-packages` roots.
 """
 
 from __future__ import annotations
