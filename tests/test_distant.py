@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from pathlib import Path
 
 import pytest
 
 from presage import cli
-from presage.core.errors import BudgetError, DataError
+from presage.core.errors import BudgetError, DataError, SealError
 from presage.core.run import RunDir
 from presage.data import corpus
 from presage.data.build import parts
 from presage.data.embedded import installed_files
+from presage.forecast import score, seal
 from presage.forecast.ladder import fitted_rungs
 from presage.forecast.verify import verify
 from presage.recipes import demo_plan, distant
@@ -54,9 +56,38 @@ def test_corpus_to_scored_forecast(texts: Path, tmp_path: Path, capsys: pytest.C
     assert before == {path: path.stat().st_mtime_ns for path in out.rglob("DONE")}
 
 
+def test_two_forecasts_of_one_target(texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "far"
+    given = ["--corpus", str(texts), "--out", str(out), "--ratio", "6", "--ratio", "3", "--flops", str(FLOPS)]
+    assert cli.main(["forecast", "distant", "--quiet", *given]) == 0
+    near, far = RunDir.open(out / "forecast"), RunDir.open(out / "forecast-6")
+    promises = [run.read_json("forecast.json") for run in (near, far)]
+    assert [promise["facts"] for promise in promises] == [{"ratio": 3.0}, {"ratio": 6.0}]
+    assert promises[0]["inputs"]["beside.0"] == far.digest
+    assert RunDir.open(out / "target").origin["seal"] == promises[0]["seal"], "under the seal that covers the other"
+    scored = [RunDir.open(out / name) for name in ("score", "score-6")]
+    assert scored[0].value("actual") == scored[1].value("actual")
+    assert [run.value("seal") for run in scored] == [promise["seal"] for promise in promises]
+    assert verify(out) == verify(out / "forecast-6") == []
+    later = far.config(seal.Config).model_copy(update={"target_run": "../nowhere", "level": 0.8})
+    seal.run(later, out / "forecast-later")
+    places = {"forecast": str(out / "forecast-later"), "target": str(out / "target")}
+    with pytest.raises(SealError, match="not started under this seal"):
+        score.run(score.Config.parse(places), out / "score-later")
+    other = later.target.model_copy(update={"seed": 5})
+    mixed = later.model_copy(update={"target": other, "beside": (near.path,)})
+    with pytest.raises(SealError, match="a forecast of another target"):
+        seal.run(mixed, out / "forecast-mixed")
+    shutil.rmtree(out / "forecast-later")
+    (far.path / "forecast.json").write_text(
+        (far.path / "forecast.json").read_text().replace('"level": 0.9', '"level": 0.8')
+    )
+    assert verify(out), "a covered forecast that was changed is seen from the one that covers it"
+
+
 def test_four_passes_are_the_most(texts: Path, tmp_path: Path) -> None:
     with pytest.raises(BudgetError, match="more than 4 passes"):
-        distant.run(tmp_path / "far", texts=[texts], ratio=FAR, flops=1e15)
+        distant.run(tmp_path / "far", texts=[texts], ratios=[FAR], flops=1e15)
     tokens = int(RunDir.open(tmp_path / "far" / "shards").value("train/tokens"))
     most = distant.largest(tokens)
     wanted = most / distant.RULE.model(most).flops_per_token()

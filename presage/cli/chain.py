@@ -66,7 +66,7 @@ def distant(
     *,
     corpus: list[Path] | None = None,
     out: Place = Path("runs/distant"),
-    ratio: float = 10_000.0,
+    ratio: list[float] | None = None,
     flops: float | None = None,
     seed: Whole = 0,
     quiet: Quiet = False,
@@ -81,7 +81,8 @@ def distant(
     out
         Folder for the run directories; the report is OUT/report/report.html. The same command goes on where it stopped.
     ratio
-        The target's compute over the largest rung's: GPT-4's report has 10,000.
+        The target's compute over the largest rung's: GPT-4's report has 10,000, the default. Of several, each gives a
+        forecast of its own from its own rungs, all sealed before the target, which is trained once.
     flops
         The target's compute; by default as much as four passes over the text are worth.
     seed
@@ -92,11 +93,12 @@ def distant(
     from presage.core.errors import ConfigError
     from presage.recipes import distant as recipe
 
-    for name, value in (("--ratio", ratio), ("--flops", flops)):
+    ratios = ratio or [recipe.RATIO]
+    for name, value in (*(("--ratio", one) for one in ratios), ("--flops", flops)):
         if value is not None and not 1 < value < math.inf:
             raise ConfigError(f"{value} is no number above 1", where=name)
     be_quiet(quiet)
-    recipe.run(out, texts=corpus or (), ratio=ratio, flops=flops, seed=seed)
+    recipe.run(out, texts=corpus or (), ratios=ratios, flops=flops, seed=seed)
     emit([str(out / "report" / "report.html")])
 
 
@@ -109,6 +111,7 @@ def seal(
     target_run: str = "../target",
     level: float = 0.9,
     attempts: Path | None = None,
+    beside: list[Path] | None = None,
     ledger: Path | None = None,
     name: str = "",
     resume: Resume = False,
@@ -129,6 +132,9 @@ def seal(
         The probability that the interval should hold the target's loss with.
     attempts
         The ladder's attempts at problems: then a pass rate is promised as well.
+    beside
+        Another sealed forecast of the same target, from other rungs; may be given several times. This seal covers
+        theirs: the target is run from this one, and all can be scored by it.
     ledger
         A ledger to enter the forecast in.
     name
@@ -145,6 +151,7 @@ def seal(
     seeing = RunDir.open(ladder, "ladder").config(Ladder).sight is not None
     config = resolve(target, "vision", vision.Config) if seeing else resolve(target, "pretrain", pretrain.Config)
     data = {"ladder": ladder, "target": config, "target_run": target_run, "level": level, "attempts": attempts}
+    data["beside"] = beside or ()
     if isinstance(config, pretrain.Config):
         tokens = RunDir.open(config.shards, "shards").config(shards.Config)
         data |= {"corpus": tokens.corpus, "tokenizer": tokens.tokenizer}

@@ -14,7 +14,7 @@ from presage.core.run import RunDir, note
 from presage.forecast import ability
 from presage.forecast.kinds import Training, kind_of
 from presage.forecast.seal import Config as Sealed
-from presage.forecast.seal import description_digest, description_of, other_data, seal_digest
+from presage.forecast.seal import begun_under, description_digest, description_of, other_data, seal_digest
 
 __all__ = ["Config", "run"]
 
@@ -32,7 +32,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
     forecast = sealed.read_json("forecast.json")
     promised = sealed.config(Sealed)
     target = whole(config.target, kind_of(promised.target).stage)
-    _check_pair(forecast, promised.target, target)
+    _check_pair(forecast, sealed.digest, promised.target, target)
     abilities = _abilities(config, promised.attempts, forecast, target)
     directory = RunDir.create(out, "score", config, resume=resume)
     with directory:
@@ -82,15 +82,12 @@ def _ability(law: dict[str, Any], value: float, stderr: float) -> list[tuple[str
     ]
 
 
-def _check_pair(forecast: dict[str, object], sealed: Training, target: RunDir) -> None:
+def _check_pair(forecast: dict[str, Any], digest: str, sealed: Training, target: RunDir) -> None:
     if seal_digest(forecast) != forecast["seal"]:
         raise SealError("forecast.json does not match its own seal", where=forecast["seal"])
-    if target.origin.get("seal") != forecast["seal"]:
+    if not begun_under(target, forecast["seal"], digest):
         raise SealError("this run was not started under this seal", where=target.path)
-    description, inputs = forecast["target"], forecast["inputs"]
-    assert isinstance(description, dict)
-    assert isinstance(inputs, dict)
-    for role in other_data(target, sealed, inputs):
+    for role in other_data(target, sealed, forecast["inputs"]):
         raise SealError(f"this run was trained on other {role} than were sealed", where=target.path)
-    if description_digest(description_of(target)) != description["config_digest"]:
+    if description_digest(description_of(target)) != forecast["target"]["config_digest"]:
         raise SealError("this run's config is not the sealed one", where=target.path / "config.json")

@@ -37,6 +37,8 @@ __all__ = ["Config", "run"]
 
 TARGET = "target.json"
 """The target's config as it was sealed, to be run from."""
+BESIDE = "beside."
+"""Roles of other forecasts of the same target."""
 
 
 class Config(BaseConfig):
@@ -48,6 +50,8 @@ class Config(BaseConfig):
     """The ladder's attempts at problems: with them the forecast promises a pass rate as well."""
     target: pretrain.Config | vision.Config
     """The full config of the big run; it must take this forecast as its `forecast`, which is not part of the seal."""
+    beside: tuple[Parent, ...] = ()
+    """Other sealed forecasts of this target, from other rungs: this seal covers theirs."""
     target_run: str = "../target"
     """Where the target will be written, relative to this run: sealing is refused once something stands there."""
     level: float = Field(default=0.9, gt=0, lt=1)
@@ -88,6 +92,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         )
     _check_inputs(config)
     config = config.model_copy(update={"target": _settled(config)})
+    _check_beside(config)
     directory = RunDir.create(out, "seal", config, seed=config.target.seed, resume=resume)
     with directory:
         forecast = _forecast(config)
@@ -142,7 +147,20 @@ def inputs_of(config: Config) -> dict[str, Path]:
     """{role: run} of everything that a forecast rests on, but for the rungs."""
     parts = {"corpus": config.corpus, "tokenizer": config.tokenizer}
     parts |= data_of(config.target) | {"ladder": config.ladder, "attempts": config.attempts}
+    parts |= {f"{BESIDE}{number}": path for number, path in enumerate(config.beside)}
     return {role: path for role, path in parts.items() if path is not None}
+
+
+def begun_under(target: RunDir, seal: str, digest: str) -> bool:
+    """Whether a target was started under this forecast's seal, or under one that covers its run, of this digest."""
+    if target.origin.get("seal") == seal:
+        return True
+    named = config_of(target).forecast
+    if named is None:
+        return False
+    first = RunDir.open(named, "seal").read_json("forecast.json")
+    covered = {digest for role, digest in first["inputs"].items() if role.startswith(BESIDE)}
+    return seal_digest(first) == target.origin.get("seal") and digest in covered
 
 
 def other_data(target: RunDir, sealed: Training, inputs: Mapping[str, str]) -> list[str]:
@@ -203,6 +221,15 @@ def _check_inputs(config: Config) -> None:
     for key, recorded, parent, child in wanted:
         if recorded is None or recorded["digest"] != parent.digest:
             raise SealError(f"{key} is not what {child.path} was made from", where=parent.path)
+
+
+def _check_beside(config: Config) -> None:
+    """The other forecasts are of this target, to be written at the same place."""
+    wanted = description_digest(target_description(config.target))
+    for path in config.beside:
+        other = whole(path, "seal")
+        if other.read_json("forecast.json")["inputs"]["target_config"] != wanted:
+            raise SealError("a forecast of another target", where=other.path)
 
 
 def _shared(config: Config, ladder: RunDir) -> dict[str, tuple[dict[str, str] | None, RunDir]]:

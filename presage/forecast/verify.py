@@ -166,7 +166,7 @@ def _problems(chain: _Chain) -> Iterator[Problem]:
     for extra in sorted(p for p in (config.ladder / "rungs").glob("*") if p.is_dir() and p.name not in inputs["rungs"]):
         yield str(extra), "a rung that was not sealed"
     if any(chain.target.path.glob("*")):
-        yield from _target(chain.target, config.target, forecast)
+        yield from _target(chain.target, config.target, forecast, sealed.digest)
     if not chain.by_other_version:  # last: of a table that was swapped for something else nothing can be fitted
         yield from ((str(sealed.path / "forecast.json"), what) for what in chain.moved)
 
@@ -219,12 +219,12 @@ def _refit(config: seal.Config, forecast: dict[str, Any]) -> Iterator[str]:
             yield f"{name}{key} is {old[key]:.6f}, the rungs give {new[key]:.6f}"
 
 
-def _target(target: RunDir, sealed: Training, forecast: dict[str, Any]) -> Iterator[Problem]:
+def _target(target: RunDir, sealed: Training, forecast: dict[str, Any], digest: str) -> Iterator[Problem]:
     if not _running(target):
         yield from _checked(target)
     if target.origin.get("code") != forecast["inputs"]["code"]:
         yield str(target.path / "origin.json"), "the target was trained by another version of the code than was sealed"
-    if target.origin.get("seal") != forecast["seal"]:
+    if not seal.begun_under(target, forecast["seal"], digest):
         yield str(target.path / "origin.json"), "the target was not started under this seal"
     for role in seal.other_data(target, sealed, forecast["inputs"]):
         yield str(target.path / "origin.json"), f"the target was trained on other {role} than were sealed"

@@ -1,7 +1,8 @@
 """A forecast from far away: corpus to scored forecast, every fitted rung at most 1/RATIO of the target's compute.
 
     presage forecast distant --corpus texts/ --ratio 1000 --flops 1e15 --out runs/distant
-    presage forecast distant                    all Python source and documentation on this machine, 10,000 times
+    presage forecast distant --ratio 1000 --ratio 10000 …     two forecasts of one target, both sealed before it
+    presage forecast distant                                  of all Python source and documentation on this machine
 
 GPT-4's report promises a loss from models of "at most 10,000x less compute" (§3.1). The target here is as large as is
 asked for, or as the data allow: four passes at most (Muennighoff et al. 2023: up to there repeated text is nearly as
@@ -12,8 +13,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from presage.core.device import Device
 from presage.core.errors import BudgetError
 from presage.core.run import RunDir, note
 from presage.data import corpus as corpus_stage
@@ -70,13 +73,21 @@ def shards() -> shards_stage.Config:
 
 def ladder() -> ladder_stage.Config:
     """The rungs of a target of 1e15 FLOPs, each at most a thousandth of it."""
-    return rungs_for(RUNS / "shards", 1e15, 1000.0, 0)
+    return rungs_for(RUNS / "shards", 1e15, 1000.0, seed=0)
 
 
-def run(out: Path, *, texts: Sequence[Path], ratio: float = RATIO, flops: float | None = None, seed: int = 0) -> RunDir:
-    """Walk the chain below `out`; finished stages are kept. Returns the score's run.
+def run(
+    out: Path,
+    *,
+    texts: Sequence[Path],
+    ratios: Sequence[float] = (RATIO,),
+    flops: float | None = None,
+    seed: int = 0,
+) -> RunDir:
+    """Walk the chain below `out`; finished stages are kept. Returns the score's run, that of the smallest ratio.
 
-    `texts`: files or folders, a source each; none: `world`.
+    `texts`: files or folders, a source each; none: `world`. `ratios`: a ladder, a forecast and a score for each; the
+    smallest one's seal covers the others'.
     `flops`: the target's compute; None: as much as the data allow. Raises BudgetError where the data allow less, or
     1/ratio of it buys no rungs.
     """
@@ -99,20 +110,26 @@ def run(out: Path, *, texts: Sequence[Path], ratio: float = RATIO, flops: float 
             where="--flops",
             hint="give it more text, or leave the option away",
         )
-    rungs = same(ladder_stage, lambda: rungs_for(tokens.path, flops or most, ratio, seed), out / "ladder")
-    sealed = same(
-        seal_stage,
-        lambda: sealing(documents.path, vocabulary.path, rungs, flops or most, ratio, seed),
-        out / "forecast",
-    )
-    entered(out / LEDGER, sealed, f"{ratio:g} times, seed {seed}")
+    forecasts: list[RunDir] = []
+    for ratio in sorted(set(ratios), reverse=True):
+        last = ratio == min(ratios)
+        own, beside = ("", tuple(forecasts)) if last else (f"-{ratio:g}", ())
+        device = forecasts[0].config(seal_stage.Config).target.device if forecasts else None  # it is one target
+        ladder = partial(rungs_for, tokens.path, flops or most, ratio, seed, device)
+        rungs = same(ladder_stage, ladder, out / f"ladder{own}")
+        promise = partial(sealing, documents.path, vocabulary.path, rungs, flops or most, ratio, seed, beside)
+        forecasts.append(same(seal_stage, promise, out / f"forecast{own}"))
+        entered(out / LEDGER, forecasts[-1], f"{ratio:g} times, seed {seed}")
+    sealed = forecasts[-1]
     target = same(
         pretrain,
         lambda: sealed.config(seal_stage.Config).target.model_copy(update={"forecast": sealed.path}),
         out / "target",
     )
-    score = same(score_stage, lambda: score_stage.Config(forecast=sealed.path, target=target.path), out / "score")
-    ledger.append_score(out / LEDGER, score.path)
+    for each in forecasts:
+        compared = partial(score_stage.Config, forecast=each.path, target=target.path)
+        score = same(score_stage, compared, out / each.path.name.replace("forecast", "score"))
+        ledger.append_score(out / LEDGER, score.path)
     roles = {"corpus": documents, "tokenizer": vocabulary, "shards": tokens, "ladder": rungs, "forecast": sealed}
     parts = {role: part.path for role, part in (roles | {"target": target, "score": score}).items()}
     page = same(report_stage, lambda: report_stage.Config.model_validate(parts), out / "report")
@@ -130,7 +147,7 @@ def largest(tokens: int) -> float:
     return least
 
 
-def rungs_for(shards: Path, flops: float, ratio: float, seed: int) -> ladder_stage.Config:
+def rungs_for(shards: Path, flops: float, ratio: float, seed: int, device: Device | None = None) -> ladder_stage.Config:
     """BUDGETS over DECADES below 1/ratio of the target; the same rule as the demo's."""
     budgets = ladder_stage.target_and_rungs(flops, SPARE * ratio, BUDGETS, DECADES)
     if not RULE.affords(budgets[0]):
@@ -142,12 +159,19 @@ def rungs_for(shards: Path, flops: float, ratio: float, seed: int) -> ladder_sta
         budgets=budgets,
         repeats=(REPEATS,),
         eval_tokens=EVAL_TOKENS,
+        device=device,
         seed=seed,
     )
 
 
 def sealing(
-    documents: Path, vocabulary: Path, rungs: RunDir, flops: float, ratio: float, seed: int
+    documents: Path,
+    vocabulary: Path,
+    rungs: RunDir,
+    flops: float,
+    ratio: float,
+    seed: int,
+    beside: Sequence[RunDir] = (),
 ) -> seal_stage.Config:
     """The demo's ladders are this recipe's history up to the 30-fold; beyond, the public ones are (the default prior).
 
@@ -168,4 +192,5 @@ def sealing(
         drift=plan.DRIFT_BELOW if bends else 0.0,
         doubts=(DOUBT,) if bends else (),
         facts={"ratio": ratio},
+        beside=tuple(other.path for other in beside),
     )
