@@ -93,9 +93,16 @@ def _llama_block(config: ModelConfig, ours: str, theirs: str) -> Iterator[Rule]:
         yield Rule(f"{ours}mlp.down.{kind}", (f"{mlp}down_proj.{kind}",))
 
 
+def _idle_biases(config: ModelConfig) -> list[str]:
+    """Qwen3's attention has biases everywhere or nowhere; of ours the output has none, and its stay at zero."""
+    layers = config.n_layers if config.qk_norm and config.qkv_bias else 0
+    return [f"{FAMILIES['qwen3'].layers}{layer}.self_attn.o_proj.bias" for layer in range(layers)]
+
+
 def tensors_to_hf(tensors: dict[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
     """Our tensors (tied head left out) under their names and layouts, fp32."""
-    return {name: part for rule in rules(config) for name, part in rule.to_hf(tensors[rule.ours].float())}
+    theirs = {name: part for rule in rules(config) for name, part in rule.to_hf(tensors[rule.ours].float())}
+    return theirs | {name: torch.zeros(config.d_model) for name in _idle_biases(config)}
 
 
 def tensors_from_hf(tensors: dict[str, Tensor], config: ModelConfig, where: object = None) -> dict[str, Tensor]:
@@ -104,6 +111,9 @@ def tensors_from_hf(tensors: dict[str, Tensor], config: ModelConfig, where: obje
     left = _with_prefix({name: t for name, t in tensors.items() if not _BUFFER.search(name)}, family.prefix)
     if config.tie_embeddings:
         _drop_tied_head(left, family, where)
+    for name in _idle_biases(config):
+        if name in left and left.pop(name).any():
+            raise ConfigError(f"tensor '{name}' is not zero: a bias that this model does not have", where=where)
     ours = {rule.ours: rule.from_hf(left, where) for rule in rules(config)}
     if left:
         raise ConfigError(f"tensor '{min(left)}' is not one of this model's", where=where)

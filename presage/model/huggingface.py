@@ -149,8 +149,8 @@ def _llama_derived(ours: dict[str, Any]) -> dict[str, Any]:
 FAMILIES = {
     "qwen3": Family(
         architecture="Qwen3ForCausalLM",
-        needs=_LLAMA_NEEDS | {"qk_norm": True, "bias": False, "qkv_bias": False},
-        keys={key: field for key, field in _LLAMA_KEYS.items() if key != "mlp_bias"},
+        needs=_LLAMA_NEEDS | {"qk_norm": True, "bias": False},
+        keys={key: field for key, field in _LLAMA_KEYS.items() if field != "bias"} | {"attention_bias": "qkv_bias"},
         absent=_LLAMA_ABSENT | {"head_dim": 128, "num_key_value_heads": 32},
         fixed={"hidden_act": "silu", "use_sliding_window": False},
         written={"attention_dropout": 0.0, "sliding_window": None, "use_cache": True},
@@ -286,7 +286,7 @@ def _read_fields(family: Family, data: dict[str, Any], where: object) -> dict[st
     return family.derived(ours) | ours
 
 
-_SWITCHES = ("tie_embeddings", "bias")
+_SWITCHES = ("tie_embeddings", "bias", "qkv_bias")
 
 
 def _plain_layers(data: dict[str, Any], where: object) -> dict[str, Any]:

@@ -28,6 +28,7 @@ CONFIGS: dict[str, ModelConfig] = {
     "qwen3-gqa": qwen3(VOCAB, CONTEXT, 2, 48, n_heads=4, n_kv_heads=2, d_head=8, tie_embeddings=True),
     "llama": qwen3(VOCAB, CONTEXT, 2, 32, n_heads=4, n_kv_heads=1, d_head=8, qk_norm=False, bias=True),
     "qwen2": qwen3(VOCAB, CONTEXT, 2, 32, n_heads=4, n_kv_heads=2, d_head=8, qk_norm=False, qkv_bias=True),
+    "qwen3-bias": qwen3(VOCAB, CONTEXT, 2, 32, n_heads=4, n_kv_heads=2, d_head=8, qkv_bias=True),
     "gpt1": shrunk(gpt1(VOCAB, CONTEXT), d_ff=128),
     "gpt2": shrunk(gpt2("124M", VOCAB, CONTEXT)),
     "gpt3": shrunk(gpt3("125M", VOCAB, CONTEXT, band=5), n_layers=4),

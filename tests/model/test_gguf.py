@@ -107,6 +107,7 @@ def test_rounding_of_zeros_and_of_the_largest() -> None:
         (CONFIGS["gpt1"], "llama.cpp has not: openai-gpt"),
         (CONFIGS["gpt3"], "no Hugging Face class computes this model"),
         (CONFIGS["qwen3"].model_copy(update={"vision": VisionConfig()}), "an encoder of images.*--to hf"),
+        (CONFIGS["qwen3-bias"], "biases in qwen3's attention"),
         (shapes.stretched("qwen3", Llama3(factor=8, original=16)), "the rope scaling of Llama 3 in qwen3"),
         (shapes.stretched("qwen3", Yarn(factor=8, original=16, attention=2)), "YaRN attention factor"),
     ],
