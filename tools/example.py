@@ -3,9 +3,7 @@
     python tools/example.py --seeds 5 --minutes 20 --work runs/example
 
 Corpus, tokenizer and shards are made once and shared, and what they took is taken off the other seeds' minutes; every
-seed trains its own ladder and target, the first its eyes too. Seeds that are finished in the work folder are kept. The
-copy leaves out large files but lists their digests (OMITTED), so that `presage forecast verify docs/example` holds
-without them.
+seed trains its own ladder and target, the first its eyes too. Seeds that are finished in the work folder are kept.
 """
 
 from __future__ import annotations
@@ -16,13 +14,13 @@ import shutil
 import statistics
 from pathlib import Path
 
+from publish import publish
+
 from presage.core.run import RunDir
-from presage.forecast.verify import LEDGER
 from presage.recipes import demo
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ("corpus", "tokenizer", "shards")
-LARGEST = 1_500_000
 FIELDS = ("promised", "lo", "hi", "actual", "error_percent", "half_width_percent", "inside")
 ABILITY = "capability/all"
 YES_NO: dict[object, str] = {0: "no", 1: "yes"}
@@ -75,30 +73,6 @@ def _ability(score: RunDir) -> dict[str, object]:
     facts = {"promised": promised["value"], "lo": promised["lo"], "hi": promised["hi"], "actual": actual["value"]}
     facts |= {"rate": results[f"{ABILITY}/pass_rate"]["value"], "inside": results[f"{ABILITY}/inside"]["value"]}
     return {f"pass_{name}": value for name, value in facts.items()}
-
-
-def publish(tree: Path, out: Path) -> None:
-    """Copy every run below `tree` without its large files, which OMITTED lists instead."""
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    shutil.copyfile(tree / LEDGER, out / LEDGER)
-    for done in sorted(tree.rglob("DONE")):
-        run = done.parent
-        target = out / run.relative_to(tree)
-        target.mkdir(parents=True, exist_ok=True)
-        left_out = []
-        for name in RunDir(run).read_json("DONE")["files"]:
-            withheld = name.startswith("checkpoints/") or name.endswith(".jsonl.zst")  # weights, other people's text
-            if withheld or (run / name).stat().st_size > LARGEST:
-                left_out.append(name)
-                continue
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(run / name, target / name)
-        for name in ("DONE", "timing.jsonl"):
-            if (run / name).is_file():
-                shutil.copyfile(run / name, target / name)
-        if left_out:
-            (target / "OMITTED").write_text("".join(f"{name}\n" for name in left_out), encoding="utf-8")
 
 
 def _write_table(rows: list[dict[str, object]], path: Path) -> None:

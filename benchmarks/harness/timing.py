@@ -113,7 +113,8 @@ def presage_step(system: System) -> tuple[Step, int]:
             loss.item()
         torch._foreach_div_([p.grad for p in optimizer.named.values() if p.grad is not None], y.numel())
         clip_gradients(optimizer.gradients(), config.grad_clip)
-        optimizer.step(1.0, count)
+        with device.autocast():
+            optimizer.step(1.0, count)
         optimizer.zero_grad()
 
     return step, sum(p.numel() for p in model.parameters())

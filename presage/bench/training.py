@@ -76,7 +76,8 @@ def _ours(config: ModelConfig, kind: Any, batch: int, machine: Machine) -> Actio
         loss.backward()  # type: ignore[no-untyped-call]
         torch._foreach_div_([p.grad for p in optimizer.named.values() if p.grad is not None], count)
         clip_gradients(optimizer.gradients(), 1.0)
-        optimizer.step(1e-3, steps)
+        with machine.device.autocast():
+            optimizer.step(1e-3, steps)
         optimizer.zero_grad()
         return float(count)
 

@@ -134,7 +134,8 @@ def fit(
             norm = clip_gradients(optimizer.gradients(), plan.grad_clip, ranks.everywhere)
             if sound(state, mean_loss, norm, plan.grad_clip):
                 state.updates += 1
-                optimizer.step(factor, state.updates)
+                with device.autocast():
+                    optimizer.step(factor, state.updates)
             else:
                 _, error = ranks.tried(partial(refuse, state, run, mean_loss, norm))
                 if error is not None:

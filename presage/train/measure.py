@@ -32,7 +32,8 @@ def training_rate(config: Config, device: Device, seconds: float = 2.0) -> float
                 loss, _ = next_token_loss(model, (part, part))
             loss.backward()  # type: ignore[no-untyped-call]
         clip_gradients(optimizer.gradients(), config.optim.grad_clip)
-        optimizer.step(1e-3, count)
+        with device.autocast():
+            optimizer.step(1e-3, count)
         optimizer.zero_grad()
 
     step(1)

@@ -130,9 +130,13 @@ class Optimizer:
 
 
 def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
-    """[N, R, C] -> nearby matrices with singular values near one, by Newton-Schulz (Jordan's quintic coefficients)."""
+    """[N, R, C] -> nearby matrices with singular values near one, by Newton-Schulz (Jordan's quintic coefficients).
+
+    In bf16 on a GPU, and wherever autocast has matmuls in it.
+    """
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrices.to(torch.bfloat16) if matrices.is_cuda else matrices.float()
+    fast = matrices.is_cuda or torch.is_autocast_enabled(matrices.device.type)
+    x = matrices.to(torch.bfloat16 if fast else torch.float32)
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
