@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from presage.model.config import ModelConfig
 from presage.model.layers import Rotary, build_norm
+from presage.model.short_attention import is_short, short_attention
 
 
 class KeyValueStore(Protocol):
@@ -91,6 +92,8 @@ def both(one: Tensor, other: Tensor | None) -> Tensor:
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     """Scaled dot-product attention, [B, H, T, E] x [B, G, S, E] -> [B, H, T, E]; causal when mask is None."""
+    if mask is None and is_short(q, k):
+        return short_attention(q, k, v)
     return F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=q.shape[1] != k.shape[1]
     )
