@@ -73,6 +73,7 @@ def _blocks(length: int) -> Iterator[tuple[int, int]]:
     return ((start, min(start + size, length)) for start in range(0, length, size))
 
 
+@torch.compiler.assume_constant_result
 @lru_cache(maxsize=8)
 def _hidden(length: int, dtype: torch.dtype) -> Tensor:
     """[T, T]: minus infinity where the key comes after the query, else 0."""

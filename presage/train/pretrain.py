@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +26,7 @@ from presage.model.config import ModelConfig
 from presage.model.losses import cross_entropy
 from presage.model.transformer import Transformer, build
 from presage.train import state as states
+from presage.train.compiled import compiled
 from presage.train.loop import Plan, Settings, fit
 from presage.train.optim import OptimConfig, Optimizer
 from presage.train.parallel import TIMEOUT, Ranks, joined
@@ -56,6 +58,9 @@ class Config(BaseConfig):
     ramp: BatchRamp | None = None
     device: Device | None = None
     """None: measured at the start and recorded."""
+    compile: bool = False
+    """The blocks compiled by torch.compile: a quarter of a minute before the first step, faster ones after it; needs a
+    C++ compiler. Rounds otherwise."""
     seed: int = 0
     eval_tokens: int = Field(default=200_000, gt=0)
     eval_every: int = Field(default=0, ge=0)
@@ -118,11 +123,12 @@ def _run(config: Config, out: Path, resume: bool, ranks: Ranks) -> RunDir:
     ranks.by_first(lambda: check_fits(config, split), lambda: None)
     facts = {"device": chosen.model_dump(), "seal": sealed_by(config.forecast)}
     directory = ranks.directory(out, "pretrain", config, seed=config.seed, resume=resume, **facts)
-    with directory, ranks.waiting():
+    with directory, ranks.waiting(), ExitStack() as stack:
         meter, clock = EnergyMeter(), time.perf_counter()
         model = ranks.spread(build(config.model, derive(config.seed, "init")), device)
         optimizer = Optimizer(model, config.optim, ranks.layout)
         _branch_off(config, directory, ranks, model, optimizer)
+        stack.enter_context(compiled(model, config.compile))
         loader = Loader(split, config.model.context_length, config.seed)
         windows = evaluation_windows(held_out, config.model.context_length, config.eval_tokens)
         progress_windows = tuple(w[: max(1, len(w) // 4)] for w in windows)
