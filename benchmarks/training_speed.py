@@ -11,7 +11,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import peer
@@ -54,9 +54,9 @@ class Shape:
 
 @dataclass(frozen=True)
 class Group:
-    """Systems that take turns; the peer, when there is one, comes first."""
+    """Systems that take turns; the peer, when there is one, comes first, as others are compared with it."""
 
-    peer: System | None
+    peers: list[System]
     ours: list[System]
 
 
@@ -71,7 +71,7 @@ def main() -> None:
     parts = [f"Measured matmul peak, {device.threads} threads: {rates}." + ("" if fast else " No fast bf16 here.")]
     for shape in shapes:
         rows: list[list[object]] = []
-        for group in _groups(shape, device, nanogpt, args.force_bf16):
+        for group in _groups(shape, device, nanogpt, args):
             rows += _rows(group, args.rounds, args.turn, peaks)
         parts += [f"## {shape}", table(COLUMNS, rows)]
     parts.append(
@@ -90,6 +90,7 @@ def _arguments() -> Namespace:
     parser.add_argument("--rounds", type=int, help="turns of each system (reduced: 2, full: 7)")
     parser.add_argument("--turn", type=float, help="seconds of a turn (reduced: 1, full: 5)")
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
+    parser.add_argument("--compile", action="store_true", help="also both sides compiled by torch.compile")
     parser.add_argument("--force-bf16", action="store_true", help="bf16 even where it is slow")
     args = parser.parse_args()
     rounds, turn = FULL if args.full else REDUCED
@@ -113,22 +114,28 @@ def _shape_of_run(run: Path | None) -> Shape:
     return Shape("demo", config.model, batch, config.micro_batch)
 
 
-def _groups(shape: Shape, device: Device, nanogpt: str | None, force: bool) -> Iterator[Group]:
+def _groups(shape: Shape, device: Device, nanogpt: str | None, args: Namespace) -> Iterator[Group]:
     """For each precision of the peer: our block beside nanoGPT as it ships, then the same architecture on both sides.
 
     We run in the precision that is faster here; beside the peer in fp32 our fp32 is shown as well.
     """
-    second = force or (nanogpt is not None and device.dtype == "bfloat16")
+    second = args.force_bf16 or (nanogpt is not None and device.dtype == "bfloat16")
     for theirs in ("float32", "bfloat16") if second else ("float32",):
         best = "bfloat16" if theirs == "bfloat16" else device.dtype
         plain = {} if best == theirs else {theirs: "adamw"}
         both = [(best, "adamw"), *plain.items(), (best, "muon")]
         ours = [_system(shape, device, dtype, shape.model, "Qwen3", kind) for dtype, kind in both]
-        yield Group(_peer(shape, device, theirs, nanogpt, bias=False), ours)
+        yield _group(_peers(shape, device, theirs, nanogpt, bias=False), ours, args)
         same = shape.gpt2(bias=True)
-        yield Group(
-            _peer(shape, device, theirs, nanogpt, bias=True), [_system(shape, device, best, same, "GPT-2", "adamw")]
-        )
+        mine = [_system(shape, device, best, same, "GPT-2", "adamw")]
+        yield _group(_peers(shape, device, theirs, nanogpt, bias=True), mine, args)
+
+
+def _group(peers: list[System], ours: list[System], args: Namespace) -> Group:
+    """These, and with --compile each of them compiled."""
+    if args.compile:
+        peers, ours = ([*some, *(replace(one, compiled=True) for one in some)] for some in (peers, ours))
+    return Group(peers, ours)
 
 
 def _system(shape: Shape, device: Device, dtype: str, model: ModelConfig, block: str, optimizer: str) -> System:
@@ -136,17 +143,17 @@ def _system(shape: Shape, device: Device, dtype: str, model: ModelConfig, block:
     return System("presage", block, model.model_dump(), place, shape.batch, shape.micro_batch, optimizer)
 
 
-def _peer(shape: Shape, device: Device, dtype: str, nanogpt: str | None, *, bias: bool) -> System | None:
+def _peers(shape: Shape, device: Device, dtype: str, nanogpt: str | None, *, bias: bool) -> list[System]:
     if nanogpt is None:
-        return None
+        return []
     place = device.model_copy(update={"dtype": dtype}).model_dump()
     block = "GPT-2" if bias else "GPT-2, no biases"
     model = shape.gpt2(bias=bias).model_dump()
-    return System(peer.NAME, block, model, place, shape.batch, shape.micro_batch, nanogpt=nanogpt)
+    return [System(peer.NAME, block, model, place, shape.batch, shape.micro_batch, nanogpt=nanogpt)]
 
 
 def _rows(group: Group, rounds: int, turn: float, peaks: dict[str, float]) -> list[list[object]]:
-    systems = ([group.peer] if group.peer else []) + group.ours
+    systems = group.peers + group.ours
     with ExitStack() as stack:
         workers = [stack.enter_context(Worker(system)) for system in systems]
         steps = [max(1, round(turn / worker.step_seconds)) for worker in workers]
@@ -155,8 +162,8 @@ def _rows(group: Group, rounds: int, turn: float, peaks: dict[str, float]) -> li
             print(f"{systems[-1].block}: round {number + 1} of {rounds}", file=sys.stderr, flush=True)
             for worker, count, list_of in zip(workers, steps, rates, strict=True):
                 list_of.append(count * worker.system.tokens / worker.run(count))
-    missing: list[list[object]] = [] if group.peer else [[peer.NAME, *["not measured"] * (len(COLUMNS) - 1)]]
-    reference = rates[0] if group.peer else None
+    missing: list[list[object]] = [] if group.peers else [[peer.NAME, *["not measured"] * (len(COLUMNS) - 1)]]
+    reference = rates[0] if group.peers else None
     return missing + [_row(w, r, reference, peaks) for w, r in zip(workers, rates, strict=True)]
 
 
@@ -166,8 +173,9 @@ def _row(worker: Worker, rates: list[float], reference: list[float] | None, peak
     ratio = _ratio(rates, reference)
     optimizer = {"adamw": "AdamW", "muon": "Muon + AdamW"}[system.optimizer]
     share = f"{100 * flops / peaks[dtype]:.0f} %"
-    return [system.label, system.block, optimizer, dtype, f"{worker.n_params:,}", f"{rate:,.0f}", f"{flops / 1e9:,.1f}",
-            share, ratio]  # fmt: skip
+    precision = f"{dtype}, compiled" if system.compiled else dtype
+    names = [system.label, system.block, optimizer, precision]
+    return [*names, f"{worker.n_params:,}", f"{rate:,.0f}", f"{flops / 1e9:,.1f}", share, ratio]
 
 
 def _ratio(rates: list[float], reference: list[float] | None) -> str:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import asdict, dataclass
 from io import StringIO
 from pathlib import Path
@@ -26,11 +26,13 @@ from presage.core.device import Device
 from presage.core.errors import PresageError
 from presage.model.config import ModelConfig
 from presage.model.transformer import build
+from presage.train.compiled import compiled
 from presage.train.optim import OptimConfig, Optimizer, clip_gradients
 from presage.train.pretrain import next_token_loss
 
 Step = Callable[[], None]
 BATCHES = 4  # different random batches, visited in turn
+OPEN = ExitStack()  # as long as this process
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class System:
     micro_batch: int
     optimizer: str = "adamw"
     nanogpt: str | None = None
+    compiled: bool = False
 
     @property
     def tokens(self) -> int:
@@ -96,6 +99,7 @@ def presage_step(system: System) -> tuple[Step, int]:
     device = Device.parse(system.device)
     place = device.apply()
     model = build(ModelConfig.parse(system.model), 0).to(place)
+    OPEN.enter_context(compiled(model, system.compiled))
     # The rates do not matter for the time; AdamW's is the peer's.
     config = OptimConfig(kind="adamw", lr=peer.LEARNING_RATE) if system.optimizer == "adamw" else OptimConfig()
     optimizer = Optimizer(model, config)
@@ -130,6 +134,7 @@ def nanogpt_step(system: System) -> tuple[Step, int]:
     model = peer.load(system.nanogpt, ModelConfig.parse(system.model)).to(device.device)
     kind = device.device.split(":")[0]
     optimizer = model.configure_optimizers(peer.WEIGHT_DECAY, peer.LEARNING_RATE, peer.BETAS, kind)
+    model = torch.compile(model) if system.compiled else model  # as its train.py does
     batches = _batches(system, torch.device(device.device))
     count = 0
 
