@@ -37,14 +37,16 @@ class _FusedCrossEntropy(torch.autograd.Function):
     @torch.amp.custom_fwd(device_type="cpu")  # type: ignore[untyped-decorator]
     def forward(ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
         needs = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
-        head_cast = head.to(hidden.dtype)
+        kind = hidden.device.type  # products into a given place are not autocast's business
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
+        head_cast = head.to(dtype)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         d_hidden = torch.empty_like(hidden) if needs else None
         d_head = torch.zeros_like(head, dtype=torch.float32) if needs else None
         rows = max(1, CHUNK_ELEMENTS // head.shape[0])
         for start in range(0, hidden.shape[0], rows):
             part = slice(start, start + rows)
-            h, y = hidden[part], targets[part].unsqueeze(1)
+            h, y = hidden[part].to(dtype), targets[part].unsqueeze(1)
             logits = (h @ head_cast.T).float()
             top = logits.amax(dim=1, keepdim=True)
             picked = logits.gather(1, y)
@@ -56,8 +58,8 @@ class _FusedCrossEntropy(torch.autograd.Function):
             if d_hidden is None or d_head is None:
                 continue
             grad = exp.div_(norm).scatter_add_(1, y, torch.full_like(picked, -1.0))
-            grad = (grad if w is None else grad.mul_(w)).to(hidden.dtype)
-            torch.mm(grad, head_cast, out=d_hidden[part])
+            grad = (grad if w is None else grad.mul_(w)).to(dtype)
+            d_hidden[part] = grad @ head_cast
             d_head += grad.T @ h
         if needs:
             ctx.save_for_backward(d_hidden, d_head)
