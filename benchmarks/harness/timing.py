@@ -99,7 +99,8 @@ def presage_step(system: System) -> tuple[Step, int]:
     device = Device.parse(system.device)
     place = device.apply()
     model = build(ModelConfig.parse(system.model), 0).to(place)
-    OPEN.enter_context(compiled(model, system.compiled))
+    if system.compiled:
+        OPEN.enter_context(compiled(model, device, min(system.batch, system.micro_batch)))
     # The rates do not matter for the time; AdamW's is the peer's.
     config = OptimConfig(kind="adamw", lr=peer.LEARNING_RATE) if system.optimizer == "adamw" else OptimConfig()
     optimizer = Optimizer(model, config)

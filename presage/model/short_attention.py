@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -17,20 +16,19 @@ from torch import Tensor
 
 SHORTEST, LONGEST = 16, 512
 """Tokens for which this is used."""
-MOST_WEIGHTS = 1 << 24
-"""B x H x T x T up to which the weights are kept for the backward pass."""
 ONE_BLOCK, BLOCKS = 128, 4
 
 
 def is_short(q: Tensor, k: Tensor) -> bool:
-    """Whether `short_attention` is for these: on a CPU, as many keys as queries, few enough of both."""
-    length = q.shape[2]
-    fits = SHORTEST <= length <= LONGEST and q.shape[:2].numel() * length * length <= MOST_WEIGHTS
-    return q.device.type == "cpu" and q.shape == k.shape and fits
+    """Whether `short_attention` is for these: on a CPU, as many keys as queries, few of both; whatever the batch."""
+    return q.device.type == "cpu" and q.shape == k.shape and SHORTEST <= q.shape[2] <= LONGEST
 
 
 def short_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """[B, H, T, E] each -> [B, H, T, E]; softmax(q k^T / sqrt(E)) v under the causal mask, in autocast's precision."""
+    """[B, H, T, E] each -> [B, H, T, E]; softmax(q k^T / sqrt(E)) v under the causal mask, in autocast's precision.
+
+    Scores are fp32, as in PyTorch's kernel: without QK-norm they grow to where bf16 is off by whole eighths.
+    """
     kind = q.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else q.dtype
     out: Tensor = _ShortAttention.apply(q.to(dtype), k.to(dtype), v.to(dtype))  # type: ignore[no-untyped-call]
@@ -42,11 +40,13 @@ class _ShortAttention(torch.autograd.Function):
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         shape, scale = q.shape, q.shape[-1] ** -0.5
         q, k, v = (part.reshape(-1, *shape[2:]) for part in (q, k, v))
-        hidden = _hidden(shape[2], q.dtype)
+        wide = torch.promote_types(q.dtype, torch.float32)
+        hidden, q_wide, k_wide = _hidden(shape[2], wide, q.device), q.to(wide), k.to(wide)
         out, weights = torch.empty_like(q), []
         for start, end in _blocks(shape[2]):
-            scores = torch.baddbmm(hidden[start:end, :end], q[:, start:end], k[:, :end].mT, alpha=scale)
-            weights.append(torch.softmax(scores, dim=-1))
+            with torch.autocast(q.device.type, enabled=False):
+                scores = torch.baddbmm(hidden[start:end, :end], q_wide[:, start:end], k_wide[:, :end].mT, alpha=scale)
+            weights.append(torch.softmax(scores, dim=-1).to(q.dtype))
             out[:, start:end] = torch.bmm(weights[-1], v[:, :end])
         ctx.save_for_backward(q, k, v, *weights)
         return out.view(shape)
@@ -73,8 +73,6 @@ def _blocks(length: int) -> Iterator[tuple[int, int]]:
     return ((start, min(start + size, length)) for start in range(0, length, size))
 
 
-@torch.compiler.assume_constant_result
-@lru_cache(maxsize=8)
-def _hidden(length: int, dtype: torch.dtype) -> Tensor:
+def _hidden(length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """[T, T]: minus infinity where the key comes after the query, else 0."""
-    return torch.full((length, length), -math.inf, dtype=dtype).triu(1)
+    return torch.full((length, length), -math.inf, dtype=dtype, device=device).triu(1)

@@ -1,7 +1,8 @@
 """A model's blocks compiled by torch.compile while it is trained, and nothing else of it.
 
-One graph serves all blocks and all steps of one shape; what has another shape or no gradients (a last, smaller batch,
-evaluation, samples) is computed without it, since each compilation takes as long as many of those.
+They are compiled at one shape, that of a full micro-batch with gradients, before anything else, so that a run that goes
+on compiles what the whole one did. What has another shape or no gradients (a last, smaller batch, evaluation, samples)
+is computed without, since each compilation takes as long as many of those.
 """
 
 from __future__ import annotations
@@ -11,19 +12,27 @@ from collections.abc import Iterator
 
 import torch
 
+from presage.core.device import Device
 from presage.core.errors import Unavailable
 from presage.model.transformer import Transformer
 
 
 @contextlib.contextmanager
-def compiled(model: Transformer, wanted: bool) -> Iterator[None]:
-    """Within, the blocks of `model` are compiled at their first step. Raises Unavailable where there is no compiler."""
-    if not wanted:
-        yield
-        return
-    _check_compiler(next(model.parameters()).device)
+def compiled(model: Transformer, device: Device, sequences: int) -> Iterator[None]:
+    """Within, the blocks of `model` are compiled for `sequences` whole contexts at once.
+
+    Leaves no gradients. Raises Unavailable where there is no compiler.
+    """
+    place = next(model.parameters()).device
+    _check_compiler(place)
     for block in model.blocks:
         block.compile(dynamic=False)
+    tokens = torch.zeros(sequences, model.config.context_length, dtype=torch.long, device=place)
+    model.train()
+    with device.autocast():
+        total = model.hidden(tokens).sum()
+    total.backward()  # type: ignore[no-untyped-call]
+    model.zero_grad(set_to_none=True)
     with torch.compiler.set_stance("eager_on_recompile"):
         yield
 

@@ -24,6 +24,7 @@ from presage.core.seeds import derive
 from presage.data.loader import Loader, Split, Tokens, evaluation_windows
 from presage.model.config import ModelConfig
 from presage.model.losses import cross_entropy
+from presage.model.short_attention import LONGEST
 from presage.model.transformer import Transformer, build
 from presage.train import state as states
 from presage.train.compiled import compiled
@@ -81,6 +82,8 @@ class Config(BaseConfig):
         states = 3 if self.optim.kind == "muon" else 4  # weights, gradients, one or two moments
         hidden = self.micro_batch * self.model.context_length * self.model.n_layers
         activations = hidden * (14 * self.model.d_model + 4 * self.model.d_ff)
+        if device.device == "cpu" and self.model.context_length <= LONGEST:  # what attends to what is kept
+            activations += hidden * self.model.n_heads * self.model.context_length
         return {
             "parameters": self.model.n_params,
             "parameters without embeddings": self.model.n_params_non_embedding,
@@ -102,6 +105,8 @@ def run(
     Started by torchrun, every rank calls this, and the first one writes; `sharded`: each has a share of the model
     instead of the whole. Raises RunError where one does not come within `rank_timeout` seconds.
     """
+    if sharded and config.compile:
+        raise ConfigError("blocks of a model that is shared are not compiled", where="compile", hint="leave one away")
     with joined(rank_timeout, _sharing() if sharded else Ranks) as ranks:
         if sharded and ranks.world == 1:
             note("presage: one process alone has nobody to share the model with")
@@ -128,7 +133,9 @@ def _run(config: Config, out: Path, resume: bool, ranks: Ranks) -> RunDir:
         model = ranks.spread(build(config.model, derive(config.seed, "init")), device)
         optimizer = Optimizer(model, config.optim, ranks.layout)
         _branch_off(config, directory, ranks, model, optimizer)
-        stack.enter_context(compiled(model, config.compile))
+        if config.compile:
+            share = math.ceil(make_plan(config).batch_sequences / ranks.world)
+            stack.enter_context(compiled(model, chosen, min(config.micro_batch, share)))
         loader = Loader(split, config.model.context_length, config.seed)
         windows = evaluation_windows(held_out, config.model.context_length, config.eval_tokens)
         progress_windows = tuple(w[: max(1, len(w) // 4)] for w in windows)
