@@ -16,9 +16,10 @@ from presage.data.build import parts
 from presage.data.embedded import installed_files
 from presage.forecast import score, seal
 from presage.forecast.ladder import fitted_rungs
-from presage.forecast.verify import verify
+from presage.forecast.verify import LEDGER, verify
 from presage.recipes import demo_plan, distant
 from presage.recipes.demo import own_files
+from tests.forecast.lab import make_whole
 from tests.tiny import write_texts
 
 FLOPS, FAR = 1e10, 6.0
@@ -69,20 +70,37 @@ def test_two_forecasts_of_one_target(texts: Path, tmp_path: Path, capsys: pytest
     assert scored[0].value("actual") == scored[1].value("actual")
     assert [run.value("seal") for run in scored] == [promise["seal"] for promise in promises]
     assert verify(out) == verify(out / "forecast-6") == []
+    assert scored[1].value("covered_by") == promises[0]["seal"] and scored[1].value("forecasts") == 2
+
     later = far.config(seal.Config).model_copy(update={"target_run": "../nowhere", "level": 0.8})
     seal.run(later, out / "forecast-later")
     places = {"forecast": str(out / "forecast-later"), "target": str(out / "target")}
     with pytest.raises(SealError, match="not started under this seal"):
         score.run(score.Config.parse(places), out / "score-later")
-    other = later.target.model_copy(update={"seed": 5})
-    mixed = later.model_copy(update={"target": other, "beside": (near.path,)})
-    with pytest.raises(SealError, match="a forecast of another target"):
-        seal.run(mixed, out / "forecast-mixed")
+    covering = near.config(seal.Config).model_copy(update={"target_run": "../nowhere"})
+    for beside, ladder, message in [
+        (near.path, covering.ladder, "not a forecast of this target: other target_run"),
+        (out / "forecast-later", later.ladder, "rests on the rungs of another"),
+    ]:
+        with pytest.raises(SealError, match=message):
+            seal.run(covering.model_copy(update={"beside": (beside,), "ladder": ladder}), out / "forecast-mixed")
+    other = covering.target.model_copy(update={"seed": 5})
+    with pytest.raises(SealError, match="not a forecast of this target: other target_config"):
+        mixed = {"target": other, "beside": (out / "forecast-later",)}
+        seal.run(covering.model_copy(update=mixed), out / "forecast-mixed")
     shutil.rmtree(out / "forecast-later")
-    (far.path / "forecast.json").write_text(
-        (far.path / "forecast.json").read_text().replace('"level": 0.9', '"level": 0.8')
-    )
-    assert verify(out), "a covered forecast that was changed is seen from the one that covers it"
+
+    for number, (place, old, new) in enumerate([
+        ("score-6/result.json", f'{scored[1].value("actual")}', "0.123"),
+        ("forecast-6/forecast.json", '"level": 0.9', '"level": 0.8'),
+        ("ladder-6/tables/rungs.csv", "0.", "1."),
+    ]):  # fmt: skip
+        copy = shutil.copytree(out, tmp_path / str(number))
+        file = copy / place
+        file.write_text(file.read_text().replace(old, new))
+        make_whole(copy / place.split("/")[0])
+        (copy / LEDGER).unlink()  # what the runs alone can tell
+        assert any(place.split("/")[0] in name for name, _ in verify(copy)), place
 
 
 def test_four_passes_are_the_most(texts: Path, tmp_path: Path) -> None:

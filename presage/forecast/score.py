@@ -14,7 +14,7 @@ from presage.core.run import RunDir, note
 from presage.forecast import ability
 from presage.forecast.kinds import Training, kind_of
 from presage.forecast.seal import Config as Sealed
-from presage.forecast.seal import begun_under, description_digest, description_of, other_data, seal_digest
+from presage.forecast.seal import begun_under, covering, description_digest, description_of, other_data, seal_digest
 
 __all__ = ["Config", "run"]
 
@@ -49,6 +49,9 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         )
         directory.result("inside", int(forecast["lo"] <= actual["value"] <= forecast["hi"]))
         directory.result("seal", forecast["seal"])
+        if covered := covering(target):
+            directory.result("forecasts", 1 + len(covered), unit="of this target, sealed together")
+            directory.result("covered_by", str(target.origin["seal"]))
         for name, facts in abilities:
             directory.result(name, **facts)
         directory.finish()

@@ -51,7 +51,7 @@ class Config(BaseConfig):
     target: pretrain.Config | vision.Config
     """The full config of the big run; it must take this forecast as its `forecast`, which is not part of the seal."""
     beside: tuple[Parent, ...] = ()
-    """Other sealed forecasts of this target, from other rungs: this seal covers theirs."""
+    """Other sealed forecasts of this target, each from rungs of its own: this seal covers theirs."""
     target_run: str = "../target"
     """Where the target will be written, relative to this run: sealing is refused once something stands there."""
     level: float = Field(default=0.9, gt=0, lt=1)
@@ -92,7 +92,7 @@ def run(config: Config, out: Path, *, resume: bool = False) -> RunDir:
         )
     _check_inputs(config)
     config = config.model_copy(update={"target": _settled(config)})
-    _check_beside(config)
+    _check_beside(config, begun)
     directory = RunDir.create(out, "seal", config, seed=config.target.seed, resume=resume)
     with directory:
         forecast = _forecast(config)
@@ -151,16 +151,20 @@ def inputs_of(config: Config) -> dict[str, Path]:
     return {role: path for role, path in parts.items() if path is not None}
 
 
-def begun_under(target: RunDir, seal: str, digest: str) -> bool:
-    """Whether a target was started under this forecast's seal, or under one that covers its run, of this digest."""
-    if target.origin.get("seal") == seal:
-        return True
+def covering(target: RunDir) -> set[str]:
+    """Digests of the forecasts that the seal a target was started under covers; empty where none are."""
     named = config_of(target).forecast
     if named is None:
-        return False
+        return set()
     first = RunDir.open(named, "seal").read_json("forecast.json")
-    covered = {digest for role, digest in first["inputs"].items() if role.startswith(BESIDE)}
-    return seal_digest(first) == target.origin.get("seal") and digest in covered
+    if seal_digest(first) != target.origin.get("seal"):
+        return set()
+    return {digest for role, digest in first["inputs"].items() if role.startswith(BESIDE)}
+
+
+def begun_under(target: RunDir, seal: str, digest: str) -> bool:
+    """Whether a target was started under this forecast's seal, or under one that covers its run, of this digest."""
+    return target.origin.get("seal") == seal or digest in covering(target)
 
 
 def other_data(target: RunDir, sealed: Training, inputs: Mapping[str, str]) -> list[str]:
@@ -223,13 +227,23 @@ def _check_inputs(config: Config) -> None:
             raise SealError(f"{key} is not what {child.path} was made from", where=parent.path)
 
 
-def _check_beside(config: Config) -> None:
-    """The other forecasts are of this target, to be written at the same place."""
-    wanted = description_digest(target_description(config.target))
+def _check_beside(config: Config, begun: Path) -> None:
+    """The other forecasts are of this target, its data, its place and this code, each from rungs of its own."""
+    wanted = {role: opened(path).digest for role, path in data_of(config.target).items()}
+    wanted |= {"code": origin.code_digest(), "target_config": description_digest(target_description(config.target))}
+    ladders = {RunDir.open(config.ladder, "ladder").digest}
     for path in config.beside:
         other = whole(path, "seal")
-        if other.read_json("forecast.json")["inputs"]["target_config"] != wanted:
-            raise SealError("a forecast of another target", where=other.path)
+        forecast = other.read_json("forecast.json")
+        theirs: dict[str, Any] = forecast.get("inputs", {})
+        place = Path(os.path.normpath(other.path / other.config(Config).target_run))
+        differ = sorted(role for role, digest in wanted.items() if theirs.get(role) != digest)
+        differ += ["target_run"] if place.resolve() != begun.resolve() else []
+        if differ or seal_digest(forecast) != forecast.get("seal"):
+            raise SealError(f"not a forecast of this target: other {', '.join(differ) or 'content'}", where=other.path)
+        if theirs.get("ladder") in ladders:
+            raise SealError("rests on the rungs of another of these forecasts", where=other.path)
+        ladders.add(theirs["ladder"])
 
 
 def _shared(config: Config, ladder: RunDir) -> dict[str, tuple[dict[str, str] | None, RunDir]]:

@@ -58,7 +58,8 @@ def examine(path: Path | str, ledger: Path | str | None = None) -> Verdict:
     chain = _Chain(path)
     record = Path(ledger) if ledger else path / LEDGER
     recorded = ledger or record.is_file()
-    found = _gather(chain, _problems(chain))
+    chains = [chain, *chain.covered]
+    found = [problem for each in chains for problem in _gather(each, _problems(each))]
     found += [problem for run in chain.others for problem in _named(run, altered(run))]
     if recorded:
         found += ledgers.problems(record)
@@ -79,8 +80,10 @@ def omitted(path: Path | str) -> int:
 class _Chain:
     """The forecast at `path`, opened once, and the runs around it. What cannot be read raises where it is asked for."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seen: set[Path] | None = None) -> None:
         self.path, self.sealed = path, RunDir(_forecast_dir(path))
+        self.seen: set[Path] = set() if seen is None else seen
+        """Runs whose files were compared with their digests already."""
 
     @cached_property
     def forecast(self) -> dict[str, Any]:
@@ -104,6 +107,14 @@ class _Chain:
         """Where the promise differs from a new fit of the rungs, in words."""
         return list(_refit(self.config, self.forecast))
 
+    @cached_property
+    def covered(self) -> list[_Chain]:
+        """The other forecasts of the target that this seal covers."""
+        try:
+            return [_Chain(place, self.seen) for place in self.config.beside]
+        except PresageError:
+            return []  # as in `others`: what is wrong with its config or with a missing one has been said
+
     @property
     def is_folder(self) -> bool:
         """Whether `path` holds the forecast beside other runs."""
@@ -115,11 +126,12 @@ class _Chain:
         if not self.is_folder:
             return []
         known = {self.sealed.path.resolve()}
-        try:
-            rungs = (self.config.ladder / "rungs").glob("*")
-            known |= {p.resolve() for p in (*seal.inputs_of(self.config).values(), *rungs, self.target.path)}
-        except PresageError:
-            pass  # its config cannot be read, which has been said; then nothing is known, and everything is checked
+        for chain in (self, *self.covered):
+            try:
+                rungs = (chain.config.ladder / "rungs").glob("*")
+                known |= {p.resolve() for p in (*seal.inputs_of(chain.config).values(), *rungs, chain.target.path)}
+            except PresageError:
+                continue  # its config cannot be read, which has been said; nothing of it is known, and all is checked
         return [run for run in runs_below(self.path) if run.path.resolve() not in known]
 
 
@@ -151,7 +163,7 @@ def _forecast_dir(path: Path) -> Path:
 
 def _problems(chain: _Chain) -> Iterator[Problem]:
     sealed = chain.sealed
-    yield from _checked(sealed)
+    yield from _checked(sealed, chain.seen)
     forecast = chain.forecast
     if seal.seal_digest(forecast) != forecast["seal"]:
         yield str(sealed.path / "forecast.json"), "its content does not give its seal"
@@ -160,13 +172,13 @@ def _problems(chain: _Chain) -> Iterator[Problem]:
     inputs = forecast["inputs"]
     for role, place in seal.inputs_of(config).items():
         if role in inputs or role != BRANCH:  # which was not sealed before it could be
-            yield from _input(role, RunDir(place), str(inputs.get(role)))
+            yield from _input(role, RunDir(place), str(inputs.get(role)), chain.seen)
     for name, digest in inputs["rungs"].items():
-        yield from _input(f"rung {name}", RunDir(config.ladder / "rungs" / name), digest)
+        yield from _input(f"rung {name}", RunDir(config.ladder / "rungs" / name), digest, chain.seen)
     for extra in sorted(p for p in (config.ladder / "rungs").glob("*") if p.is_dir() and p.name not in inputs["rungs"]):
         yield str(extra), "a rung that was not sealed"
     if any(chain.target.path.glob("*")):
-        yield from _target(chain.target, config.target, forecast, sealed.digest)
+        yield from _target(chain, config.target, forecast)
     if not chain.by_other_version:  # last: of a table that was swapped for something else nothing can be fitted
         yield from ((str(sealed.path / "forecast.json"), what) for what in chain.moved)
 
@@ -182,11 +194,11 @@ def _agreement(sealed: RunDir, config: seal.Config, forecast: dict[str, Any]) ->
         yield str(sealed.path / "origin.json"), "names another version of the code than was sealed"
 
 
-def _input(role: str, run: RunDir, digest: str) -> Iterator[Problem]:
+def _input(role: str, run: RunDir, digest: str, seen: set[Path]) -> Iterator[Problem]:
     if not run.path.is_dir():
         yield str(run.path), f"missing ({role})"
         return
-    found = list(_checked(run))
+    found = list(_checked(run, seen))
     yield from found
     if not found and run.digest != digest:
         yield str(run.path / "DONE"), f"a whole run, but not the one that was sealed as {role}"
@@ -195,8 +207,11 @@ def _input(role: str, run: RunDir, digest: str) -> Iterator[Problem]:
 def _unseen(chain: _Chain) -> list[str]:
     if not any(chain.target.path.glob("*")):
         return [f"no target at {chain.target.path}: only the promise was checked"]
-    scored = any(run.stage == "score" for run in chain.others)
-    return ["no score in this folder"] if chain.is_folder and not scored else []
+    if not chain.is_folder:
+        return []
+    scored = {_parent(run, "forecast") for run in chain.others if run.stage == "score"}
+    lacking = [each for each in (chain, *chain.covered) if each.sealed.path.resolve() not in scored]
+    return ["no score in this folder"] if lacking else []
 
 
 def _follows(chain: _Chain) -> bool:
@@ -219,12 +234,13 @@ def _refit(config: seal.Config, forecast: dict[str, Any]) -> Iterator[str]:
             yield f"{name}{key} is {old[key]:.6f}, the rungs give {new[key]:.6f}"
 
 
-def _target(target: RunDir, sealed: Training, forecast: dict[str, Any], digest: str) -> Iterator[Problem]:
+def _target(chain: _Chain, sealed: Training, forecast: dict[str, Any]) -> Iterator[Problem]:
+    target = chain.target
     if not _running(target):
-        yield from _checked(target)
+        yield from _checked(target, chain.seen)
     if target.origin.get("code") != forecast["inputs"]["code"]:
         yield str(target.path / "origin.json"), "the target was trained by another version of the code than was sealed"
-    if not seal.begun_under(target, forecast["seal"], digest):
+    if not seal.begun_under(target, forecast["seal"], chain.sealed.digest):
         yield str(target.path / "origin.json"), "the target was not started under this seal"
     for role in seal.other_data(target, sealed, forecast["inputs"]):
         yield str(target.path / "origin.json"), f"the target was trained on other {role} than were sealed"
@@ -252,12 +268,12 @@ def _lineage(chain: _Chain) -> Iterator[Problem]:
     """Of whole runs: each one's parents are those it was made from, and a score says what follows from them."""
     for run in chain.others:
         yield from _parents(run)
-    forecast, target = chain.forecast, chain.target
-    mine = chain.sealed.path.resolve()
-    for run in (run for run in chain.others if run.stage == "score" and _parent(run, "forecast") == mine):
-        if not target.done:
-            yield str(target.path / "DONE"), f"missing: {run.path.name} was made from a finished run"
-        elif _score(run) != _due(forecast, target.value(forecast["metric"])):
+    promised = {each.sealed.path.resolve(): each for each in (chain, *chain.covered)}
+    for run in (run for run in chain.others if run.stage == "score" and _parent(run, "forecast") in promised):
+        its = promised[_parent(run, "forecast")]
+        if not its.target.done:
+            yield str(its.target.path / "DONE"), f"missing: {run.path.name} was made from a finished run"
+        elif _score(run) != _due(its.forecast, its.target.value(its.forecast["metric"])):
             yield str(run.path / "result.json"), "not what the forecast and the target give"
 
 
@@ -283,9 +299,11 @@ def _due(forecast: dict[str, Any], actual: float) -> dict[str, Any]:
 
 def _recorded(ledger: Path, chain: _Chain) -> Iterator[Problem]:
     """The runs are the ones that the ledger entered; they need not be in it yet."""
-    sealed, target = chain.sealed, chain.target
-    for entry in (entry for entry in ledgers.read(ledger) if entry.what.seal == chain.forecast["seal"]):
+    target = chain.target
+    promised = {each.forecast["seal"]: each.sealed for each in (chain, *chain.covered)}
+    for entry in (entry for entry in ledgers.read(ledger) if entry.what.seal in promised):
         what, place = entry.what, f"entry {entry.number} of {ledger.name}"
+        sealed = promised[what.seal]
         if isinstance(what, ledgers.Sealed):
             if what.run != sealed.digest:
                 yield str(sealed.path / "DONE"), f"a whole run, but not the forecast of {place}"
@@ -297,8 +315,12 @@ def _recorded(ledger: Path, chain: _Chain) -> Iterator[Problem]:
             yield from ((str(run.path / "DONE"), f"a whole run, but not the score of {place}") for run in scores)
 
 
-def _checked(run: RunDir) -> Iterator[Problem]:
-    """What is wrong with a run; of a parent that became another run, the parent as well."""
+def _checked(run: RunDir, seen: set[Path]) -> Iterator[Problem]:
+    """What is wrong with a run; of a parent that became another run, the parent as well. Nothing the second time."""
+    place = run.path.resolve()
+    if place in seen:
+        return
+    seen.add(place)
     found = altered(run)
     yield from _named(run, found) if found else _parents(run)
 
