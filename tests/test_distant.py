@@ -49,7 +49,9 @@ def test_corpus_to_scored_forecast(texts: Path, tmp_path: Path, capsys: pytest.C
     target = RunDir.open(out / "target")
     assert 0.9 < largest * FAR / float(target.value("flops")) <= 1
     forecast = RunDir.open(out / "forecast").read_json("forecast.json")
-    assert forecast["facts"] == {"ratio": FAR} and any("law bends" in warning for warning in forecast["warnings"])
+    assert forecast["facts"] == {"ratio": FAR} and any(
+        "not known to hold" in warning for warning in forecast["warnings"]
+    )
     assert RunDir.open(out / "score").value("seal") == target.origin["seal"]
     assert verify(out) == []
     before = {path: path.stat().st_mtime_ns for path in out.rglob("DONE")}
@@ -71,6 +73,10 @@ def test_two_forecasts_of_one_target(texts: Path, tmp_path: Path, capsys: pytest
     assert [run.value("seal") for run in scored] == [promise["seal"] for promise in promises]
     assert verify(out) == verify(out / "forecast-6") == []
     assert scored[1].value("covered_by") == promises[0]["seal"] and scored[1].value("forecasts") == 2
+
+    assert cli.main(["forecast", "distant", "--quiet", *given[:-4], "--flops", str(FLOPS)]) == 2
+    assert "forecasts of other ratios" in capsys.readouterr().err
+    assert len(RunDir.open(out / "record").read_table("ledger")) == 2
 
     later = far.config(seal.Config).model_copy(update={"target_run": "../nowhere", "level": 0.8})
     seal.run(later, out / "forecast-later")

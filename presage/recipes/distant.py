@@ -17,13 +17,14 @@ from functools import partial
 from pathlib import Path
 
 from presage.core.device import Device
-from presage.core.errors import BudgetError
+from presage.core.errors import BudgetError, RunError
 from presage.core.run import RunDir, note
 from presage.data import corpus as corpus_stage
 from presage.data import shards as shards_stage
 from presage.data import tokenizer as tokenizer_stage
 from presage.forecast import ladder as ladder_stage
 from presage.forecast import ledger
+from presage.forecast import record as record_stage
 from presage.forecast import score as score_stage
 from presage.forecast import seal as seal_stage
 from presage.forecast.verify import LEDGER
@@ -41,8 +42,8 @@ SPARE = 1.03
 """Rungs come out at whole steps: their budgets keep this distance from 1/RATIO."""
 EVAL_TOKENS = 262_144
 DOUBT = (
-    f"the smallest fitted rungs used less than {plan.HOLDS_FROM:.0e} FLOPs, where this recipe's models do not use "
-    "their context yet and the law bends: the interval is widened, and a larger target or a smaller ratio would help"
+    f"the smallest fitted rungs used less than {plan.HOLDS_FROM:.0e} FLOPs, where this recipe's law is not known to "
+    "hold: the interval is widened, and a larger target or a smaller ratio would help"
 )
 RULE = plan.RULE.model_copy(update={"qkv_bias": True})
 """The demo's, and biases on queries, keys and values: without them rungs below 1e12 end just as attention sets in, and
@@ -92,6 +93,8 @@ def run(
     1/ratio of it buys no rungs.
     """
     clock = time.perf_counter()
+    if not texts:
+        note("presage: no --corpus: all Python source and documentation on this machine is read")
     documents = same(corpus_stage, lambda: own_files(*texts) if texts else world(), out / "corpus")
     vocabulary = same(
         tokenizer_stage,
@@ -110,10 +113,14 @@ def run(
             where="--flops",
             hint="give it more text, or leave the option away",
         )
+    names = {f"ladder-{ratio:.17g}" for ratio in ratios if ratio > min(ratios)} | {"ladder"}
+    made = {place.name for place in out.glob("ladder*")}
+    if "ladder" in made and made != names:
+        raise RunError("has forecasts of other ratios", where=out, hint="choose another --out")
     forecasts: list[RunDir] = []
     for ratio in sorted(set(ratios), reverse=True):
         last = ratio == min(ratios)
-        own, beside = ("", tuple(forecasts)) if last else (f"-{ratio:g}", ())
+        own, beside = ("", tuple(forecasts)) if last else (f"-{ratio:.17g}", ())
         device = forecasts[0].config(seal_stage.Config).target.device if forecasts else None  # it is one target
         ladder = partial(rungs_for, tokens.path, flops or most, ratio, seed, device)
         rungs = same(ladder_stage, ladder, out / f"ladder{own}")
@@ -131,10 +138,16 @@ def run(
         score = same(score_stage, compared, out / each.path.name.replace("forecast", "score"))
         ledger.append_score(out / LEDGER, score.path)
     roles = {"corpus": documents, "tokenizer": vocabulary, "shards": tokens, "ladder": rungs, "forecast": sealed}
-    parts = {role: part.path for role, part in (roles | {"target": target, "score": score}).items()}
+    roles |= {"target": target, "score": score, "record": same(record_stage, _ledger, out / "record")}
+    parts = {role: part.path for role, part in roles.items()}
     page = same(report_stage, lambda: report_stage.Config.model_validate(parts), out / "report")
     note(f"{(time.perf_counter() - clock) / 60:.1f} minutes; open {page.path / 'report.html'}")
     return score
+
+
+def _ledger() -> record_stage.Config:
+    """What the ledger says of each forecast, for the report."""
+    return record_stage.Config(ledger=Path("..") / LEDGER)
 
 
 def largest(tokens: int) -> float:
@@ -148,7 +161,7 @@ def largest(tokens: int) -> float:
 
 
 def rungs_for(shards: Path, flops: float, ratio: float, seed: int, device: Device | None = None) -> ladder_stage.Config:
-    """BUDGETS over DECADES below 1/ratio of the target; the same rule as the demo's."""
+    """BUDGETS over DECADES below 1/ratio of the target, by RULE."""
     budgets = ladder_stage.target_and_rungs(flops, SPARE * ratio, BUDGETS, DECADES)
     if not RULE.affords(budgets[0]):
         what = f"1/{ratio:g} of {flops:.3g} FLOPs leaves {budgets[0]:.2g} for the smallest rung, too few for a run"
@@ -173,7 +186,7 @@ def sealing(
     seed: int,
     beside: Sequence[RunDir] = (),
 ) -> seal_stage.Config:
-    """The demo's ladders are this recipe's history up to the 30-fold; beyond, the public ones are (the default prior).
+    """The prior is that of public ladders, the default: so far from its rungs this recipe has no history of its own.
 
     Where rungs lie below what the law was found to hold from, the forecast says so and its interval is wider.
     """
