@@ -7,19 +7,26 @@ import re
 import statistics
 from pathlib import Path
 
+import pytest
+
 from presage.core.look import damage, runs_below
+from presage.core.run import RunDir
 from presage.forecast.verify import omitted, verify
 
 EXAMPLE = Path(__file__).parent.parent / "docs" / "example"
+DISTANT = EXAMPLE.parent / "example-distant"
+both = pytest.mark.parametrize("example", [EXAMPLE, DISTANT], ids=["demo", "distant"])
 
 
-def test_the_seal_holds() -> None:
-    assert verify(EXAMPLE) == []
-    assert omitted(EXAMPLE) > 0, "the copy lists large files that it leaves out"
+@both
+def test_the_seal_holds(example: Path) -> None:
+    assert verify(example) == []
+    assert omitted(example) > 0, "the copy lists large files that it leaves out"
 
 
-def test_every_run_is_whole() -> None:
-    runs = runs_below(EXAMPLE)
+@both
+def test_every_run_is_whole(example: Path) -> None:
+    runs = runs_below(example)
     assert {run.stage for run in runs} >= {
         "corpus",
         "tokenizer",
@@ -60,10 +67,28 @@ def test_the_readme_tells_the_table() -> None:
     assert rows[0]["seal"] in page
 
 
-def test_no_path_of_a_machine() -> None:
+def test_the_documents_tell_what_came_out_of_the_forecasts_from_far_away() -> None:
+    page = (EXAMPLE.parent / "forecasting.md").read_text(encoding="utf-8")
+    for name in ("", "-10000"):
+        forecast = RunDir.open(DISTANT / f"forecast{name}").read_json("forecast.json")
+        score = RunDir.open(DISTANT / f"score{name}")
+        assert [score.value(key) for key in ("promised", "lo", "hi")] == [
+            forecast[key] for key in ("point", "lo", "hi")
+        ]
+        shown = [f"{score.value(key):.4f}" for key in ("promised", "lo", "hi", "actual")]
+        shown += [
+            f"{score.value('error_percent'):+.1f} %".replace("-", "−"),
+            f"{score.value('half_width_percent'):.1f} %",
+        ]
+        (line,) = [line for line in page.split("\n") if f"| {shown[0]} |" in line]
+        assert [part for part in shown if part not in line] == []
+
+
+@both
+def test_no_path_of_a_machine(example: Path) -> None:
     """Absolute paths of users' or root's folders have no place in a published run."""
     pattern = re.compile(r"(?<![\w.])/(?:home|root|Users|tmp|work)/")
     texts = (
-        p for p in EXAMPLE.rglob("*") if p.suffix in {".json", ".csv", ".md", ".txt"} and p.name != "samples.jsonl"
+        p for p in example.rglob("*") if p.suffix in {".json", ".csv", ".md", ".txt"} and p.name != "samples.jsonl"
     )
     assert [str(p) for p in texts if pattern.search(p.read_text(encoding="utf-8"))] == []
