@@ -150,8 +150,8 @@ def seal(
 
     seeing = RunDir.open(ladder, "ladder").config(Ladder).sight is not None
     config = resolve(target, "vision", vision.Config) if seeing else resolve(target, "pretrain", pretrain.Config)
-    data = {"ladder": ladder, "target": config, "target_run": target_run, "level": level, "attempts": attempts}
-    data["beside"] = beside or ()
+    data: dict[str, object] = {"ladder": ladder, "target": config, "target_run": target_run, "level": level}
+    data |= {"attempts": attempts, "beside": beside or []}
     if isinstance(config, pretrain.Config):
         tokens = RunDir.open(config.shards, "shards").config(shards.Config)
         data |= {"corpus": tokens.corpus, "tokenizer": tokens.tokenizer}

@@ -85,8 +85,6 @@ def architecture(config: ModelConfig) -> str:
     wrong = []
     if name not in ARCHITECTURES:
         wrong.append(f"{name} (it has {', '.join(ARCHITECTURES)})")
-    if config.qk_norm and config.qkv_bias:
-        wrong.append("biases in qwen3's attention")
     if config.vision:
         wrong.append("an encoder of images (presage export --to hf writes it beside the trunk)")
     if isinstance(config.rope_scaling, Llama3) and name != "llama":

@@ -18,7 +18,9 @@ from presage.forecast.scaling import Rule
 from presage.train.measure import training_rate
 
 VOCAB = 1024
-RULE = Rule(vocab_size=VOCAB, context_length=128)
+RULE = Rule(vocab_size=VOCAB, context_length=128, qkv_bias=True)
+"""Biases on queries, keys and values: without them rungs below 1e12 end just as attention sets in, and their slope
+doubles on the way (docs/LOG.md, 2026-11-24)."""
 RATIO, LONG_RATIO = 30.0, 100.0
 """Target over the largest fitted rung. At a quarter of an hour only the smaller one keeps the accuracy: below about
 8e10 FLOPs these models do not use their context yet and the law does not hold (docs/LOG.md)."""

@@ -25,7 +25,8 @@ from tests.model.shapes import CONFIGS, TEXT, lively, make_run
 
 VOCAB, CONTEXT, NEW, PROMPTS = 300, 96, 64, 20
 WIDE = {"vocab_size": VOCAB, "context_length": CONTEXT}
-EXPORTED = {name: CONFIGS[name].model_copy(update=WIDE) for name in ("llama", "qwen2", "qwen3", "qwen3-gqa", "gpt2")}
+NAMES = ("llama", "qwen2", "qwen3", "qwen3-gqa", "qwen3-bias", "gpt2")
+EXPORTED = {name: CONFIGS[name].model_copy(update=WIDE) for name in NAMES}
 EXPORTED["gpt2-untied"] = EXPORTED["gpt2"].model_copy(update={"tie_embeddings": False})
 EXPORTED["llama3"] = shapes.stretched("llama", Llama3(factor=8, original=16), **WIDE)
 EXPORTED["yarn"] = shapes.stretched("qwen3", Yarn(factor=4, original=24), **WIDE)
@@ -107,7 +108,6 @@ def test_rounding_of_zeros_and_of_the_largest() -> None:
         (CONFIGS["gpt1"], "llama.cpp has not: openai-gpt"),
         (CONFIGS["gpt3"], "no Hugging Face class computes this model"),
         (CONFIGS["qwen3"].model_copy(update={"vision": VisionConfig()}), "an encoder of images.*--to hf"),
-        (CONFIGS["qwen3-bias"], "biases in qwen3's attention"),
         (shapes.stretched("qwen3", Llama3(factor=8, original=16)), "the rope scaling of Llama 3 in qwen3"),
         (shapes.stretched("qwen3", Yarn(factor=8, original=16, attention=2)), "YaRN attention factor"),
     ],
