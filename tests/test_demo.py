@@ -50,6 +50,22 @@ def test_without_an_examination_there_is_still_a_task_to_look_for(texts: RunDir)
     assert config.contaminated_copy and config.contaminated_copy.of == "hindsight"
 
 
+@pytest.mark.parametrize(
+    ("smallest", "largest", "target", "doubts", "drift"),
+    [
+        (1e11, 3e11, 9e12, [], 0.0),
+        (1e11, 3e11, 2e13, [demo_plan.COPYING], demo_plan.DRIFT_COPYING),
+        (1e11, 5e13, 2e15, [], 0.0),
+        (1e10, 3e11, 9e12, [demo_plan.DOUBT], demo_plan.DRIFT_BELOW),
+        (1e10, 3e11, 2e13, [demo_plan.DOUBT, demo_plan.COPYING], demo_plan.DRIFT_BELOW),
+    ],
+)
+def test_what_is_known_against_the_recipe_widens_its_intervals(
+    smallest: float, largest: float, target: float, doubts: list[str], drift: float
+) -> None:
+    assert demo_plan.known(smallest, largest, target) == (doubts, drift)
+
+
 def test_pass_rates_become_scores_beside_the_scan(texts: RunDir, tmp_path: Path) -> None:
     scanned = scan.run(
         examined.scan(texts.path, SEED, problems=demo.PROBLEMS, levels=demo.LEVELS), tmp_path / "contamination"

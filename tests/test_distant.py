@@ -33,7 +33,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_plan, "VOCAB", 300)
-    monkeypatch.setattr(distant.plan, "RULE", distant.plan.RULE.model_copy(update={"vocab_size": 300, "context_length": 16}))
+    monkeypatch.setattr(distant, "RULE", distant.RULE.model_copy(update={"vocab_size": 300, "context_length": 16}))
     monkeypatch.setattr("presage.core.device.usable_cores", lambda: 1)  # beside other tests two threads take for ever
     for name, value in {"BUDGETS": 4, "REPEATS": 2, "EVAL_TOKENS": 2048}.items():
         monkeypatch.setattr(distant, name, value)
@@ -114,7 +114,7 @@ def test_four_passes_are_the_most(texts: Path, tmp_path: Path) -> None:
         distant.run(tmp_path / "far", texts=[texts], ratios=[FAR], flops=1e15)
     tokens = int(RunDir.open(tmp_path / "far" / "shards").value("train/tokens"))
     most = distant.largest(tokens)
-    wanted = most / distant.plan.RULE.model(most).flops_per_token()
+    wanted = most / distant.RULE.model(most).flops_per_token()
     assert wanted <= 4 * tokens < 1.05 * wanted
 
 

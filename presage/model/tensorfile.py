@@ -1,16 +1,18 @@
 """Writing .safetensors files with their digest known at the end.
 
-The library writes a file that then has to be read again to be hashed, which takes as long as writing it. Here each
-tensor is hashed while it is written. The format is the library's, and so are the bytes (tests): a length, a header in
-JSON, and the tensors one after another.
+The library writes a file that then has to be read again to be hashed, which takes as long as writing it. Here tensors
+are hashed while they are written and while the disk takes them. The format is the library's, and so are the bytes
+(tests): a length, a header in JSON, and the tensors one after another.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import accumulate, chain, pairwise
 from pathlib import Path
 
@@ -31,21 +33,30 @@ NAMES = {
 }
 """In the order in which a file has them."""
 ALIGNED = 8
+COPIES = 4
+"""Tensors of a GPU that are here at a time, to be hashed."""
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> str:
-    """One .safetensors file; returns its sha256. Raises OSError where it cannot be written, KeyError for other types of
-    numbers than NAMES."""
+    """One .safetensors file, on disk when this returns its sha256. Raises OSError where it cannot be written, KeyError
+    for other types of numbers than NAMES."""
     places = {dtype: place for place, dtype in enumerate(NAMES)}
     ordered = dict(sorted(tensors.items(), key=lambda item: (places[item[1].dtype], item[0])))
     digest = hashlib.sha256()
+    behind_at_most = len(ordered) if all(tensor.is_cpu for tensor in ordered.values()) else COPIES
     with open(path, "wb") as file, ThreadPoolExecutor(1) as aside:
         pieces: Iterator[bytes | memoryview] = chain([_header(ordered, metadata)], _contents(ordered))
+        behind: deque[Future[None]] = deque()
         for piece in pieces:
-            hashed = aside.submit(digest.update, piece)
+            behind.append(aside.submit(digest.update, piece))
             file.write(piece)
+            del piece
+            if len(behind) > behind_at_most:
+                behind.popleft().result()
+        file.flush()
+        os.fsync(file.fileno())
+        for hashed in behind:
             hashed.result()
-            del piece, hashed  # of a model on a GPU one tensor at a time is here
     return digest.hexdigest()
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from presage.core.errors import ConfigError, CorruptError, RunError
-from presage.core.files import atomic_write, on_disk, own_files, sha256
+from presage.core.files import atomic_write, own_files, sha256
 from presage.core.run import RunDir, load_config
 from presage.data.vocabulary import tokenizer_of
 from presage.model.config import ModelConfig
@@ -61,7 +61,6 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     temporary = path.with_name(path.name + ".tmp")
     try:
         save_tensors(temporary, tensors, metadata={"format": "pt"})
-        on_disk(temporary)
         os.replace(temporary, path)
     except OSError as error:
         raise RunError(f"cannot write: {error}", where=path) from None

@@ -18,9 +18,7 @@ from presage.forecast.scaling import Rule
 from presage.train.measure import training_rate
 
 VOCAB = 1024
-RULE = Rule(vocab_size=VOCAB, context_length=128, qkv_bias=True)
-"""Biases on queries, keys and values: without them rungs below 1e12 end just as attention sets in, and their slope
-doubles on the way (docs/LOG.md, 2026-11-24)."""
+RULE = Rule(vocab_size=VOCAB, context_length=128)
 RATIO, LONG_RATIO = 30.0, 100.0
 """Target over the largest fitted rung. At a quarter of an hour only the smaller one keeps the accuracy: below about
 8e10 FLOPs these models do not use their context yet and the law does not hold (docs/LOG.md)."""
@@ -37,6 +35,14 @@ UNFITTED = (0.15, 0.4)
 DOUBT = (
     f"the smallest fitted rungs used less than {HOLDS_FROM:.0e} FLOPs, where this recipe's models do not use their "
     "context yet and the law bends: the interval is widened, and more minutes or a faster machine would help"
+)
+COPIES_FROM, COPIES_BY, DRIFT_COPYING = 1e13, 4e13, 0.02
+"""FLOPs between which this recipe's models learn to repeat what followed the same token before (a seventh of all,
+whose loss then falls by half), and what that makes the law drift by per decade for a target beyond the beginning when
+no rung is beyond the end (docs/LOG.md, 2026-11-24)."""
+COPYING = (
+    f"from {COPIES_FROM:.0e} to {COPIES_BY:.0e} FLOPs this recipe's models learn to copy from their context, which no "
+    "fitted rung can show: the interval is widened"
 )
 EVAL_TOKENS = 131_072
 LADDER_SHARE = 0.38
@@ -144,12 +150,18 @@ def sealing(
         prior=PRIOR,
         facts=facts,
     )
-    doubts, drift = [], sealed.drift
-    if made.fit_from < HOLDS_FROM:
-        doubts, drift = [DOUBT], DRIFT_BELOW
+    doubts, drift = known(made.fit_from, made.budgets[-1], compute)
     if tried is not None and tried.config(attempts_stage.Config).from_compute < READS_FROM:
         doubts.append(CANNOT_READ)
     return sealed.model_copy(update={"drift": drift, "doubts": tuple(doubts)})
+
+
+def known(smallest: float, largest: float, target: float) -> tuple[list[str], float]:
+    """What is known against a forecast of a target from fitted rungs between these, and the drift it adds."""
+    bend = (DOUBT, DRIFT_BELOW) if smallest < HOLDS_FROM else None
+    copying = (COPYING, DRIFT_COPYING) if target > COPIES_FROM and largest < COPIES_BY else None
+    found = [one for one in (bend, copying) if one]
+    return [doubt for doubt, _ in found], max((drift for _, drift in found), default=0.0)
 
 
 def next_run(ladder: RunDir, sealed: RunDir, target: RunDir) -> plan_stage.Config:

@@ -45,6 +45,9 @@ DOUBT = (
     f"the smallest fitted rungs used less than {plan.HOLDS_FROM:.0e} FLOPs, where this recipe's law is not known to "
     "hold: the interval is widened, and a larger target or a smaller ratio would help"
 )
+RULE = plan.RULE.model_copy(update={"qkv_bias": True})
+"""The demo's, and biases on queries, keys and values: without them rungs below 1e12 end just as attention sets in, and
+their slope doubles on the way (docs/LOG.md, 2026-11-24)."""
 BOOKS = Path("../shared/data/corpus")
 RUNS = Path("runs/distant")
 
@@ -152,20 +155,20 @@ def largest(tokens: int) -> float:
     least, most = 1e9, 1e30
     while most / least > 1.001:
         middle = (least * most) ** 0.5
-        wanted = middle / plan.RULE.model(middle).flops_per_token()
+        wanted = middle / RULE.model(middle).flops_per_token()
         least, most = (middle, most) if wanted <= PASSES * tokens else (least, middle)
     return least
 
 
 def rungs_for(shards: Path, flops: float, ratio: float, seed: int, device: Device | None = None) -> ladder_stage.Config:
-    """BUDGETS over DECADES below 1/ratio of the target, by plan.RULE."""
+    """BUDGETS over DECADES below 1/ratio of the target, by RULE."""
     budgets = ladder_stage.target_and_rungs(flops, SPARE * ratio, BUDGETS, DECADES)
-    if not plan.RULE.affords(budgets[0]):
+    if not RULE.affords(budgets[0]):
         what = f"1/{ratio:g} of {flops:.3g} FLOPs leaves {budgets[0]:.2g} for the smallest rung, too few for a run"
         raise BudgetError(what, hint="a smaller --ratio, or a larger target: more text, more --flops")
     return ladder_stage.Config(
         shards=shards,
-        rule=plan.RULE,
+        rule=RULE,
         budgets=budgets,
         repeats=(REPEATS,),
         eval_tokens=EVAL_TOKENS,
