@@ -204,6 +204,7 @@ def test_ctrl_c_stops_an_answer_and_not_the_program(run: Path) -> None:
     command = [sys.executable, "-m", "presage", "chat", str(run), "--max-tokens", str(ENDLESS), "--seed", "1"]
     child, terminal = pty.fork()
     if child == 0:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
         os.chdir(ROOT)
         os.execv(command[0], command)
     screen = Screen(terminal)
