@@ -6,6 +6,7 @@ standard input. Started as `python timing.py SPEC`, SPEC being the JSON of a Sys
 
 from __future__ import annotations
 
+import atexit
 import json
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from presage.train.pretrain import next_token_loss
 Step = Callable[[], None]
 BATCHES = 4  # different random batches, visited in turn
 OPEN = ExitStack()  # as long as this process
+atexit.register(OPEN.close)
 
 
 @dataclass(frozen=True)
